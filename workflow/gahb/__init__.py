@@ -1,0 +1,7 @@
+"""Geometry-adaptive harmonic bases: the science of the study, arrays in, arrays out.
+
+Kadkhodaie, Guth, Simoncelli and Mallat, "Generalization in diffusion models arises from
+geometry-adaptive harmonic representations", ICLR 2024 (arXiv 2310.02557).
+
+Images are float32 in [0, 1] of shape (image, channel, y, x); sigma is in the same units.
+"""

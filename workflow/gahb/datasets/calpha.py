@@ -1,0 +1,67 @@
+"""C^alpha images: regular backgrounds on either side of a regular contour (section 4; appendix D).
+
+Contour: white noise on the columns, its Fourier coefficients times |k|^-alpha, gives the row at
+which the background changes. Backgrounds: two-dimensional white noise, likewise. One, at random, is
+scaled to [u, 1] and the other to [0, u'], u and u' ~ U(0, 1). The mask is blurred by a 2x2 box.
+The optimal denoising error of such images is of order sigma^(2 alpha / (alpha + 1)).
+"""
+
+import numpy as np
+import scipy.fft
+
+from gahb.datasets.base import Source
+
+
+def _power_law(noise: np.ndarray, alpha: float, dims: int) -> np.ndarray:
+    """`noise` (..., side, ...) with its Fourier coefficients multiplied by |k|^-alpha.
+
+    k is the integer frequency over the last `dims` axes; k = 0 is treated as 1.
+    """
+    side = noise.shape[-1]
+    k2 = scipy.fft.rfftfreq(side, 1 / side) ** 2
+    if dims == 2:
+        k2 = k2 + scipy.fft.fftfreq(side, 1 / side)[:, None] ** 2
+    gain = (np.where(k2 == 0, 1, k2) ** (-alpha / 2)).astype(np.float32)
+    axes = tuple(range(-dims, 0))
+    return scipy.fft.irfftn(scipy.fft.rfftn(noise, axes=axes) * gain, s=(side,) * dims, axes=axes)
+
+
+def _scale(images: np.ndarray, low, high) -> np.ndarray:
+    """Each image scaled affinely so that its extremes are `low` and `high`."""
+    least = images.min((1, 2), keepdims=True)
+    most = images.max((1, 2), keepdims=True)
+    return low + (high - low) * (images - least) / (most - least)
+
+
+def contours(noise: np.ndarray, alpha: float) -> np.ndarray:
+    """Row at which the background changes in each column: (image, side), integers."""
+    side = noise.shape[-1]
+    return np.rint(side * _power_law(noise, alpha, 1)).astype(np.int64) + side // 2
+
+
+def draw(seed: int, index: np.ndarray, side: int, alpha: float) -> np.ndarray:
+    """The C^alpha images of these indices: (image, 1, side, side), float32 in [0, 1].
+
+    An image depends on seed, index, side and alpha alone.
+    """
+    numbers = np.empty((len(index), 2 * side * side + side + 3), np.float32)
+    for row, i in zip(numbers, index, strict=True):
+        np.random.Generator(np.random.SFC64([seed, int(i)])).random(out=row, dtype=np.float32)
+    swap, low, high = numbers[:, :3].T[:, :, None, None]
+    noise = 2 * numbers[:, 3:] - 1
+    first, second = _power_law(noise[:, side:].reshape(-1, 2, side, side), alpha, 2).swapaxes(0, 1)
+    bright, dark = _scale(first, low, 1), _scale(second, 0, high)
+    below = np.arange(side)[:, None] >= contours(noise[:, :side], alpha)[:, None, :]
+    padded = np.pad(below, ((0, 0), (1, 0), (1, 0)), mode="edge").astype(np.float32)
+    mask = (padded[:, 1:, 1:] + padded[:, :-1, 1:] + padded[:, 1:, :-1] + padded[:, :-1, :-1]) / 4
+    mask = np.where(swap < 0.5, mask, 1 - mask)
+    return (mask * bright + (1 - mask) * dark)[:, None].astype(np.float32)
+
+
+def calpha(*, alpha: float, side: int, images: int, seed: int) -> Source:
+    """A source of `images` C^alpha images."""
+
+    def read(start, stop):
+        return draw(seed, np.arange(start, stop), side, alpha)
+
+    return Source(images, read, f"C^alpha images, alpha = {alpha:g}")

@@ -1,0 +1,185 @@
+"""Stores: zarr v3 folders that `xarray.open_zarr(path)` opens with no argument.
+
+Dimensions are named, variables have `long_name` and `units`, and the store's attributes say how it
+was made. A store appears under its name when it is complete, or not at all.
+"""
+
+import contextlib
+import importlib.metadata
+import json
+import math
+import shutil
+import warnings
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+import zarr
+
+#: Raised when the layout of any store changes, so that an older one is told apart.
+LAYOUT = 1
+SOFTWARE = ("numpy", "torch", "xarray", "zarr")
+CHUNK_BYTES = 8 * 2**20
+MOST_CHUNKS = 2000
+
+# Zarr v3 has not standardized the consolidated metadata that xarray reads and writes.
+warnings.filterwarnings("ignore", message="Consolidated metadata is currently not part")
+
+
+class StoreError(Exception):
+    """A store that cannot be used; says which and why."""
+
+
+def variable(dims, values, long_name: str, units: str = "1") -> xr.Variable:
+    """A variable of a store: its dimensions, values, meaning and units ("1": dimensionless)."""
+    dims = (dims,) if isinstance(dims, str) else tuple(dims)
+    return xr.Variable(dims, np.asarray(values), {"long_name": long_name, "units": units})
+
+
+def placeholder(dims, shape, dtype, long_name: str, units: str = "1") -> xr.Variable:
+    """What a variable looks like whose values are still to come; takes no memory."""
+    return variable(dims, np.broadcast_to(np.zeros((), dtype), shape), long_name, units)
+
+
+def pixels(dim: str, length: int) -> xr.Variable:
+    """Coordinate of rows ("y") or columns ("x")."""
+    return variable(dim, np.arange(length), {"y": "row", "x": "column"}[dim], "pixel")
+
+
+def provenance(title: str, parameters: dict) -> dict:
+    """Attributes that say what a store is and how it was made; no wall-clock time, no path."""
+    return {
+        "title": title,
+        "layout": LAYOUT,
+        "parameters": json.dumps(parameters, sort_keys=True),
+        **{f"version_{name}": importlib.metadata.version(name) for name in SOFTWARE},
+    }
+
+
+def chunk_length(bytes_each: int) -> int:
+    """How many entries of `bytes_each` bytes make a chunk of about 8 MB; a power of two."""
+    return 2 ** max(0, int(math.log2(CHUNK_BYTES / max(bytes_each, 1))))
+
+
+def _chunks(var: xr.Variable) -> tuple[int, ...]:
+    """Chunks along the first dimension that is long enough to need them."""
+    chunks, size = [], var.dtype.itemsize
+    for length in reversed(var.shape):
+        part = min(length, chunk_length(size)) or 1
+        chunks.insert(0, part)
+        size *= part
+    return tuple(chunks)
+
+
+@contextlib.contextmanager
+def whole(path: str | Path) -> Iterator[Path]:
+    """A path beside `path` to write to; renamed to `path` if nothing is raised."""
+    path = Path(path)
+    partial = path.with_name(f"{path.name}.partial")
+    _remove(partial)
+    partial.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        yield partial
+    except BaseException:
+        _remove(partial)
+        raise
+    _remove(path)
+    partial.rename(path)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def save(dataset: xr.Dataset, path: str | Path) -> None:
+    """Write a data set whose variables fit in memory."""
+    with whole(path) as partial:
+        _write(dataset, partial)
+
+
+def _write(dataset: xr.Dataset, path: Path) -> None:
+    encoding = {name: {"chunks": _chunks(v)} for name, v in dataset.variables.items() if v.ndim}
+    dataset.to_zarr(path, zarr_format=3, consolidated=True, encoding=encoding)
+
+
+def stream(
+    dataset: xr.Dataset,
+    path: str | Path,
+    name: str,
+    variable: xr.Variable,
+    blocks: Iterable[np.ndarray],
+) -> None:
+    """Write `dataset` and a variable that need not fit in memory.
+
+    Args:
+        dataset: everything else in the store, and its attributes.
+        path: of the store.
+        name: of the variable.
+        variable: what it looks like: dimensions, shape, type and attributes; values unused.
+        blocks: its values in order along the first dimension, in blocks of any length.
+    """
+    shape = variable.shape
+    length = _chunks(variable)[0]
+    per_shard = -(-shape[0] // length // MOST_CHUNKS) or 1
+    with whole(path) as partial:
+        dataset.to_zarr(partial, zarr_format=3, consolidated=False)
+        array = zarr.open_group(partial, mode="a").create_array(
+            name,
+            shape=shape,
+            dtype=variable.dtype,
+            chunks=(length, *shape[1:]),
+            shards=(length * per_shard, *shape[1:]) if per_shard > 1 else None,
+            dimension_names=variable.dims,
+            attributes=variable.attrs,
+        )
+        start = 0
+        for block in _regrouped(blocks, length * per_shard):
+            array[start : start + len(block)] = block
+            start += len(block)
+        if start != shape[0]:
+            raise StoreError(f"{path}: expected {shape[0]} entries of {name}, got {start}")
+        zarr.consolidate_metadata(partial)
+
+
+def _regrouped(blocks: Iterable[np.ndarray], length: int) -> Iterator[np.ndarray]:
+    """The same rows in blocks of `length`, so that each chunk is written once."""
+    held, rows = [], 0
+    for block in blocks:
+        while rows + len(block) >= length:
+            held.append(block[: length - rows])
+            block = block[length - rows :]
+            yield np.concatenate(held)
+            held, rows = [], 0
+        if len(block):
+            held.append(block)
+            rows += len(block)
+    if held:
+        yield np.concatenate(held)
+
+
+def open_store(path: str | Path) -> xr.Dataset:
+    """Open a store lazily, and say which one and why when it cannot be.
+
+    Raises:
+        StoreError: the store is missing, damaged, or has the layout of another version.
+    """
+    try:
+        dataset = xr.open_zarr(path)
+    except Exception as error:
+        raise StoreError(f"{path}: cannot be opened as a zarr store ({error})") from error
+    if dataset.attrs.get("layout") != LAYOUT:
+        raise StoreError(
+            f"{path}: has layout {dataset.attrs.get('layout')}, this version reads layout "
+            f"{LAYOUT}; delete it to have it made again"
+        )
+    return dataset
+
+
+def take(array: xr.DataArray, index: np.ndarray) -> np.ndarray:
+    """Entries `index` (any order, repeats allowed) along the first dimension, chunk by chunk."""
+    ordered, back = np.unique(index, return_inverse=True)
+    return array.isel({array.dims[0]: ordered}).values[back]

@@ -1,0 +1,30 @@
+# The checked config, the plan of the jobs made from it, and the names that wildcards may have.
+
+import os
+import sys
+
+LIBRARY = os.path.join(workflow.basedir, "workflow")
+sys.path.insert(0, LIBRARY)
+# Jobs import the library that lies beside this file: the one whose fingerprint the rules carry.
+os.environ["PYTHONPATH"] = LIBRARY
+
+from study.config import ConfigError, checked
+from study.plan import PATHS, Plan, figure_path
+
+try:
+    plan = Plan(checked(config))
+except ConfigError as error:
+    raise WorkflowError(str(error))
+
+
+wildcard_constraints:
+    study=r"[A-Za-z0-9.-]+",
+    dataset=r"[A-Za-z0-9.-]+",
+    network=r"[A-Za-z0-9.-]+",
+    side="S1|S2",
+    N=r"[0-9]+",
+
+
+onsuccess:
+    if os.path.exists(PATHS["summary"]):
+        print(open(PATHS["summary"]).read())

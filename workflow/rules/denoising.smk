@@ -1,0 +1,16 @@
+# PSNR curves on the training set and on the test set.
+
+
+rule psnr:
+    input:
+        images=PATHS["images"],
+        split=PATHS["split"],
+        weights=PATHS["weights"],
+    output:
+        directory(PATHS["psnr"]),
+    params:
+        **plan.psnr.params,
+    log:
+        "logs/psnr/{dataset}/{network}/{side}-{N}.log",
+    script:
+        "../scripts/psnr.py"

@@ -1,0 +1,16 @@
+# How alike the samples of the two networks of a pair are, and how close to the training images.
+
+
+rule similarity:
+    input:
+        images=PATHS["images"],
+        split=PATHS["split"],
+        samples=expand(PATHS["samples"], side=["S1", "S2"], allow_missing=True),
+    output:
+        directory(PATHS["similarity"]),
+    params:
+        **plan.similarity.params,
+    log:
+        "logs/similarity/{dataset}/{network}/{N}.log",
+    script:
+        "../scripts/similarity.py"

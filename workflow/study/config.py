@@ -1,0 +1,145 @@
+"""Reading and checking the config: every mistake is named before any job starts."""
+
+import copy
+import difflib
+from pathlib import Path
+
+import yaml
+from jsonschema import Draft202012Validator, validators
+
+SCHEMA = Path(__file__).resolve().parent.parent / "schemas" / "config.schema.yaml"
+
+
+class ConfigError(Exception):
+    """What is wrong with the config, one line for each mistake."""
+
+
+def schema() -> dict:
+    return yaml.safe_load(SCHEMA.read_text())
+
+
+def checked(config: dict) -> dict:
+    """A copy of `config` with the schema's defaults filled in.
+
+    Raises:
+        ConfigError: unknown keys, wrong values, names of nothing, impossible combinations.
+    """
+    config = copy.deepcopy(dict(config))
+    errors = sorted(_Validator(schema()).iter_errors(config), key=lambda e: list(map(str, e.path)))
+    mistakes = list(dict.fromkeys(m for e in errors for m in _explain(e)))
+    mistakes = mistakes or _cross_check(config)
+    if mistakes:
+        lines = "\n".join(f"  {m}" for m in mistakes)
+        raise ConfigError(f"The config has {len(mistakes)} mistake(s):\n{lines}")
+    return config
+
+
+def _fill_defaults(validator, properties, instance, schema):
+    if validator.is_type(instance, "object"):
+        for name, subschema in properties.items():
+            if "default" in subschema:
+                instance.setdefault(name, copy.deepcopy(subschema["default"]))
+    yield from Draft202012Validator.VALIDATORS["properties"](
+        validator, properties, instance, schema
+    )
+
+
+_Validator = validators.extend(Draft202012Validator, {"properties": _fill_defaults})
+
+
+def _explain(error) -> list[str]:
+    """One line for each mistake: the key's path, what was found, what is allowed."""
+    path = ".".join(map(str, error.absolute_path)) or "the top level"
+    if error.validator == "additionalProperties":
+        allowed = sorted(error.schema.get("properties", {}))
+        unknown = sorted(set(error.instance) - set(allowed))
+        return [f"{path}: unknown key {u!r}{_meant(u, allowed)}" for u in unknown]
+    if error.validator == "required":
+        return [f"{path}: {error.message.replace(' property', ' key')}"]
+    if error.validator in ("oneOf", "anyOf") and "description" in error.schema:
+        allowed = error.schema["description"]
+    elif error.validator == "pattern":
+        allowed = f"must match {error.validator_value}"
+    elif error.validator == "enum":
+        allowed = f"must be one of {', '.join(map(str, error.validator_value))}"
+    else:
+        allowed = error.message.removeprefix(repr(error.instance)).strip()
+    about = error.schema.get("description") if isinstance(error.schema, dict) else None
+    about = f" ({about})" if about and about != allowed else ""
+    return [f"{path}: found {error.instance!r}; {allowed}{about}"]
+
+
+def _meant(name: str, allowed) -> str:
+    close = difflib.get_close_matches(name, allowed, 1)
+    return f"; did you mean {close[0]!r}?" if close else f"; allowed are {', '.join(allowed)}"
+
+
+def _cross_check(config: dict) -> list[str]:
+    """Mistakes that no schema sees: names of nothing, sizes and figures that cannot be."""
+    found = []
+
+    def known(path, names, section):
+        for name in names:
+            if name not in config[section]:
+                found.append(
+                    f"{path}: found {name!r}, no entry of {section}{_meant(name, config[section])}"
+                )
+
+    for name, entry in config["datasets"].items():
+        if entry["source"] == "shuffled":
+            known(f"datasets.{name}.of", [entry["of"]], "datasets")
+            if config["datasets"].get(entry["of"], {}).get("source") == "shuffled":
+                found.append(f"datasets.{name}.of: found {entry['of']!r}, itself shuffled")
+    for name, entry in config["networks"].items():
+        known(f"networks.{name}.training", [entry["training"]], "trainings")
+    known("run", config["run"] or [], "studies")
+    for name, study in config["studies"].items():
+        known(f"studies.{name}.datasets", study["datasets"], "datasets")
+        known(f"studies.{name}.networks", study["networks"], "networks")
+    if found:
+        return found
+    for name, study in config["studies"].items():
+        found += _check_study(config, f"studies.{name}", study)
+    return found
+
+
+def _check_study(config, path, study) -> list[str]:
+    found = []
+    sources = [config["datasets"][d] for d in study["datasets"]]
+    for entry, dataset in zip(sources, study["datasets"], strict=True):
+        entry = root(config, dataset)[1]
+        sides = 2 if "samples" in study["figures"] else 1
+        needed = sides * max(study["sizes"]) + entry["test"]
+        if "images" in entry and needed > entry["images"]:
+            found.append(
+                f"{path}.sizes: found {max(study['sizes'])}; {dataset} has {entry['images']} "
+                f"images, too few for {sides} x {max(study['sizes'])} training images and "
+                f"{entry['test']} test images"
+            )
+        for network in study["networks"]:
+            blocks = config["networks"][network].get("blocks", 0)
+            if entry["side"] % 2**blocks:
+                found.append(
+                    f"{path}: the {entry['side']} pixels of {dataset} are not a multiple of "
+                    f"2^{blocks}, which {network} with its {blocks} blocks needs"
+                )
+    for figure, source in (("rates", "calpha"), ("disks", "disks")):
+        wrong = [e["source"] for e in sources if e["source"] != source]
+        if figure in study["figures"] and wrong:
+            found.append(
+                f"{path}.datasets: the figure {figure!r} is of {source} images, found {wrong[0]}"
+            )
+    if "shuffled" in study["figures"]:
+        pair = study["datasets"]
+        if len(pair) != 2 or sources[1].get("of") != pair[0]:
+            found.append(
+                f"{path}.datasets: the figure 'shuffled' needs a data set and its shuffled "
+                f"version, in this order; found {pair}"
+            )
+    return found
+
+
+def root(config: dict, dataset: str) -> tuple[str, dict]:
+    """Name and entry of the data set that `dataset` is a shuffled version of, or its own."""
+    entry = config["datasets"][dataset]
+    return (entry["of"], config["datasets"][entry["of"]]) if "of" in entry else (dataset, entry)

@@ -1,0 +1,294 @@
+"""What each rule is given, and the files that the studies need.
+
+A rule's params are three: `values`, the config values that it uses; `code`, the fingerprint of the
+code that it runs; `upstream`, the keys of what its inputs were made from. A job is stale when one of
+them has changed, and for no other reason: time stamps do not count. A key is the hash of the three,
+so that a change reaches everything that depends on it, through any number of jobs.
+"""
+
+import hashlib
+import itertools
+import json
+import math
+from collections.abc import Callable
+
+from study.config import root
+from study.fingerprint import fingerprint
+
+_RUN = "results/{dataset}/{network}/{side}-{N}"
+
+#: Where everything that more than one rule reads or writes lies.
+PATHS = {
+    "images": "results/{dataset}/images.zarr",
+    "split": "results/{dataset}/split.zarr",
+    "weights": f"{_RUN}/weights.safetensors",
+    "history": f"{_RUN}/history.zarr",
+    "psnr": f"{_RUN}/psnr.zarr",
+    "samples": f"{_RUN}/samples.zarr",
+    "similarity": "results/{dataset}/{network}/pair-{N}/similarity.zarr",
+    "eigenbasis": f"{_RUN}/eigenbasis.zarr",
+    "summary": "results/summary.csv",
+}
+
+#: The stores that each figure is drawn from: (kinds, every N or the largest, sides).
+FIGURES = {
+    "psnr_curves": (("psnr",), "every", ("S1",)),
+    "samples": (("samples", "similarity", "images", "split"), "every", ("S1", "S2")),
+    "shrinkage": (("eigenbasis",), "largest", ("S1",)),
+    "rates": (("psnr", "eigenbasis"), "largest", ("S1",)),
+    "disks": (("psnr", "eigenbasis"), "largest", ("S1",)),
+    "shuffled": (("psnr", "eigenbasis"), "largest", ("S1",)),
+}
+#: Figures of one data set; the others compare the data sets of a study.
+OF_ONE_DATASET = ("psnr_curves", "samples", "shrinkage")
+
+
+def figure_path(figure: str) -> str:
+    """Path of a figure without its ending; its wildcards are study, network and maybe dataset."""
+    name = (
+        f"{figure}_{{dataset}}_{{network}}" if figure in OF_ONE_DATASET else f"{figure}_{{network}}"
+    )
+    return f"results/figures/{{study}}/{name}"
+
+
+def derived_seed(*names) -> int:
+    """A seed for one job, from the config's seed and the job's own names: 32 bits."""
+    digest = hashlib.sha256("/".join(map(str, names)).encode()).digest()
+    return int.from_bytes(digest[:4], "big")
+
+
+def _hash(value) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
+
+
+class Stage:
+    """A rule: its script and, as functions of the wildcards, what it uses and what came before.
+
+    Args:
+        script: file in workflow/scripts.
+        values: wildcards -> the config values that the script is given.
+        upstream: wildcards -> keys of what the inputs are made from.
+        modules: wildcards -> modules that the script imports by a name from the config.
+    """
+
+    def __init__(
+        self,
+        script: str,
+        values: Callable[[dict], dict],
+        upstream: Callable[[dict], list[str]] = lambda wc: [],
+        modules: Callable[[dict], list[str]] = lambda wc: [],
+    ):
+        self._script, self._values, self._upstream, self._modules = (
+            script,
+            values,
+            upstream,
+            modules,
+        )
+
+    @property
+    def params(self) -> dict:
+        """The params of the rule; Snakemake evaluates each with the job's wildcards."""
+        return {"values": self.values, "code": self.code, "upstream": self.upstream}
+
+    def values(self, wildcards) -> dict:
+        # Through JSON, so that the order of keys in the config does not matter.
+        values = self._values(dict(wildcards.items()))
+        return json.loads(json.dumps(values, sort_keys=True))
+
+    def code(self, wildcards) -> str:
+        return fingerprint(self._script, *self._modules(dict(wildcards.items())))
+
+    def upstream(self, wildcards) -> str:
+        return _hash(self._upstream(dict(wildcards.items())))
+
+    def key(self, wildcards) -> str:
+        return _hash([self.values(wildcards), self.code(wildcards), self.upstream(wildcards)])
+
+
+class Plan:
+    """The jobs of a checked config."""
+
+    def __init__(self, config: dict):
+        self.config = config
+        network = {"upstream": lambda wc: [self.train.key(wc)], "modules": self._architecture}
+
+        self.images = Stage("prepare_images.py", self._images, self._origin, self._source)
+        self.split = Stage("split.py", self._split, lambda wc: [self.images.key(wc)])
+        self.train = Stage(
+            "train.py", self._train, lambda wc: [self.split.key(wc)], self._architecture
+        )
+        self.psnr = Stage("psnr.py", self._psnr, **network)
+        self.samples = Stage("sample.py", self._samples, **network)
+        self.similarity = Stage(
+            "similarity.py",
+            lambda wc: {"N": int(wc["N"])},
+            lambda wc: [self.samples.key({**wc, "side": side}) for side in ("S1", "S2")],
+        )
+        self.eigenbasis = Stage("eigenbasis.py", self._eigenbasis, **network)
+        self.summary = Stage("summary.py", self._summary, self._summary_upstream)
+
+    # What each rule uses of the config.
+
+    def _seed(self, *names) -> int:
+        return derived_seed(self.config["seed"], *names)
+
+    def _images(self, wc) -> dict:
+        entry = {k: v for k, v in self.config["datasets"][wc["dataset"]].items() if k != "test"}
+        return {**entry, "seed": self._seed("images", wc["dataset"])}
+
+    def _origin(self, wc) -> list[str]:
+        origin = self.config["datasets"][wc["dataset"]].get("of")
+        return [self.images.key({"dataset": origin})] if origin else []
+
+    def image_inputs(self, wildcards) -> list[str]:
+        """The store of images that a shuffled data set is made from."""
+        origin = self.config["datasets"][wildcards.dataset].get("of")
+        return [PATHS["images"].format(dataset=origin)] if origin else []
+
+    def _source(self, wc) -> list[str]:
+        return [f"gahb.datasets.{self.config['datasets'][wc['dataset']]['source']}"]
+
+    def _split(self, wc) -> dict:
+        # A shuffled data set is split as the one that it is a version of.
+        name, entry = root(self.config, wc["dataset"])
+        return {"test": entry["test"], "seed": self._seed("split", name)}
+
+    def _train(self, wc) -> dict:
+        entry = dict(self.config["networks"][wc["network"]])
+        recipe = dict(self.config["trainings"][entry.pop("training")])
+        images, epochs = recipe.pop("images", None), recipe.pop("epochs", None)
+        if epochs is not None:
+            images = epochs * recipe["epoch"]
+        if images is not None:
+            recipe["steps"] = math.ceil(images / recipe["batch"])
+        names = (wc["dataset"], wc["network"], wc["N"])
+        return {
+            "architecture": entry.pop("architecture"),
+            "sizes": entry,
+            "recipe": recipe,
+            "side": wc["side"],
+            "N": int(wc["N"]),
+            # The two networks of a pair start from the same weights.
+            "initialization_seed": self._seed("initialization", *names),
+            "seed": self._seed("training", *names, wc["side"]),
+        }
+
+    def _architecture(self, wc) -> list[str]:
+        return [f"gahb.networks.{self.config['networks'][wc['network']]['architecture']}"]
+
+    def _psnr(self, wc) -> dict:
+        return {
+            **{k: self.config["psnr"][k] for k in ("input_psnr", "images")},
+            "side": wc["side"],
+            "N": int(wc["N"]),
+            "seed": self._seed("psnr", wc["dataset"]),
+        }
+
+    def _samples(self, wc) -> dict:
+        # The same noise for every network of a data set, so that their samples can be compared.
+        return {**self.config["sampling"], "seed": self._seed("sampling", wc["dataset"])}
+
+    def _eigenbasis(self, wc) -> dict:
+        return {**self.config["eigenbasis"], "seed": self._seed("eigenbasis", wc["dataset"])}
+
+    # Figures and summary.
+
+    def figure(self, name: str) -> Stage:
+        """The stage that draws the figure `name`."""
+        return Stage(
+            f"figure_{name}.py",
+            lambda wc: self._figure(name, wc),
+            lambda wc: [getattr(self, kind).key(job) for kind, job in self._figure_jobs(name, wc)],
+        )
+
+    def figure_inputs(self, name: str) -> Callable:
+        """Wildcards -> the stores that the figure is drawn from, by kind."""
+
+        def inputs(wildcards):
+            paths = {}
+            for kind, job in self._figure_jobs(name, dict(wildcards.items())):
+                paths.setdefault(kind, []).append(PATHS[kind].format(**job))
+            return paths
+
+        return inputs
+
+    def _figure_jobs(self, name: str, wc: dict) -> list[tuple[str, dict]]:
+        """(kind, wildcards) of each store, once, by data set and increasing N."""
+        kinds, which, sides = FIGURES[name]
+        study = self.config["studies"][wc["study"]]
+        datasets = [wc["dataset"]] if "dataset" in wc else study["datasets"]
+        sizes = sorted(study["sizes"]) if which == "every" else [max(study["sizes"])]
+        jobs = {}
+        for kind, dataset, N, side in itertools.product(kinds, datasets, sizes, sides):
+            job = {"dataset": dataset, "network": wc["network"], "N": N, "side": side}
+            jobs.setdefault(PATHS[kind].format(**job), (kind, job))
+        return list(jobs.values())
+
+    def _figure(self, name: str, wc: dict) -> dict:
+        study = self.config["studies"][wc["study"]]
+        datasets = [wc["dataset"]] if "dataset" in wc else study["datasets"]
+        values = {
+            "sizes": sorted(study["sizes"]),
+            "datasets": datasets,
+            "slope_range": self.config["psnr"]["slope_range"],
+        }
+        if name == "rates":
+            values["alphas"] = [self.config["datasets"][d]["alpha"] for d in datasets]
+        return values
+
+    @property
+    def studies(self) -> list[str]:
+        return self.config["run"] or list(self.config["studies"])
+
+    def _runs(self):
+        """(study, job) of every network of the studies."""
+        for study in self.studies:
+            entry = self.config["studies"][study]
+            for dataset, network, N in itertools.product(
+                entry["datasets"], entry["networks"], sorted(entry["sizes"])
+            ):
+                yield study, {"dataset": dataset, "network": network, "N": N, "side": "S1"}
+
+    def _summary_jobs(self):
+        """(study, job, kinds) of every row of the summary."""
+        for study, job in self._runs():
+            entry = self.config["studies"][study]
+            kinds = ["psnr"]
+            if "samples" in entry["figures"]:
+                kinds.append("similarity")
+            largest = job["N"] == max(entry["sizes"])
+            if largest and any("eigenbasis" in FIGURES[f][0] for f in entry["figures"]):
+                kinds.append("eigenbasis")
+            yield study, job, kinds
+
+    def _summary(self, wc) -> dict:
+        rows = [
+            {
+                "study": study,
+                **{k: job[k] for k in ("dataset", "network", "N")},
+                "alpha": self.config["datasets"][job["dataset"]].get("alpha"),
+                "stores": {kind: PATHS[kind].format(**job) for kind in kinds},
+            }
+            for study, job, kinds in self._summary_jobs()
+        ]
+        return {"rows": rows, "slope_range": self.config["psnr"]["slope_range"]}
+
+    def _summary_upstream(self, wc) -> list[str]:
+        return [
+            getattr(self, kind).key(job) for _, job, kinds in self._summary_jobs() for kind in kinds
+        ]
+
+    def summary_inputs(self, wildcards) -> list[str]:
+        """Every store that the summary reads."""
+        rows = self._summary({})["rows"]
+        return list(dict.fromkeys(path for row in rows for path in row["stores"].values()))
+
+    def figures(self) -> list[str]:
+        """Paths of all figures of the studies, without their endings."""
+        return list(
+            dict.fromkeys(
+                figure_path(figure).format(study=study, **job)
+                for study, job in self._runs()
+                for figure in self.config["studies"][study]["figures"]
+            )
+        )
