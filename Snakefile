@@ -1,6 +1,7 @@
 # Generalization in diffusion models arises from geometry-adaptive harmonic representations:
 # the study of Kadkhodaie, Guth, Simoncelli & Mallat (ICLR 2024) on anyone's images.
 
+
 configfile: "config.yaml"
 
 

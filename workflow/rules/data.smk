@@ -6,10 +6,10 @@ rule prepare_images:
         plan.image_inputs,
     output:
         directory(PATHS["images"]),
-    params:
-        **plan.images.params,
     log:
         "logs/prepare_images/{dataset}.log",
+    params:
+        **plan.images.params,
     script:
         "../scripts/prepare_images.py"
 
@@ -19,9 +19,9 @@ rule split:
         PATHS["images"],
     output:
         directory(PATHS["split"]),
-    params:
-        **plan.split.params,
     log:
         "logs/split/{dataset}.log",
+    params:
+        **plan.split.params,
     script:
         "../scripts/split.py"

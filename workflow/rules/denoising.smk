@@ -8,9 +8,9 @@ rule psnr:
         weights=PATHS["weights"],
     output:
         directory(PATHS["psnr"]),
-    params:
-        **plan.psnr.params,
     log:
         "logs/psnr/{dataset}/{network}/{side}-{N}.log",
+    params:
+        **plan.psnr.params,
     script:
         "../scripts/psnr.py"

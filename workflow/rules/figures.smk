@@ -6,10 +6,10 @@ rule figure_psnr_curves:
         unpack(plan.figure_inputs("psnr_curves")),
     output:
         multiext(figure_path("psnr_curves"), ".pdf", ".png"),
-    params:
-        **plan.figure("psnr_curves").params,
     log:
         "logs/figures/{study}/psnr_curves_{dataset}_{network}.log",
+    params:
+        **plan.figure("psnr_curves").params,
     script:
         "../scripts/figure_psnr_curves.py"
 
@@ -19,10 +19,10 @@ rule figure_samples:
         unpack(plan.figure_inputs("samples")),
     output:
         multiext(figure_path("samples"), ".pdf", ".png"),
-    params:
-        **plan.figure("samples").params,
     log:
         "logs/figures/{study}/samples_{dataset}_{network}.log",
+    params:
+        **plan.figure("samples").params,
     script:
         "../scripts/figure_samples.py"
 
@@ -32,10 +32,10 @@ rule figure_shrinkage:
         unpack(plan.figure_inputs("shrinkage")),
     output:
         multiext(figure_path("shrinkage"), ".pdf", ".png"),
-    params:
-        **plan.figure("shrinkage").params,
     log:
         "logs/figures/{study}/shrinkage_{dataset}_{network}.log",
+    params:
+        **plan.figure("shrinkage").params,
     script:
         "../scripts/figure_shrinkage.py"
 
@@ -45,10 +45,10 @@ rule figure_rates:
         unpack(plan.figure_inputs("rates")),
     output:
         multiext(figure_path("rates"), ".pdf", ".png"),
-    params:
-        **plan.figure("rates").params,
     log:
         "logs/figures/{study}/rates_{network}.log",
+    params:
+        **plan.figure("rates").params,
     script:
         "../scripts/figure_rates.py"
 
@@ -58,10 +58,10 @@ rule figure_disks:
         unpack(plan.figure_inputs("disks")),
     output:
         multiext(figure_path("disks"), ".pdf", ".png"),
-    params:
-        **plan.figure("disks").params,
     log:
         "logs/figures/{study}/disks_{network}.log",
+    params:
+        **plan.figure("disks").params,
     script:
         "../scripts/figure_disks.py"
 
@@ -71,9 +71,9 @@ rule figure_shuffled:
         unpack(plan.figure_inputs("shuffled")),
     output:
         multiext(figure_path("shuffled"), ".pdf", ".png"),
-    params:
-        **plan.figure("shuffled").params,
     log:
         "logs/figures/{study}/shuffled_{network}.log",
+    params:
+        **plan.figure("shuffled").params,
     script:
         "../scripts/figure_shuffled.py"

@@ -8,9 +8,9 @@ rule eigenbasis:
         weights=PATHS["weights"],
     output:
         directory(PATHS["eigenbasis"]),
-    params:
-        **plan.eigenbasis.params,
     log:
         "logs/eigenbasis/{dataset}/{network}/{side}-{N}.log",
+    params:
+        **plan.eigenbasis.params,
     script:
         "../scripts/eigenbasis.py"

@@ -7,9 +7,9 @@ rule sample:
         weights=PATHS["weights"],
     output:
         directory(PATHS["samples"]),
-    params:
-        **plan.samples.params,
     log:
         "logs/sample/{dataset}/{network}/{side}-{N}.log",
+    params:
+        **plan.samples.params,
     script:
         "../scripts/sample.py"

@@ -8,9 +8,9 @@ rule similarity:
         samples=expand(PATHS["samples"], side=["S1", "S2"], allow_missing=True),
     output:
         directory(PATHS["similarity"]),
-    params:
-        **plan.similarity.params,
     log:
         "logs/similarity/{dataset}/{network}/{N}.log",
+    params:
+        **plan.similarity.params,
     script:
         "../scripts/similarity.py"

@@ -6,9 +6,9 @@ rule summary:
         plan.summary_inputs,
     output:
         PATHS["summary"],
-    params:
-        **plan.summary.params,
     log:
         "logs/summary.log",
+    params:
+        **plan.summary.params,
     script:
         "../scripts/summary.py"

@@ -8,9 +8,9 @@ rule train:
     output:
         weights=PATHS["weights"],
         history=directory(PATHS["history"]),
-    params:
-        **plan.train.params,
     log:
         "logs/train/{dataset}/{network}/{side}-{N}.log",
+    params:
+        **plan.train.params,
     script:
         "../scripts/train.py"

@@ -35,7 +35,9 @@ with running(snakemake) as job:
     first = source.read(0, 1)
     shape = (source.count, *first.shape[1:])
     dataset = xr.Dataset(
-        coords={dim: store.pixels(dim, length) for dim, length in zip("yx", shape[2:])},
+        coords={
+            dim: store.pixels(dim, length) for dim, length in zip("yx", shape[2:], strict=True)
+        },
         attrs=store.provenance("Images", job.made_by) | {"source": source.origin},
     )
     if source.group is not None:

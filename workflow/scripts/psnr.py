@@ -1,8 +1,8 @@
 """PSNR curves of one network on its training set and on the test set.
 
 Input: images.zarr, split.zarr, weights.safetensors. Output: psnr.zarr with psnr (set, sigma, image)
-in dB; sigma is a coordinate and input_psnr another one along it. A training set that is smaller than
-the number of images asked for is gone through again, with other noise.
+in dB; sigma is a coordinate and input_psnr another one along it. A training set that is smaller
+than the number of images asked for is gone through again, with other noise.
 """
 
 import numpy as np

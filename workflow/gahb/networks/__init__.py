@@ -1,8 +1,8 @@
 """Networks, one file each: `architecture.py` holds `build(**sizes) -> nn.Module`.
 
 A new one is one file here and its options in the config's schema. Every network predicts the
-noise: (image, channel, y, x) -> same shape. Weights are kept as safetensors, whose header says which
-network they are of.
+noise: (image, channel, y, x) -> same shape. Weights are kept as safetensors, whose header says
+which network they are of.
 """
 
 import importlib

@@ -46,8 +46,8 @@ class UNet(nn.Module):
     ):
         super().__init__()
         width = [channels * 2**b for b in range(blocks + 1)]
-        first = [_conv(image_channels, width[0]), nn.ReLU()] + _block(width[0], width[0], gain)[3:]
-        last = _block(2 * width[0], width[0], gain)[:3] + [_conv(width[0], image_channels)]
+        first = [_conv(image_channels, width[0]), nn.ReLU(), *_block(width[0], width[0], gain)[3:]]
+        last = [*_block(2 * width[0], width[0], gain)[:3], _conv(width[0], image_channels)]
         self.encoder = nn.ModuleList(
             nn.Sequential(*(first if b == 0 else _block(width[b - 1], width[b], gain)))
             for b in range(blocks)
