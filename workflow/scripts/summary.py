@@ -1,8 +1,8 @@
 """The numbers of every study in one table, a row for each network and training set size.
 
 Input: the PSNR curves and, where a study has them, similarities and eigenbases. Output:
-summary.csv. Medians are over the samples of which neither network's diverged; PSNR gaps are means over the noise
-levels between which slopes are fitted.
+summary.csv. Medians are over the samples of which neither network's diverged; PSNR gaps are means
+over the noise levels between which slopes are fitted.
 """
 
 import csv

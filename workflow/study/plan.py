@@ -1,9 +1,9 @@
 """What each rule is given, and the files that the studies need.
 
 A rule's params are three: `values`, the config values that it uses; `code`, the fingerprint of
-the code that it runs; `upstream`, the keys of what its inputs were made from. A job is stale when one of
-them has changed, and for no other reason: time stamps do not count. A key is the hash of the three,
-so that a change reaches everything that depends on it, through any number of jobs.
+the code that it runs; `upstream`, the keys of what its inputs were made from. A job is stale when
+one of them has changed, and for no other reason: time stamps do not count. A key is the hash of the
+three, so that a change reaches everything that depends on it, through any number of jobs.
 """
 
 import hashlib
