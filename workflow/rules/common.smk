@@ -6,7 +6,7 @@ import sys
 LIBRARY = os.path.join(workflow.basedir, "workflow")
 sys.path.insert(0, LIBRARY)
 # Jobs import the library that lies beside this file: the one whose fingerprint the rules carry.
-os.environ["PYTHONPATH"] = LIBRARY
+os.environ.update(PYTHONPATH=LIBRARY)
 
 from study.config import ConfigError, checked
 from study.plan import PATHS, Plan, figure_path

@@ -8,6 +8,8 @@ rule prepare_images:
         directory(PATHS["images"]),
     log:
         "logs/prepare_images/{dataset}.log",
+    conda:
+        "../../envs/environment.yml"
     params:
         **plan.images.params,
     script:
@@ -21,6 +23,8 @@ rule split:
         directory(PATHS["split"]),
     log:
         "logs/split/{dataset}.log",
+    conda:
+        "../../envs/environment.yml"
     params:
         **plan.split.params,
     script:

@@ -10,6 +10,8 @@ rule psnr:
         directory(PATHS["psnr"]),
     log:
         "logs/psnr/{dataset}/{network}/{side}-{N}.log",
+    conda:
+        "../../envs/environment.yml"
     params:
         **plan.psnr.params,
     script:

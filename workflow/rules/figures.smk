@@ -8,6 +8,8 @@ rule figure_psnr_curves:
         multiext(figure_path("psnr_curves"), ".pdf", ".png"),
     log:
         "logs/figures/{study}/psnr_curves_{dataset}_{network}.log",
+    conda:
+        "../../envs/environment.yml"
     params:
         **plan.figure("psnr_curves").params,
     script:
@@ -21,6 +23,8 @@ rule figure_samples:
         multiext(figure_path("samples"), ".pdf", ".png"),
     log:
         "logs/figures/{study}/samples_{dataset}_{network}.log",
+    conda:
+        "../../envs/environment.yml"
     params:
         **plan.figure("samples").params,
     script:
@@ -34,6 +38,8 @@ rule figure_shrinkage:
         multiext(figure_path("shrinkage"), ".pdf", ".png"),
     log:
         "logs/figures/{study}/shrinkage_{dataset}_{network}.log",
+    conda:
+        "../../envs/environment.yml"
     params:
         **plan.figure("shrinkage").params,
     script:
@@ -47,6 +53,8 @@ rule figure_rates:
         multiext(figure_path("rates"), ".pdf", ".png"),
     log:
         "logs/figures/{study}/rates_{network}.log",
+    conda:
+        "../../envs/environment.yml"
     params:
         **plan.figure("rates").params,
     script:
@@ -60,6 +68,8 @@ rule figure_disks:
         multiext(figure_path("disks"), ".pdf", ".png"),
     log:
         "logs/figures/{study}/disks_{network}.log",
+    conda:
+        "../../envs/environment.yml"
     params:
         **plan.figure("disks").params,
     script:
@@ -73,6 +83,8 @@ rule figure_shuffled:
         multiext(figure_path("shuffled"), ".pdf", ".png"),
     log:
         "logs/figures/{study}/shuffled_{network}.log",
+    conda:
+        "../../envs/environment.yml"
     params:
         **plan.figure("shuffled").params,
     script:

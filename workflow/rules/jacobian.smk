@@ -10,6 +10,8 @@ rule eigenbasis:
         directory(PATHS["eigenbasis"]),
     log:
         "logs/eigenbasis/{dataset}/{network}/{side}-{N}.log",
+    conda:
+        "../../envs/environment.yml"
     params:
         **plan.eigenbasis.params,
     script:

@@ -9,6 +9,8 @@ rule sample:
         directory(PATHS["samples"]),
     log:
         "logs/sample/{dataset}/{network}/{side}-{N}.log",
+    conda:
+        "../../envs/environment.yml"
     params:
         **plan.samples.params,
     script:

@@ -10,6 +10,8 @@ rule similarity:
         directory(PATHS["similarity"]),
     log:
         "logs/similarity/{dataset}/{network}/{N}.log",
+    conda:
+        "../../envs/environment.yml"
     params:
         **plan.similarity.params,
     script:

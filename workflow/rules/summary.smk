@@ -8,6 +8,8 @@ rule summary:
         PATHS["summary"],
     log:
         "logs/summary.log",
+    conda:
+        "../../envs/environment.yml"
     params:
         **plan.summary.params,
     script:

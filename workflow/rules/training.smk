@@ -10,6 +10,8 @@ rule train:
         history=directory(PATHS["history"]),
     log:
         "logs/train/{dataset}/{network}/{side}-{N}.log",
+    conda:
+        "../../envs/environment.yml"
     params:
         **plan.train.params,
     script:

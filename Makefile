@@ -1,0 +1,40 @@
+# Prepares .venv and calls snakemake or pytest in it; the workflow itself does not need make.
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.PHONY: all test stale lint lock
+all: $(READY)
+	$(BIN)/snakemake --profile profiles/local all
+
+test: $(READY)
+	$(BIN)/python -m pytest
+
+# What `make all` would run again, and why.
+stale: $(READY)
+	$(BIN)/snakemake --profile profiles/local --dry-run all
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow/rules
+	$(BIN)/snakemake --lint
+
+$(READY): envs/requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --requirement envs/requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+# Pins everything that pyproject.toml asks for, as tested, for pip and for conda.
+lock:
+	rm -rf .lock && $(PYTHON) -m venv .lock
+	.lock/bin/python -m pip install --quiet setuptools .[dev]
+	.lock/bin/python -m pip freeze --all --exclude pip --exclude gahb | sed 's/+cpu//' > envs/requirements.lock
+	{ printf '%s\n' '# conda env create --file envs/environment.yml && conda activate gahb' \
+	    '# The pins are those of requirements.lock; `make lock` writes both.' 'name: gahb' \
+	    'channels: [conda-forge, nodefaults]' 'dependencies:' '  - python=3.11' '  - make' '  - pip' \
+	    '  - pip:'; sed 's/^/      - /' envs/requirements.lock; } > envs/environment.yml
+	rm -rf .lock build workflow/*.egg-info
