@@ -93,6 +93,13 @@ def _cross_check(config: dict) -> list[str]:
     for name, entry in config["networks"].items():
         known(f"networks.{name}.training", [entry["training"]], "trainings")
     known("run", config["run"] or [], "studies")
+    low, high = config["psnr"]["slope_range"]
+    inside = [p for p in config["psnr"]["input_psnr"] if low <= p <= high]
+    if len(inside) < 3:
+        found.append(
+            f"psnr.slope_range: found [{low}, {high}], which holds {len(inside)} of "
+            "psnr.input_psnr; a slope is fitted to at least three"
+        )
     for name, study in config["studies"].items():
         known(f"studies.{name}.datasets", study["datasets"], "datasets")
         known(f"studies.{name}.networks", study["networks"], "networks")
@@ -123,6 +130,13 @@ def _check_study(config, path, study) -> list[str]:
                     f"{path}: the {entry['side']} pixels of {dataset} are not a multiple of "
                     f"2^{blocks}, which {network} with its {blocks} blocks needs"
                 )
+    last = max(config["eigenbasis"]["images"])
+    for dataset in study["datasets"]:
+        test = root(config, dataset)[1]["test"]
+        if last >= test:
+            found.append(
+                f"eigenbasis.images: found {last}; {dataset} has test images 0 to {test - 1}"
+            )
     for figure, source in (("rates", "calpha"), ("disks", "disks")):
         wrong = [e["source"] for e in sources if e["source"] != source]
         if figure in study["figures"] and wrong:
