@@ -1,0 +1,97 @@
+"""Fixtures that the workflow tests share: a tiny study, and the snakemake command."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+
+#: Every kind of data set, both architectures and all six figures, at the smallest sizes.
+TINY = {
+    "run": ["pair", "photographs", "rates", "disks", "shuffled"],
+    "datasets": {
+        "calpha": {"source": "calpha", "alpha": 2, "side": 8, "images": 60, "test": 10},
+        "rough": {"source": "calpha", "alpha": 1, "side": 8, "images": 60, "test": 10},
+        "disk": {"source": "disks", "side": 8, "images": 60, "test": 10},
+        "photo": {"source": "photographs", "side": 8, "stride": 16, "test": 20},
+        "photo-shuffled": {"source": "shuffled", "of": "photo"},
+    },
+    "networks": {
+        "tiny": {
+            "architecture": "unet", "channels": 4, "blocks": 1, "gain": 0.1, "training": "tiny"
+        },
+        "cnn": {"architecture": "bfcnn", "channels": 4, "layers": 4, "training": "tiny"},
+    },
+    "trainings": {"tiny": {"steps": 60, "batch": 8, "rate": 0.01}},
+    "studies": {
+        "pair": {
+            "datasets": ["calpha"], "networks": ["tiny"], "sizes": [1, 8],
+            "figures": ["psnr_curves", "samples"],
+        },
+        "photographs": {
+            "datasets": ["photo"], "networks": ["cnn"], "sizes": [16], "figures": ["shrinkage"]
+        },
+        "rates": {
+            "datasets": ["rough", "calpha"], "networks": ["tiny"], "sizes": [8],
+            "figures": ["rates"],
+        },
+        "disks": {
+            "datasets": ["disk"], "networks": ["tiny"], "sizes": [8], "figures": ["disks"]
+        },
+        "shuffled": {
+            "datasets": ["photo", "photo-shuffled"], "networks": ["cnn"], "sizes": [16],
+            "figures": ["shuffled"],
+        },
+    },
+    "psnr": {"input_psnr": [0, 10, 15, 20, 30], "images": 10},
+    "sampling": {"samples": 4, "h0": 0.2, "max_steps": 80},
+    "eigenbasis": {"images": [0]},
+}  # fmt: skip
+
+
+class Study:
+    """A folder in which snakemake runs a study.
+
+    Args:
+        folder: where results and logs go.
+        config: laid over config.yaml.
+        source: the checkout of the project whose Snakefile is run.
+    """
+
+    def __init__(self, folder: Path, config: dict, source: Path = ROOT):
+        self.folder, self.config, self.source = folder, config, source
+
+    def command(self, *arguments: str) -> list[str]:
+        configfile = self.folder / "study.yaml"
+        configfile.write_text(yaml.safe_dump(self.config, sort_keys=False))
+        return [
+            sys.executable, "-m", "snakemake", "--snakefile", str(self.source / "Snakefile"),
+            "--directory", str(self.folder), "--configfile", str(configfile),
+            "--profile", str(self.source / "profiles" / "local"), *arguments,
+        ]  # fmt: skip
+
+    def run(self, *arguments: str, fails: bool = False) -> str:
+        """Run snakemake; its output. Asserts that it succeeds, or with `fails` that it does not."""
+        done = subprocess.run(
+            self.command(*arguments),
+            cwd=self.folder,
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=600,
+        )
+        assert (done.returncode != 0) == fails, done.stdout
+        return done.stdout
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory) -> Study:
+    """The tiny study, run once; tests that change it work on a copy."""
+    study = Study(tmp_path_factory.mktemp("study"), TINY)
+    study.output = study.run("all")
+    return study

@@ -1,0 +1,108 @@
+"""The config is checked whole before any job starts, and every mistake is named."""
+
+import copy
+
+import pytest
+import yaml
+from conftest import ROOT, TINY
+from jsonschema import Draft202012Validator
+from study.config import ConfigError, checked, schema
+from study.plan import Plan
+
+
+def changed(path: str, value) -> dict:
+    config = copy.deepcopy(TINY)
+    *parents, last = path.split(".")
+    entry = config
+    for name in parents:
+        entry = entry[name]
+    entry[last] = value
+    return config
+
+
+def test_default_config_is_valid():
+    config = checked(yaml.safe_load((ROOT / "config.yaml").read_text()))
+    assert Plan(config).figures()
+
+
+def test_defaults_are_filled_in():
+    config = checked(TINY)
+    assert config["seed"] == 0
+    assert config["trainings"]["tiny"]["schedule"] == "cosine"
+    assert config["networks"]["cnn"]["layers"] == 4
+    assert config["datasets"]["photo"]["scales"] == [0.5]
+
+
+def test_checking_leaves_its_argument_alone():
+    config = copy.deepcopy(TINY)
+    checked(config)
+    assert config == TINY
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "words"),
+    [
+        ("sead", 1, ["top level", "sead", "did you mean 'seed'"]),
+        ("datasets.calpha.alfa", 1, ["datasets.calpha", "alfa", "did you mean 'alpha'"]),
+        ("datasets.calpha.alpha", "two", ["datasets.calpha.alpha", "'two'", "number"]),
+        ("datasets.calpha.alpha", -1, ["datasets.calpha.alpha", "-1", "minimum"]),
+        ("datasets.calpha.source", "celeb", ["datasets.calpha.source", "celeb", "calpha, disks"]),
+        ("datasets.calpha.test", 0, ["datasets.calpha.test", "0", "minimum of 1"]),
+        ("datasets.disk", {"source": "disks", "side": 8}, ["datasets.disk", "images"]),
+        ("datasets.photo-shuffled.of", "fotos", ["photo-shuffled.of", "fotos", "datasets"]),
+        ("datasets.my_set", {"source": "shuffled", "of": "photo"}, ["my_set", "must match"]),
+        ("networks.tiny.architecture", "vit", ["networks.tiny.architecture", "vit", "unet"]),
+        ("networks.tiny.layers", 3, ["networks.tiny", "layers"]),
+        ("networks.tiny.training", "slow", ["networks.tiny.training", "slow", "trainings"]),
+        ("networks.tiny.blocks", 4, ["studies.pair", "8 pixels", "2^4"]),
+        ("trainings.tiny.images", 10, ["trainings.tiny", "exactly one of steps"]),
+        ("trainings.tiny.precision", "fp8", ["trainings.tiny.precision", "fp8", "bf16, fp32"]),
+        ("studies.pair.sizes", [1, 26], ["studies.pair.sizes", "26", "60", "2 x 26", "10"]),
+        ("studies.pair.sizes", [], ["studies.pair.sizes"]),
+        ("studies.pair.sizes", [0], ["studies.pair.sizes.0", "0"]),
+        ("studies.pair.figures", ["fig1"], ["studies.pair.figures.0", "fig1", "psnr_curves"]),
+        ("studies.pair.datasets", ["calfa"], ["studies.pair.datasets", "did you mean 'calpha'"]),
+        ("studies.rates.datasets", ["disk"], ["studies.rates.datasets", "calpha", "disks"]),
+        ("studies.shuffled.datasets", ["photo-shuffled", "photo"], ["studies.shuffled", "order"]),
+        ("run", ["pears"], ["run", "pears", "did you mean 'pair'"]),
+        ("psnr.input_psnr", [1, 2], ["psnr.input_psnr"]),
+        ("psnr.slope_range", [10, 11], ["psnr.slope_range", "three"]),
+        ("sampling.beta", 1.5, ["sampling.beta", "1.5", "maximum of 1"]),
+        ("eigenbasis.images", [10], ["eigenbasis.images", "10", "calpha"]),
+    ],
+)
+def test_mistakes_are_named(path, value, words):
+    with pytest.raises(ConfigError) as error:
+        checked(changed(path, value))
+    for word in words:
+        assert word in str(error.value)
+
+
+def test_all_mistakes_are_named_at_once():
+    config = changed("sead", 1)
+    config["sampling"]["beta"] = 2
+    with pytest.raises(ConfigError, match=r"(?s)2 mistake.*sead.*beta|2 mistake.*beta.*sead"):
+        checked(config)
+
+
+def _keys(node):
+    """Every key that a schema names, with what it says of it."""
+    if isinstance(node, dict):
+        for name, entry in node.get("properties", {}).items():
+            yield name, entry
+        for entry in node.values():
+            yield from _keys(entry)
+    elif isinstance(node, list):
+        for entry in node:
+            yield from _keys(entry)
+
+
+def test_schema_describes_every_key():
+    Draft202012Validator.check_schema(schema())
+    shared = schema()["$defs"]
+    undescribed = [
+        name
+        for name, entry in _keys(schema())
+        if not {"description", "const"} & (entry | shared.get(entry.get("$ref", "")[8:], {})).keys()
+    ]
+    assert undescribed == []
