@@ -16,25 +16,38 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 import zarr
+from zarr.codecs import Crc32cCodec, ZstdCodec
 
 #: Raised when the layout of any store changes, so that an older one is told apart.
 LAYOUT = 1
 SOFTWARE = ("numpy", "torch", "xarray", "zarr")
 CHUNK_BYTES = 8 * 2**20
 MOST_CHUNKS = 2000
+#: Every chunk is compressed and carries a checksum, so that damage is noticed when it is read.
+COMPRESSORS = (ZstdCodec(level=3), Crc32cCodec())
 
 # Zarr v3 has not standardized the consolidated metadata that xarray reads and writes.
 warnings.filterwarnings("ignore", message="Consolidated metadata is currently not part")
+# A chunk of zeros is written like any other: one that is absent is then known to be lost.
+zarr.config.set({"array.write_empty_chunks": True})
 
 
 class StoreError(Exception):
     """A store that cannot be used; says which and why."""
 
 
-def variable(dims, values, long_name: str, units: str = "1") -> xr.Variable:
-    """A variable of a store: its dimensions, values, meaning and units ("1": dimensionless)."""
+def variable(dims, values, long_name: str, units: str = "1", nan: str = "") -> xr.Variable:
+    """A variable of a store.
+
+    Args:
+        dims: names of its dimensions.
+        values: an array, or what numpy makes one of.
+        long_name, units: what it is, and in which units ("1": dimensionless).
+        nan: what NaN means in it; by default there is none.
+    """
     dims = (dims,) if isinstance(dims, str) else tuple(dims)
-    return xr.Variable(dims, np.asarray(values), {"long_name": long_name, "units": units})
+    attributes = {"long_name": long_name, "units": units} | ({"nan": nan} if nan else {})
+    return xr.Variable(dims, np.asarray(values), attributes)
 
 
 def placeholder(dims, shape, dtype, long_name: str, units: str = "1") -> xr.Variable:
@@ -77,15 +90,18 @@ def whole(path: str | Path) -> Iterator[Path]:
     """A path beside `path` to write to; renamed to `path` if nothing is raised."""
     path = Path(path)
     partial = path.with_name(f"{path.name}.partial")
-    _remove(partial)
-    partial.parent.mkdir(parents=True, exist_ok=True)
     try:
-        yield partial
-    except BaseException:
         _remove(partial)
+        partial.parent.mkdir(parents=True, exist_ok=True)
+        yield partial
+        _remove(path)
+        partial.rename(path)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            _remove(partial)
+        if isinstance(error, OSError):
+            raise StoreError(f"{path}: cannot be written: {error}") from error
         raise
-    _remove(path)
-    partial.rename(path)
 
 
 def _remove(path: Path) -> None:
@@ -101,9 +117,12 @@ def save(dataset: xr.Dataset, path: str | Path) -> None:
         _write(dataset, partial)
 
 
-def _write(dataset: xr.Dataset, path: Path) -> None:
-    encoding = {name: {"chunks": _chunks(v)} for name, v in dataset.variables.items() if v.ndim}
-    dataset.to_zarr(path, zarr_format=3, consolidated=True, encoding=encoding)
+def _write(dataset: xr.Dataset, path: Path, consolidated: bool = True) -> None:
+    encoding = {
+        name: {"compressors": COMPRESSORS, **({"chunks": _chunks(v)} if v.ndim else {})}
+        for name, v in dataset.variables.items()
+    }
+    dataset.to_zarr(path, zarr_format=3, consolidated=consolidated, encoding=encoding)
 
 
 def stream(
@@ -126,13 +145,14 @@ def stream(
     length = _chunks(variable)[0]
     per_shard = -(-shape[0] // length // MOST_CHUNKS) or 1
     with whole(path) as partial:
-        dataset.to_zarr(partial, zarr_format=3, consolidated=False)
+        _write(dataset, partial, consolidated=False)
         array = zarr.open_group(partial, mode="a").create_array(
             name,
             shape=shape,
             dtype=variable.dtype,
             chunks=(length, *shape[1:]),
             shards=(length * per_shard, *shape[1:]) if per_shard > 1 else None,
+            compressors=COMPRESSORS,
             dimension_names=variable.dims,
             attributes=variable.attrs,
         )
@@ -183,3 +203,40 @@ def take(array: xr.DataArray, index: np.ndarray) -> np.ndarray:
     """Entries `index` (any order, repeats allowed) along the first dimension, chunk by chunk."""
     ordered, back = np.unique(index, return_inverse=True)
     return array.isel({array.dims[0]: ordered}).values[back]
+
+
+def problems(path: str | Path) -> list[str]:
+    """What is wrong with a store, a line each: it cannot be opened or has another layout, a chunk
+    is lost or damaged, a value is not finite that should be, a variable does not say what it is.
+
+    Reads everything, a chunk at a time.
+    """
+    try:
+        dataset = open_store(path)
+    except StoreError as error:
+        return [str(error)]
+    found = []
+    group = zarr.open_group(path, mode="r")
+    for name, array in group.arrays():
+        where = f"{path}: {name}"
+        lost = array.nchunks - array.nchunks_initialized
+        if lost:
+            found.append(f"{where} has lost {lost} of {array.nchunks} chunks")
+            continue
+        if not {"long_name", "units"} <= dataset[name].attrs.keys():
+            found.append(f"{where} has no long_name or units")
+        step = (array.shards or array.chunks or (1,))[0]
+        for start in range(0, array.shape[0] if array.ndim else 1, step):
+            try:
+                block = np.asarray(array[start : start + step] if array.ndim else array[()])
+            except Exception as error:
+                found.append(f"{where} is damaged near entry {start} ({error})")
+                break
+            if (
+                block.dtype.kind == "f"
+                and "nan" not in array.attrs
+                and not np.isfinite(block).all()
+            ):
+                found.append(f"{where} is not finite near entry {start}")
+                break
+    return found

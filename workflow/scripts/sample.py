@@ -24,7 +24,9 @@ with running(snakemake) as job:
     dataset = xr.Dataset(
         {
             "samples": store.variable(("sample", "channel", "y", "x"), drawn.images, "intensity"),
-            "sigma": store.variable(("sample", "step"), drawn.sigma, "noise level sigma_t"),
+            "sigma": store.variable(
+                ("sample", "step"), drawn.sigma, "noise level sigma_t", nan="after the end"
+            ),
             "steps": store.variable("sample", drawn.steps, "steps taken"),
             "diverged": store.variable("sample", drawn.diverged, "did not end; to be left out"),
         },

@@ -33,12 +33,16 @@ with running(snakemake) as job:
     dataset = xr.Dataset(
         {
             "between": store.variable(
-                "sample", np.where(diverged, np.nan, between), "cosine between the two networks"
+                "sample",
+                np.where(diverged, np.nan, between),
+                "cosine between the two networks",
+                nan="diverged",
             ),
             "closest": store.variable(
                 ("side", "sample"),
                 np.where(diverged, np.nan, cosine),
                 "cosine to the closest training image",
+                nan="diverged",
             ),
             "closest_image": store.variable(
                 ("side", "sample"), index, "index of the closest training image"

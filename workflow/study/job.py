@@ -5,6 +5,7 @@ import sys
 import traceback
 
 import torch
+from gahb import store
 
 
 class Job:
@@ -25,7 +26,9 @@ class Job:
 
 @contextlib.contextmanager
 def running(snakemake):
-    """The job, with everything that it prints in its log and errors in one line at the end.
+    """The job, with everything that it prints in its log and errors in a line at the end.
+
+    If it fails, its input stores are checked, so that the one that is damaged is named.
 
     The number of threads is the rule's: results of a CPU depend on it in the last bits.
     """
@@ -38,4 +41,7 @@ def running(snakemake):
                 traceback.print_exc()
                 names = ", ".join(f"{k}={v}" for k, v in snakemake.wildcards.items())
                 print(f"\n{snakemake.rule} ({names}): {error}")
+                for path in snakemake.input:
+                    if path.endswith(".zarr"):
+                        print(*store.problems(path), sep="\n", end="")
                 sys.exit(1)

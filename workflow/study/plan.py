@@ -96,10 +96,10 @@ class Stage:
         return json.loads(json.dumps(values, sort_keys=True))
 
     def code(self, wildcards) -> str:
-        return fingerprint(self._script, *self._modules(dict(wildcards.items())))
+        return "code " + fingerprint(self._script, *self._modules(dict(wildcards.items())))
 
     def upstream(self, wildcards) -> str:
-        return _hash(self._upstream(dict(wildcards.items())))
+        return "inputs " + _hash(self._upstream(dict(wildcards.items())))
 
     def key(self, wildcards) -> str:
         return _hash([self.values(wildcards), self.code(wildcards), self.upstream(wildcards)])

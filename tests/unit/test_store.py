@@ -1,0 +1,160 @@
+"""Stores appear whole or not at all, open with xarray alone, and damage is noticed."""
+
+import os
+
+import numpy as np
+import pytest
+import xarray as xr
+import zarr
+from gahb import store
+
+
+def example(value: float = 1.0) -> xr.Dataset:
+    return xr.Dataset(
+        {
+            "psnr": store.variable(("sigma", "image"), np.full((3, 4), value), "PSNR", "dB"),
+            "trace": store.variable((), 2.0, "trace"),
+        },
+        coords={"sigma": store.variable("sigma", [0.1, 0.2, 0.3], "noise level")},
+        attrs=store.provenance("Example", {"values": {"N": 1}}),
+    )
+
+
+def test_opens_with_xarray_alone(tmp_path):
+    store.save(example(), tmp_path / "a.zarr")
+    opened = xr.open_zarr(tmp_path / "a.zarr")
+    xr.testing.assert_identical(opened.load(), example())
+    assert zarr.open_group(tmp_path / "a.zarr").metadata.zarr_format == 3
+    assert zarr.open_group(tmp_path / "a.zarr").metadata.consolidated_metadata is not None
+
+
+def test_same_content_gives_same_bytes(tmp_path):
+    for name in ("a", "b"):
+        store.save(example(), tmp_path / name)
+    files = [p.relative_to(tmp_path / "a") for p in (tmp_path / "a").rglob("*") if p.is_file()]
+    assert files
+    for file in files:
+        assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
+
+
+@pytest.mark.parametrize("lengths", [[10], [1] * 10, [3, 7], [0, 4, 0, 6]])
+def test_streamed_in_any_blocks_is_the_same(tmp_path, monkeypatch, lengths):
+    monkeypatch.setattr(store, "CHUNK_BYTES", 64)
+    images = np.arange(10 * 6, dtype=np.float32).reshape(10, 6)
+    ends = np.cumsum(lengths)
+    store.stream(
+        xr.Dataset(attrs=store.provenance("Images", {})),
+        tmp_path / "a.zarr",
+        "images",
+        store.placeholder(("image", "x"), images.shape, images.dtype, "intensity"),
+        (images[end - length : end] for length, end in zip(lengths, ends, strict=True)),
+    )
+    opened = store.open_store(tmp_path / "a.zarr")
+    np.testing.assert_array_equal(opened.images, images)
+    assert opened.images.encoding["chunks"] == (2, 6)
+    assert store.problems(tmp_path / "a.zarr") == []
+
+
+def test_shards_when_there_would_be_many_chunks(tmp_path, monkeypatch):
+    monkeypatch.setattr(store, "CHUNK_BYTES", 8)
+    monkeypatch.setattr(store, "MOST_CHUNKS", 10)
+    values = np.arange(100, dtype=np.float64)
+    store.stream(
+        xr.Dataset(attrs=store.provenance("Images", {})),
+        tmp_path / "a.zarr",
+        "images",
+        store.placeholder("image", values.shape, values.dtype, "intensity"),
+        iter([values]),
+    )
+    array = zarr.open_group(tmp_path / "a.zarr")["images"]
+    assert (array.chunks, array.shards) == ((1,), (10,))
+    np.testing.assert_array_equal(store.open_store(tmp_path / "a.zarr").images, values)
+    assert store.problems(tmp_path / "a.zarr") == []
+
+
+def test_too_few_blocks_leave_nothing(tmp_path):
+    with pytest.raises(store.StoreError, match="expected 10 entries of images, got 4"):
+        store.stream(
+            xr.Dataset(),
+            tmp_path / "a.zarr",
+            "images",
+            store.placeholder("image", (10,), "float32", "intensity"),
+            iter([np.zeros(4, np.float32)]),
+        )
+    assert os.listdir(tmp_path) == []
+
+
+def test_failed_write_leaves_the_old_store(tmp_path):
+    store.save(example(1), tmp_path / "a.zarr")
+    with pytest.raises(RuntimeError), store.whole(tmp_path / "a.zarr") as partial:
+        partial.mkdir()
+        (partial / "half").touch()
+        raise RuntimeError
+    assert os.listdir(tmp_path) == ["a.zarr"]
+    xr.testing.assert_identical(store.open_store(tmp_path / "a.zarr").load(), example(1))
+
+
+def test_a_store_that_is_there_is_replaced(tmp_path):
+    store.save(example(1), tmp_path / "a.zarr")
+    store.save(example(2), tmp_path / "a.zarr")
+    xr.testing.assert_identical(store.open_store(tmp_path / "a.zarr").load(), example(2))
+
+
+def test_left_over_of_a_killed_write_is_overwritten(tmp_path):
+    (tmp_path / "a.zarr.partial" / "junk").mkdir(parents=True)
+    store.save(example(), tmp_path / "a.zarr")
+    assert os.listdir(tmp_path) == ["a.zarr"]
+    assert not (tmp_path / "a.zarr" / "junk").exists()
+
+
+def test_take_in_any_order_with_repeats():
+    array = xr.DataArray(np.arange(20).reshape(10, 2), dims=("image", "x"))
+    index = np.array([7, 0, 7, 3])
+    np.testing.assert_array_equal(store.take(array, index), array.values[index])
+
+
+def damage(path, how):
+    if how == "flipped bit":
+        chunk = path / "psnr" / "c" / "0" / "0"
+        content = bytearray(chunk.read_bytes())
+        content[len(content) // 2] ^= 1
+        chunk.write_bytes(content)
+    elif how == "lost chunk":
+        (path / "psnr" / "c" / "0" / "0").unlink()
+    elif how == "truncated chunk":
+        chunk = path / "psnr" / "c" / "0" / "0"
+        chunk.write_bytes(chunk.read_bytes()[:5])
+    elif how == "broken metadata":
+        (path / "zarr.json").write_text("{")
+    elif how == "older layout":
+        zarr.open_group(path, mode="a").attrs["layout"] = 0
+        zarr.consolidate_metadata(path)
+
+
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        ("flipped bit", "psnr is damaged"),
+        ("lost chunk", "psnr has lost 1 of 1 chunks"),
+        ("truncated chunk", "psnr is damaged"),
+        ("broken metadata", "cannot be opened"),
+        ("older layout", "has layout 0, this version reads layout 1"),
+    ],
+)
+def test_damage_is_found_and_named(tmp_path, how, words):
+    store.save(example(), tmp_path / "a.zarr")
+    assert store.problems(tmp_path / "a.zarr") == []
+    damage(tmp_path / "a.zarr", how)
+    (found,) = store.problems(tmp_path / "a.zarr")
+    assert str(tmp_path / "a.zarr") in found
+    assert words in found
+
+
+def test_values_that_are_not_finite_are_found_unless_declared(tmp_path):
+    store.save(example(np.nan), tmp_path / "a.zarr")
+    (found,) = store.problems(tmp_path / "a.zarr")
+    assert "psnr is not finite" in found
+    declared = example(np.nan)
+    declared["psnr"].attrs["nan"] = "diverged"
+    store.save(declared, tmp_path / "a.zarr")
+    assert store.problems(tmp_path / "a.zarr") == []

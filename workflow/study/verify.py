@@ -1,0 +1,38 @@
+"""`python -m study.verify [FOLDER]`: check every store and every file of weights of the results.
+
+Reads all of it and lists what is broken, a line each. Exit status 1 if anything is.
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import safetensors
+from gahb import store
+from tqdm import tqdm
+
+
+def broken(folder: Path) -> list[str]:
+    """What is wrong with the stores and weights below `folder`."""
+    found = []
+    for path in tqdm(sorted(folder.rglob("*.zarr")), unit="stores", disable=None):
+        found += store.problems(path)
+    for path in sorted(folder.rglob("*.safetensors")):
+        try:
+            with safetensors.safe_open(path, "np") as file:
+                names = file.keys()
+                damaged = [n for n in names if not np.isfinite(file.get_tensor(n)).all()]
+        except Exception as error:
+            found.append(f"{path}: cannot be read ({error})")
+        else:
+            found += [f"{path}: {name} is not finite" for name in damaged]
+    return found
+
+
+if __name__ == "__main__":
+    folder = Path(sys.argv[1] if len(sys.argv) > 1 else "results")
+    if not folder.is_dir():
+        sys.exit(f"{folder}: no such folder")
+    found = broken(folder)
+    print(*(found or [f"{folder}: every store is whole"]), sep="\n")
+    sys.exit(bool(found))
