@@ -5,7 +5,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: all test stale lint lock
+.PHONY: all test stale verify lint lock
 all: $(READY)
 	$(BIN)/snakemake --profile profiles/local all
 
@@ -15,6 +15,10 @@ test: $(READY)
 # What `make all` would run again, and why.
 stale: $(READY)
 	$(BIN)/snakemake --profile profiles/local --dry-run all
+
+# Every store and every file of weights of results/: whole, as declared, finite?
+verify: $(READY)
+	$(BIN)/python -m study.verify results
 
 lint: $(READY)
 	$(BIN)/ruff check .
