@@ -1,0 +1,51 @@
+"""Figure 3: what a denoiser does to one image, in the basis that it adapts to it.
+
+Shrinkage factors and coefficients both decay fast; eigenvectors oscillate along contours and inside
+uniform regions.
+"""
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from gahb.figures import parts, style
+
+#: Most images shown, each in a block of its own.
+IMAGES = 3
+EIGENVECTORS = 10
+
+
+@style.sheet()
+def draw(basis: xr.Dataset, sigma: float = 0.15) -> Figure:
+    """Images, shrinkage factors, coefficients and eigenvectors, for each of the first images.
+
+    Args:
+        basis: eigenbasis.zarr.
+        sigma: noise level; the nearest in the store is shown.
+    """
+    basis = basis.sel(sigma=sigma, method="nearest")
+    count = min(basis.sizes["image"], IMAGES)
+    below = parts.mosaic_height(style.PAGE, EIGENVECTORS, 1)
+    figure = Figure((style.PAGE, count * (1.7 + below)))
+    for i, block in enumerate(np.atleast_1d(figure.subfigures(count, 1))):
+        top, bottom = block.subfigures(2, 1, height_ratios=[1.7, below])
+        images, factors, coefficients = top.subplots(1, 3, width_ratios=[1.25, 1, 1])
+        one = basis.isel(image=i).compute()
+        parts.mosaic(images, [parts.denoising(one)])
+        parts.shrinkage_panel(factors, [(one, {})])
+        coefficient_panel(coefficients, one)
+        ranks = parts.spread_ranks(one, EIGENVECTORS)
+        parts.mosaic(bottom.subplots(), [parts.eigenvectors(one, ranks)])
+    return figure
+
+
+def coefficient_panel(ax: Axes, basis: xr.Dataset) -> None:
+    """Sizes of the coefficients of the clean image against rank, beside the noise level."""
+    ax.loglog(basis["rank"], np.abs(basis.clean_coefficients), ".", color="C1", markersize=2)
+    ax.axhline(float(basis.sigma), color=style.GRAY, dashes=(4, 2), linewidth=0.8)
+    ax.annotate(
+        rf"$\sigma = {float(basis.sigma):g}$", (0, float(basis.sigma)), (2, -2),
+        xycoords=ax.get_yaxis_transform(), textcoords="offset points", va="top", color="0.4",
+    )  # fmt: skip
+    ax.set(xlabel="rank $k$", ylabel=r"coefficient $|\langle x, e_k \rangle|$")
