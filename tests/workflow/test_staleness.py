@@ -108,9 +108,10 @@ def _delete_figure(copy):
 
 
 def _touch_everything(copy):
+    """Inputs much newer than what was made from them, code newer than everything."""
     for folder in (copy.folder / "results", copy.source):
         for path in folder.rglob("*"):
-            os.utime(path)
+            os.utime(path, (2e9, 2e9 if "images.zarr" in str(path) else 1.9e9))
 
 
 def _move(copy):

@@ -3,6 +3,8 @@
 import os
 import sys
 
+import snakemake.io
+
 LIBRARY = os.path.join(workflow.basedir, "workflow")
 sys.path.insert(0, LIBRARY)
 # Jobs import the library that lies beside this file: the one whose fingerprint the rules carry.
@@ -15,6 +17,15 @@ try:
     plan = Plan(checked(config))
 except ConfigError as error:
     raise WorkflowError(str(error))
+
+
+async def _no_file_is_newer(file, time):
+    return False
+
+
+# Snakemake compares time stamps whatever rerun-triggers says (its pull request 3690), and would
+# train again for a touched file. Here params alone decide: they reach from the images to the figures.
+snakemake.io._IOFile.is_newer = _no_file_is_newer
 
 
 wildcard_constraints:

@@ -85,7 +85,9 @@ def mosaic_height(
 def eigenvectors(basis: xr.Dataset, ranks) -> list[tuple]:
     """A row of a mosaic: eigenvectors e_k of one image at one noise level, k among `ranks`."""
     return [
-        (signed(basis.vectors.sel(rank=k)), rf"$k = {k}$") for k in ranks if k <= basis.sizes["rank"]
+        (signed(basis.vectors.sel(rank=k)), rf"$k = {k}$")
+        for k in ranks
+        if k <= basis.sizes["rank"]
     ]
 
 

@@ -31,7 +31,9 @@ def shades(values: Iterable[float]) -> dict[float, tuple]:
     values = list(values)
     logs = np.log(values)
     span = np.ptp(logs) or 1
-    return dict(zip(values, mpl.colormaps["viridis"](0.85 * (logs - logs.min()) / span), strict=True))
+    return dict(
+        zip(values, mpl.colormaps["viridis"](0.85 * (logs - logs.min()) / span), strict=True)
+    )
 
 
 def save(figure: Figure, paths: Iterable[str | Path]) -> None:

@@ -1,0 +1,171 @@
+"""Faults injected on purpose: kills, a full disk, a read-only folder, damaged and old stores."""
+
+import hashlib
+import os
+import random
+import shlex
+import signal
+import subprocess
+import time
+
+import pytest
+import yaml
+import zarr
+from conftest import TINY, Study
+
+#: Every rule once: three networks of a pair's study, one of them alone, two figures.
+SMALL = TINY | {
+    "run": ["pair"],
+    "studies": {
+        "pair": TINY["studies"]["pair"]
+        | {"sizes": [4], "figures": ["psnr_curves", "samples", "shrinkage"]}
+    },
+}
+
+
+def contents(folder) -> dict[str, str]:
+    """Hash of every file below `folder`."""
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != ".snakemake_timestamp"
+    }
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory) -> Study:
+    study = Study(tmp_path_factory.mktemp("small"), SMALL)
+    study.run("all")
+    return study
+
+
+def copied(study: Study, folder) -> Study:
+    subprocess.run(["cp", "-a", study.folder, folder / "run"], check=True)
+    return Study(folder / "run", yaml.safe_load(yaml.safe_dump(study.config)))
+
+
+def test_killed_at_any_moment_it_goes_on_to_the_same_bytes(small, tmp_path):
+    study = Study(tmp_path, SMALL)
+    moments = random.Random(0)
+    kills = 0
+    for _ in range(20):
+        subprocess.run(study.command("--unlock"), cwd=tmp_path, capture_output=True)
+        process = subprocess.Popen(
+            study.command("all"),
+            cwd=tmp_path,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+        )
+        try:
+            process.wait(moments.uniform(1, 9))
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            kills += 1
+    assert kills, "every run ended before it was killed"
+    study.run("--unlock")
+    study.run("all")
+    assert contents(tmp_path / "results") == contents(small.folder / "results")
+
+
+def test_a_second_run_in_the_same_folder_refuses_at_once(tmp_path):
+    study = Study(tmp_path, SMALL)
+    first = subprocess.Popen(
+        study.command("all"),
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        while not list((tmp_path / ".snakemake" / "locks").glob("*")):
+            assert first.poll() is None, "the first run ended before it could be seen"
+            time.sleep(0.05)
+        assert "cannot be locked" in study.run("all", fails=True)
+        assert first.poll() is None
+    finally:
+        os.killpg(first.pid, signal.SIGKILL)
+        first.wait()
+
+
+def in_namespace(study: Study, before: str, *arguments: str) -> str:
+    """Run snakemake where shell commands `before` have mounted something over results/.
+
+    The mount is seen by this run alone; what it leaves in results/ is copied to kept/.
+    """
+    script = f"{before}\n{shlex.join(study.command(*arguments))} || echo FAILED\ncp -a results kept"
+    done = subprocess.run(
+        ["unshare", "--map-root-user", "--mount", "sh", "-ec", script],
+        cwd=study.folder,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    assert done.returncode == 0, done.stdout
+    assert "FAILED" in done.stdout
+    return done.stdout
+
+
+def test_a_full_disk_is_named_and_leaves_what_was_there(small, tmp_path):
+    study = copied(small, tmp_path)
+    study.config["eigenbasis"]["images"] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
+    study.config["sampling"]["samples"] = 3000
+    full = """
+        cp -a results before
+        mount -t tmpfs -o size=$(( $(du -sk results | cut -f1) + 60 ))k tmpfs results
+        cp -a before/. results"""
+    output = in_namespace(study, full, "all")
+    assert "No space left on device" in output
+    assert "samples.zarr: cannot be written" in output
+    before, kept = contents(tmp_path / "run" / "before"), contents(tmp_path / "run" / "kept")
+    # Snakemake deletes an output before it is made again; nothing else may be lost or changed.
+    remade = [name for name in before if name not in kept]
+    assert all("samples.zarr" in n or "eigenbasis.zarr" in n for n in remade), remade
+    assert not [name for name in kept if ".partial" in name]
+    # With room again the run goes on.
+    study.config["sampling"]["samples"] = 4
+    study.run("all")
+
+
+def test_a_read_only_folder_is_named_and_leaves_what_was_there(small, tmp_path):
+    study = copied(small, tmp_path)
+    study.config["sampling"]["samples"] = 5
+    read_only = "mount --bind results results; mount -o remount,bind,ro results"
+    output = in_namespace(study, read_only, "all")
+    assert "Write-protected output files" in output
+    assert "results/calpha/tiny/" in output
+    assert contents(tmp_path / "run" / "kept") == contents(small.folder / "results")
+
+
+def _flip_a_bit(path):
+    chunk = path / "images" / "c" / "0" / "0" / "0" / "0"
+    content = bytearray(chunk.read_bytes())
+    content[len(content) // 2] ^= 1
+    chunk.write_bytes(content)
+
+
+def _age(path):
+    zarr.open_group(path, mode="a").attrs["layout"] = 0
+    zarr.consolidate_metadata(path)
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [(_flip_a_bit, "images.zarr: images is damaged"), (_age, "images.zarr: has layout 0")],
+)
+def test_a_damaged_or_old_store_is_named_and_nothing_else_is_harmed(small, tmp_path, damage, words):
+    study = copied(small, tmp_path)
+    damage(study.folder / "results/calpha/images.zarr")
+    before = contents(study.folder / "results")
+    study.config["psnr"]["images"] = 9
+    assert words in study.run("all", fails=True)
+    after = contents(study.folder / "results")
+    assert all("psnr" in name or "summary" in name for name in before.keys() - after.keys())
+    assert all(after[name] == before[name] for name in before.keys() & after.keys())
+    # As the message says: delete the store, and it is made again, the same as before.
+    subprocess.run(["rm", "-r", study.folder / "results/calpha/images.zarr"], check=True)
+    study.run("all")
+    made = contents(study.folder / "results/calpha/images.zarr")
+    assert made == contents(small.folder / "results/calpha/images.zarr")
