@@ -5,16 +5,21 @@ BIN := .venv/bin
 READY := .venv/.ready
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: all test stale verify lint lock
+.PHONY: all resume test stale verify lint lock
 all: $(READY)
 	$(BIN)/snakemake --profile profiles/local all
 
 test: $(READY)
 	$(BIN)/python -m pytest
 
-# What `make all` would run again, and why.
+# After a hard kill: drop the lock that it left behind, then go on.
+resume: $(READY)
+	$(BIN)/snakemake --unlock
+	$(MAKE) all
+
+# What `make all` would make again, and why, in words.
 stale: $(READY)
-	$(BIN)/snakemake --profile profiles/local --dry-run all
+	$(BIN)/python -m study.stale --profile profiles/local all
 
 # Every store and every file of weights of results/: whole, as declared, finite?
 verify: $(READY)
