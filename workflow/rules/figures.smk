@@ -5,7 +5,17 @@ rule figure_psnr_curves:
     input:
         unpack(plan.figure_inputs("psnr_curves")),
     output:
-        multiext(figure_path("psnr_curves"), ".pdf", ".png"),
+        figure_path("psnr_curves") + ".pdf",
+        report(
+            figure_path("psnr_curves") + ".png",
+            caption="../report/psnr_curves.rst",
+            category="{study}",
+            labels={
+                "figure": "PSNR curves",
+                "data set": "{dataset}",
+                "network": "{network}",
+            },
+        ),
     log:
         "logs/figures/{study}/psnr_curves_{dataset}_{network}.log",
     conda:
@@ -20,7 +30,17 @@ rule figure_samples:
     input:
         unpack(plan.figure_inputs("samples")),
     output:
-        multiext(figure_path("samples"), ".pdf", ".png"),
+        figure_path("samples") + ".pdf",
+        report(
+            figure_path("samples") + ".png",
+            caption="../report/samples.rst",
+            category="{study}",
+            labels={
+                "figure": "Samples of two networks",
+                "data set": "{dataset}",
+                "network": "{network}",
+            },
+        ),
     log:
         "logs/figures/{study}/samples_{dataset}_{network}.log",
     conda:
@@ -35,7 +55,17 @@ rule figure_shrinkage:
     input:
         unpack(plan.figure_inputs("shrinkage")),
     output:
-        multiext(figure_path("shrinkage"), ".pdf", ".png"),
+        figure_path("shrinkage") + ".pdf",
+        report(
+            figure_path("shrinkage") + ".png",
+            caption="../report/shrinkage.rst",
+            category="{study}",
+            labels={
+                "figure": "Shrinkage and eigenbasis",
+                "data set": "{dataset}",
+                "network": "{network}",
+            },
+        ),
     log:
         "logs/figures/{study}/shrinkage_{dataset}_{network}.log",
     conda:
@@ -50,7 +80,13 @@ rule figure_rates:
     input:
         unpack(plan.figure_inputs("rates")),
     output:
-        multiext(figure_path("rates"), ".pdf", ".png"),
+        figure_path("rates") + ".pdf",
+        report(
+            figure_path("rates") + ".png",
+            caption="../report/rates.rst",
+            category="{study}",
+            labels={"figure": "Slopes and regularity", "network": "{network}"},
+        ),
     log:
         "logs/figures/{study}/rates_{network}.log",
     conda:
@@ -65,9 +101,19 @@ rule figure_disks:
     input:
         unpack(plan.figure_inputs("disks")),
     output:
-        multiext(figure_path("disks"), ".pdf", ".png"),
+        figure_path("disks") + ".pdf",
+        report(
+            figure_path("disks") + ".png",
+            caption="../report/disks.rst",
+            category="{study}",
+            labels={
+                "figure": "Disks",
+                "data set": "{dataset}",
+                "network": "{network}",
+            },
+        ),
     log:
-        "logs/figures/{study}/disks_{network}.log",
+        "logs/figures/{study}/disks_{dataset}_{network}.log",
     conda:
         "../../envs/environment.yml"
     params:
@@ -80,7 +126,13 @@ rule figure_shuffled:
     input:
         unpack(plan.figure_inputs("shuffled")),
     output:
-        multiext(figure_path("shuffled"), ".pdf", ".png"),
+        figure_path("shuffled") + ".pdf",
+        report(
+            figure_path("shuffled") + ".png",
+            caption="../report/shuffled.rst",
+            category="{study}",
+            labels={"figure": "Shuffled pixels", "network": "{network}"},
+        ),
     log:
         "logs/figures/{study}/shuffled_{network}.log",
     conda:

@@ -1,4 +1,7 @@
-"""Figure 5. Input: psnr.zarr and eigenbasis.zarr of the largest N. Output: figure as PDF and PNG."""
+"""Figure 5. Input: psnr.zarr and eigenbasis.zarr of the largest N.
+
+Output: the figure as PDF and PNG.
+"""
 
 from gahb import store
 from gahb.figures import disks, style

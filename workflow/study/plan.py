@@ -13,7 +13,7 @@ import math
 from collections.abc import Callable
 
 from study.config import root
-from study.fingerprint import fingerprint
+from study.fingerprint import ROOT, fingerprint
 
 _RUN = "results/{dataset}/{network}/{side}-{N}"
 
@@ -33,14 +33,16 @@ PATHS = {
 #: The stores that each figure is drawn from: (kinds, every N or the largest, sides).
 FIGURES = {
     "psnr_curves": (("psnr",), "every", ("S1",)),
-    "samples": (("samples", "similarity", "images", "split"), "every", ("S1", "S2")),
+    "samples": (("samples", "similarity", "images"), "every", ("S1", "S2")),
     "shrinkage": (("eigenbasis",), "largest", ("S1",)),
     "rates": (("psnr", "eigenbasis"), "largest", ("S1",)),
     "disks": (("psnr", "eigenbasis"), "largest", ("S1",)),
     "shuffled": (("psnr", "eigenbasis"), "largest", ("S1",)),
 }
 #: Figures of one data set; the others compare the data sets of a study.
-OF_ONE_DATASET = ("psnr_curves", "samples", "shrinkage")
+OF_ONE_DATASET = ("psnr_curves", "samples", "shrinkage", "disks")
+#: The look of all figures, no module and so in no fingerprint.
+STYLE_SHEET = ROOT / "gahb" / "figures" / "paper.mplstyle"
 
 
 def figure_path(figure: str) -> str:
@@ -198,7 +200,10 @@ class Plan:
         return Stage(
             f"figure_{name}.py",
             lambda wc: self._figure(name, wc),
-            lambda wc: [getattr(self, kind).key(job) for kind, job in self._figure_jobs(name, wc)],
+            lambda wc: [
+                STYLE_SHEET.read_text(),
+                *(getattr(self, kind).key(job) for kind, job in self._figure_jobs(name, wc)),
+            ],
         )
 
     def figure_inputs(self, name: str) -> Callable:
@@ -214,24 +219,30 @@ class Plan:
 
     def _figure_jobs(self, name: str, wc: dict) -> list[tuple[str, dict]]:
         """(kind, wildcards) of each store, once, by data set and increasing N."""
-        kinds, which, sides = FIGURES[name]
-        study = self.config["studies"][wc["study"]]
-        datasets = [wc["dataset"]] if "dataset" in wc else study["datasets"]
-        sizes = sorted(study["sizes"]) if which == "every" else [max(study["sizes"])]
+        kinds, _, sides = FIGURES[name]
+        datasets, sizes = self._shown(name, wc)
         jobs = {}
         for kind, dataset, N, side in itertools.product(kinds, datasets, sizes, sides):
             job = {"dataset": dataset, "network": wc["network"], "N": N, "side": side}
             jobs.setdefault(PATHS[kind].format(**job), (kind, job))
         return list(jobs.values())
 
-    def _figure(self, name: str, wc: dict) -> dict:
+    def _shown(self, name: str, wc: dict) -> tuple[list[str], list[int]]:
+        """The data sets and sizes that a figure shows."""
         study = self.config["studies"][wc["study"]]
         datasets = [wc["dataset"]] if "dataset" in wc else study["datasets"]
-        values = {
-            "sizes": sorted(study["sizes"]),
-            "datasets": datasets,
-            "slope_range": self.config["psnr"]["slope_range"],
-        }
+        sizes = sorted(study["sizes"])
+        return datasets, sizes if FIGURES[name][1] == "every" else sizes[-1:]
+
+    def _figure(self, name: str, wc: dict) -> dict:
+        """What the figure's script and its caption in the report use."""
+        kinds = FIGURES[name][0]
+        datasets, sizes = self._shown(name, wc)
+        values = {"sizes": sizes, "datasets": datasets}
+        if "psnr" in kinds:
+            values |= {k: self.config["psnr"][k] for k in ("images", "slope_range")}
+        if "samples" in kinds:
+            values["samples"] = self.config["sampling"]["samples"]
         if name == "rates":
             values["alphas"] = [self.config["datasets"][d]["alpha"] for d in datasets]
         return values

@@ -13,7 +13,8 @@ from gahb.theory import fitted_slope, projection_psnr
 
 #: Dimension of the family: centre (2), radius and two intensities.
 DIMENSION = 5
-ROWS, COLUMNS = 2, 8
+#: In each of two rows.
+EIGENVECTORS = 8
 
 
 @style.sheet()
@@ -22,28 +23,33 @@ def draw(curves: xr.Dataset, basis: xr.Dataset, slope_range: tuple[float, float]
 
     Args:
         curves: psnr.zarr.
-        basis: eigenbasis.zarr; the first image and noise level are shown.
+        basis: eigenbasis.zarr; the image of most contrast is shown, at the first noise level.
         slope_range: input PSNRs in dB between which the slope is fitted.
     """
-    one = basis.isel(image=0, sigma=0).compute()
-    below = parts.mosaic_height(style.PAGE, COLUMNS, ROWS, parts.NOTE)
+    # Disk and background may have almost the same intensity.
+    contrast = basis.clean.std(("channel", "y", "x")).values
+    one = basis.isel(image=contrast.argmax(), sigma=0).compute()
+    below = parts.mosaic_height(style.PAGE, 1 + EIGENVECTORS, 2, parts.NOTE)
     figure = Figure((style.PAGE, 2.2 + below))
     top, bottom = figure.subfigures(2, 1, height_ratios=[2.2, below])
-    images, left, right = top.subplots(1, 3, width_ratios=[0.35, 1, 1])
-    parts.mosaic(images, [[tile] for tile in parts.denoising(one)], space=parts.NOTE)
+    left, right = top.subplots(1, 2)
 
     curve = parts.mean_psnr(curves, "test")
     slope, error = fitted_slope(curve.input_psnr, curve, *slope_range)
-    optimum = projection_psnr(10 ** (-curve.input_psnr / 20), DIMENSION, one.sizes["rank"])
     parts.psnr_panel(left, [(curve, {"label": f"network, slope {slope:.3f} ± {error:.3f}"})])
+    optimum = projection_psnr(10 ** (-curve.input_psnr / 20), DIMENSION, one.sizes["rank"])
     left.plot(curve.input_psnr, optimum, "--", color="black", label=r"$5 \sigma^2 / d$, slope 1")
-    left.legend(loc="lower right")
+    left.legend(loc="upper left")
+
     parts.shrinkage_panel(right, [(one, {})])
     right.axvline(DIMENSION, color="black", linestyle="--", linewidth=0.8)
     kept = int((one.shrinkage > 0.5).sum())
-    right.set_title(rf"$\lambda_k > 1/2$ for {kept} ranks; $\sum_k \lambda_k = {one.trace:.1f}$")
+    right.set_title(rf"$\lambda_k > 1/2$ for {kept} ranks; tr $J$ = {float(one.trace):.1f}")
 
-    ranks = np.arange(1, ROWS * COLUMNS + 1).reshape(ROWS, COLUMNS)
-    rows = [parts.eigenvectors(one, row) for row in ranks]
+    first, second = np.arange(1, 2 * EIGENVECTORS + 1).reshape(2, -1)
+    rows = [
+        [(parts.photo(one.clean), "clean"), *parts.eigenvectors(one, first)],
+        [(parts.photo(one.noisy), "noisy"), *parts.eigenvectors(one, second)],
+    ]
     parts.mosaic(bottom.subplots(), rows, space=parts.NOTE)
     return figure

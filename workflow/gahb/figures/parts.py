@@ -9,6 +9,9 @@ from gahb.figures.style import DIVERGING, GRAY
 
 #: Space between the images of a grid, and above those that have a note, in parts of an image.
 GAP, NOTE = 0.08, 0.3
+SATURATION = 2.5
+#: Keywords of a line to compare with.
+REFERENCE = {"color": GRAY, "dashes": (4, 2), "linewidth": 0.8, "zorder": 1}
 
 
 def label(variable: xr.DataArray) -> str:
@@ -28,12 +31,14 @@ def photo(image: xr.DataArray) -> np.ndarray:
 
 
 def signed(vector: xr.DataArray) -> np.ndarray:
-    """An eigenvector (channel, y, x), scaled by its largest entry, as RGB (y, x, 3).
+    """An eigenvector (channel, y, x) as RGB (y, x, 3), saturated at SATURATION root mean squares.
 
-    Zero is white for gray images and middle gray for those in color.
+    Zero is white for gray images and middle gray for those in color. Not scaled by the largest
+    entry: a few pixels in a corner would hide the rest.
     """
     values = np.moveaxis(np.asarray(vector), 0, -1)
-    values = 0.5 + 0.5 * values / (np.abs(values).max() or 1)
+    scale = SATURATION * (np.sqrt(np.square(values).mean()) or 1)
+    values = (0.5 + 0.5 * values / scale).clip(0, 1)
     return DIVERGING(values[..., 0])[..., :3] if values.shape[-1] == 1 else values
 
 
@@ -77,7 +82,7 @@ def _tile(ax: Axes, image: np.ndarray, x: float, y: float) -> None:
 def mosaic_height(
     width: float, columns: int, rows: int, space: float = GAP, notes: float = 0.22
 ) -> float:
-    """Height in inches of a mosaic that is `width` wide, with `notes` inches above its first row."""
+    """Height in inches of a mosaic `width` inches wide, with `notes` inches above its first row."""
     image = width / (columns + GAP * (columns - 1))
     return image * (rows + space * (rows - 1)) + notes
 
@@ -113,8 +118,11 @@ def denoising(basis: xr.Dataset) -> list[tuple]:
 def compare_bases(ax: Axes, bases: list[xr.Dataset], names, count: int) -> None:
     """A row for each eigenbasis: clean and noisy image, and `count` leading eigenvectors."""
     rows = [
-        [(photo(basis.clean), "clean"), (photo(basis.noisy), "noisy")]
-        + eigenvectors(basis, range(1, count + 1))
+        [
+            (photo(basis.clean), "clean"),
+            (photo(basis.noisy), "noisy"),
+            *eigenvectors(basis, range(1, count + 1)),
+        ]
         for basis in bases
     ]
     rows[1:] = [[(image, "") for image, _ in row] for row in rows[1:]]
@@ -125,7 +133,7 @@ def compare_bases(ax: Axes, bases: list[xr.Dataset], names, count: int) -> None:
 
 
 def mean_psnr(curves: xr.Dataset, which: str) -> xr.DataArray:
-    """Output PSNR against input PSNR on the "train" or "test" set: mean of the dBs of the images."""
+    """Output against input PSNR on the "train" or "test" set: the mean of the images' dBs."""
     psnr = curves.psnr.sel(set=which).mean("image", keep_attrs=True)
     return psnr.swap_dims(sigma="input_psnr").sortby("input_psnr").compute()
 
@@ -137,17 +145,13 @@ def psnr_panel(ax: Axes, curves: list[tuple]) -> None:
         ax: where.
         curves: (mean PSNR, keywords of the line) of each.
     """
+    ax.margins(x=0.03)
     for curve, line in curves:
         ax.plot(curve.input_psnr, curve, "o-", **line)
-    ax.axline((10, 10), slope=1, color=GRAY, dashes=(4, 2), linewidth=0.8, zorder=1)
-    low, high = curve.input_psnr.values[[0, -1]]
-    ax.annotate(
-        "output = input", (high, high), (0, -2), textcoords="offset points", color="0.4",
-        fontsize="small", rotation=45, rotation_mode="anchor", transform_rotates_text=True,
-        ha="right", va="top",
-    )  # fmt: skip
+    # Through a point inside the panel, so that it does not widen it.
+    end = float(curve.input_psnr.max())
+    ax.axline((end, end), slope=1, label="output = input", **REFERENCE)
     ax.set(xlabel=label(curve.input_psnr), ylabel=label(curve))
-    ax.margins(x=0.03)
 
 
 def shrinkage_panel(ax: Axes, bases: list[tuple]) -> None:
@@ -158,6 +162,6 @@ def shrinkage_panel(ax: Axes, bases: list[tuple]) -> None:
         bases: (eigenbasis of one image at one noise level, keywords of the line) of each.
     """
     for basis, line in bases:
-        ax.plot(basis["rank"], basis.shrinkage, "o-", **line)
-    ax.axhline(1, color=GRAY, dashes=(4, 2), linewidth=0.8, zorder=1)
+        ax.plot(basis["rank"], basis.shrinkage, "o-", markersize=1.5, **line)
+    ax.axhline(1, **REFERENCE)
     ax.set(xscale="log", xlabel="rank $k$", ylabel=r"shrinkage factor $\lambda_k$")

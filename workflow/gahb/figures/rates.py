@@ -40,7 +40,7 @@ def draw(
     ax = top.subplots()
     _curves(ax, alphas, [parts.mean_psnr(curves[i], "test") for i in order], slope_range)
     low, high = slope_range
-    title = rf"$\alpha$: slope at {low:g}–{high:g} dB ($\alpha/(\alpha+1)$)"
+    title = rf"$\alpha$: slope at {low:g} to {high:g} dB ($\alpha/(\alpha+1)$)"
     top.legend(*ax.get_legend_handles_labels(), title=title, loc="outside right upper")
 
     shown = [bases[i].isel(image=0, sigma=0).compute() for i in order]

@@ -26,7 +26,7 @@ COSINES = {
         1,
         {"color": "C1", "fill": True, "alpha": 0.6, "label": "to closest training image"},
     ),
-    "closest_pair": (1, {"color": "black", "label": "$S_1$ to closest in $S_2$"}),
+    "closest_pair": (1, {"color": "black", "linewidth": 0.8, "label": "$S_1$ to closest in $S_2$"}),
 }
 
 
@@ -44,10 +44,12 @@ def draw(
     each = min(EACH, max(1, COLUMNS // len(samples)))
     pitch = 1 + parts.GAP
     block = each * pitch + 2 * parts.GAP
-    left = np.add.outer(block * np.arange(len(samples)), pitch * np.arange(each)).ravel()
-    width = style.PAGE if len(left) > 6 else style.COLUMN
-    image = min((width - 1.0) / (left[-1] + 1), 0.8)
-    heights = [image * 4 * pitch + 0.25, 2.1]
+    start = block * np.arange(len(samples))
+    left = np.add.outer(start, pitch * np.arange(each)).ravel()
+    half = (block - 3 * parts.GAP) / 2
+    width = style.PAGE if len(samples) > 1 else style.COLUMN
+    # High enough for the width to bound the images, so that both axes are equally wide.
+    heights = [4 * pitch * (width - 0.9) / (left[-1] + 1) + 0.45, 2.1]
     figure = Figure((width, sum(heights)))
     top, bottom = figure.subplots(2, 1, height_ratios=heights)
 
@@ -56,13 +58,17 @@ def draw(
     ]
     rows = [[(tile, "") for tile in row] for row in zip(*columns, strict=True)]
     parts.mosaic(top, rows, ROWS, left)
-    centre = block * np.arange(len(samples)) + (block - 3 * parts.GAP) / 2
     top.xaxis.tick_top()
-    top.set_xticks(centre, [f"$N$ = {N:,}" for N in samples])
-    _cosines(bottom, list(similarity.values()), centre, 0.47 * block)
+    top.xaxis.set_label_position("top")
+    top.set_xlabel("images in the training set, $N$")
+    top.set_xticks(start + half, [f"{N:,}" for N in samples])
+    _cosines(bottom, list(similarity.values()), start + half, half)
     bottom.set_xlim(top.get_xlim())
     handles, names = bottom.get_legend_handles_labels()
-    figure.legend(handles[:3], names[:3], ncols=3, loc="outside lower center")
+    once = dict(zip(names, handles, strict=True))
+    figure.legend(
+        once.values(), once, ncols=3 if width == style.PAGE else 1, loc="outside lower center"
+    )
     return figure
 
 

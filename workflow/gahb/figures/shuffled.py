@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from gahb.figures import parts, style
 
-NAMES = ("as they are", "shuffled")
+NAMES = ("original", "shuffled")
 EIGENVECTORS = 8
 
 
@@ -19,7 +19,7 @@ def draw(curves: list[xr.Dataset], bases: list[xr.Dataset]) -> Figure:
     """PSNR curves on the test set, shrinkage factors, roughness and eigenvectors of both.
 
     Args:
-        curves: psnr.zarr of the images as they are and shuffled.
+        curves: psnr.zarr of the original and of the shuffled images.
         bases: eigenbasis.zarr of both; the first image and noise level are shown.
     """
     below = parts.mosaic_height(style.PAGE - 0.7, 2 + EIGENVECTORS, 2)
@@ -31,11 +31,11 @@ def draw(curves: list[xr.Dataset], bases: list[xr.Dataset]) -> Figure:
     psnr, factors, rough = top.subplots(1, 3)
     means = [parts.mean_psnr(c, "test") for c in curves]
     parts.psnr_panel(psnr, list(zip(means, lines, strict=True)))
-    psnr.legend(loc="lower right")
+    psnr.legend(loc="upper left")
     parts.shrinkage_panel(factors, list(zip(shown, lines, strict=True)))
     for basis, line in zip(shown, lines, strict=True):
-        rough.semilogx(basis["rank"], roughness(basis.vectors), "o-", **line)
-    rough.axhline(1, color=style.GRAY, dashes=(4, 2), linewidth=0.8, zorder=1)
+        rough.semilogx(basis["rank"], roughness(basis.vectors), ".", **line)
+    rough.axhline(1, **parts.REFERENCE)
     rough.set(xlabel="rank $k$", ylabel="roughness of $e_k$ (1: white noise)", ylim=(0, None))
 
     parts.compare_bases(bottom.subplots(), shown, NAMES, EIGENVECTORS)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.style import context
 
@@ -23,17 +24,15 @@ def sheet():
     return context(SHEET, after_reset=True)
 
 
-def shades(values: Iterable[float]) -> dict[float, tuple]:
+def shades(values: Iterable[float]) -> dict[float, str]:
     """A colour for each positive value, perceptually uniform over its logarithm.
 
     The pale end of the colour map is left out, so that each is seen on white.
     """
     values = list(values)
     logs = np.log(values)
-    span = np.ptp(logs) or 1
-    return dict(
-        zip(values, mpl.colormaps["viridis"](0.85 * (logs - logs.min()) / span), strict=True)
-    )
+    shade = 0.85 * (logs - logs.min()) / (np.ptp(logs) or 1)
+    return dict(zip(values, map(to_hex, mpl.colormaps["viridis"](shade)), strict=True))
 
 
 def save(figure: Figure, paths: Iterable[str | Path]) -> None:

@@ -1,0 +1,328 @@
+"""Figures drawn from small stores made here: what they say, and that it can be read."""
+
+import itertools
+import re
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+import xarray as xr
+from gahb import store
+from gahb.figures import disks, parts, psnr_curves, rates, samples, shrinkage, shuffled, style
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.image import imread
+from matplotlib.text import Text
+
+SIDE = 8
+INPUT_PSNR = np.arange(0, 41, 5.0)
+PIXELS = ("channel", "y", "x")
+ONE_AND_TEN = [[1000], [1, 3, 10, 30, 100, 300, 1000, 10_000, 30_000, 100_000]]
+
+
+def psnr_store(slope: float, level: float = 12, gap: float = 0) -> xr.Dataset:
+    """Curves that are exactly lines; the training set `gap` dB above the test set."""
+    spread = np.array([-1, 0, 1])
+    test = level + slope * INPUT_PSNR[:, None] + spread
+    return xr.Dataset(
+        {
+            "psnr": store.variable(
+                ("set", "sigma", "image"), [test + gap, test], "output PSNR", "dB"
+            )
+        },
+        coords={
+            "set": ["train", "test"],
+            "sigma": 10 ** (-INPUT_PSNR / 20),
+            "input_psnr": store.variable("sigma", INPUT_PSNR, "input PSNR", "dB"),
+        },
+    )
+
+
+def eigenbasis_store(channels: int = 1, images: int = 1, sigmas=(0.15,), seed=0) -> xr.Dataset:
+    """A random orthonormal basis with shrinkage factors 1 / k."""
+    generator = np.random.default_rng(seed)
+    d = channels * SIDE**2
+    shape = (images, len(sigmas))
+    basis = np.linalg.qr(generator.normal(size=(d, d)))[0].reshape(d, channels, SIDE, SIDE)
+    rank = np.arange(1, d + 1)
+    clean = generator.random((images, channels, SIDE, SIDE))
+    noisy = np.stack([clean + s * generator.normal(size=clean.shape) for s in sigmas], 1)
+    return xr.Dataset(
+        {
+            "shrinkage": (("image", "sigma", "rank"), np.broadcast_to(1 / rank, (*shape, d))),
+            "vectors": (
+                ("image", "sigma", "rank", *PIXELS),
+                np.broadcast_to(basis, (*shape, *basis.shape)),
+            ),
+            "clean_coefficients": (
+                ("image", "sigma", "rank"),
+                generator.normal(size=(*shape, d)) / rank,
+            ),
+            "clean": (("image", *PIXELS), clean),
+            "noisy": (("image", "sigma", *PIXELS), noisy),
+            "denoised": (("image", "sigma", *PIXELS), noisy.clip(0, 1)),
+            "trace": (("image", "sigma"), np.full(shape, (1 / rank).sum())),
+        },
+        coords={"sigma": list(sigmas), "rank": rank},
+    )
+
+
+def sample_stores(sizes, channels=1, count=6, diverged=0, dtype=np.uint8):
+    """Arguments of samples.draw: the first `diverged` samples of every network diverged."""
+    generator = np.random.default_rng(0)
+    images = generator.integers(0, 256, (20, channels, SIDE, SIDE)).astype(np.uint8)
+    images = images if dtype == np.uint8 else (images / 255).astype(dtype)
+    drawn, similarity = {}, {}
+    for N in sizes:
+        drawn[N] = [
+            xr.Dataset(
+                {"samples": (("sample", *PIXELS), generator.random((count, *images.shape[1:])))}
+            )
+            for _ in range(2)
+        ]
+        gone = np.arange(count) < diverged
+        similarity[N] = xr.Dataset(
+            {
+                "between": ("sample", np.where(gone, np.nan, generator.random(count))),
+                "closest": (
+                    ("side", "sample"),
+                    np.where(gone, np.nan, generator.random((2, count))),
+                ),
+                "closest_image": (("side", "sample"), generator.integers(0, 20, (2, count))),
+                "closest_pair": ("member", generator.random(min(N, 50))),
+                "diverged": ("sample", gone),
+            }
+        )
+    return drawn, similarity, xr.DataArray(images, dims=("image", *PIXELS))
+
+
+def drawn_texts(figure) -> list[Text]:
+    """Every text that is drawn; labels of ticks outside an axis are not."""
+    ticks = [
+        (axis, tick)
+        for ax in figure.findobj(Axes)
+        for axis in (ax.xaxis, ax.yaxis)
+        for tick in (*axis.get_major_ticks(), *axis.get_minor_ticks())
+    ]
+    hidden = set()
+    for axis, tick in ticks:
+        low, high = sorted(axis.get_view_interval())
+        if not low <= tick.get_loc() <= high:
+            hidden |= {tick.label1, tick.label2}
+    return [
+        text
+        for text in figure.findobj(Text)
+        if text.get_text() and text.get_visible() and text not in hidden
+    ]
+
+
+def words(figure) -> str:
+    return "\n".join(text.get_text() for text in drawn_texts(figure))
+
+
+def assert_legible(figure) -> None:
+    """Print size, 8 to 9 points, nothing cut off, no text on another text."""
+    assert figure.get_figwidth() in (style.COLUMN, style.PAGE)
+    assert figure.get_figheight() <= 9
+    with style.sheet():
+        figure.draw_without_rendering()
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    x0, y0, x1, y1 = figure.bbox.extents
+    for ax in figure.findobj(Axes):
+        box = ax.get_tightbbox(renderer)
+        inside = box.x0 > x0 - 1 and box.y0 > y0 - 1 and box.x1 < x1 + 1 and box.y1 < y1 + 1
+        assert inside, f"{ax} ({ax.get_xlabel()}) {box.extents} leaves {figure.bbox.extents}"
+    boxes = []
+    for text in drawn_texts(figure):
+        assert 8 <= text.get_fontsize() <= 9, text
+        boxes.append((text, text.get_window_extent(renderer).padded(-1)))
+        assert x0 - 1 < boxes[-1][1].x0 and boxes[-1][1].x1 < x1 + 1, text
+    for (a, box), (b, other) in itertools.combinations(boxes, 2):
+        assert not box.overlaps(other), f"{a} overlaps {b}"
+
+
+def curves_of(ax) -> list:
+    """Lines with a point at each noise level."""
+    return [line for line in ax.lines if len(line.get_xdata()) == len(INPUT_PSNR)]
+
+
+# Figure 1.
+
+
+@pytest.mark.parametrize("sizes", ONE_AND_TEN)
+def test_psnr_curves(sizes):
+    figure = psnr_curves.draw({N: psnr_store(0.6, gap=10 / N) for N in sizes})
+    assert_legible(figure)
+    train, test = figure.axes
+    assert train.get_xlabel() == test.get_xlabel() == "input PSNR (dB)"
+    assert train.get_ylabel() == "output PSNR (dB)"
+    for ax, gap in ((train, 10 / sizes[0]), (test, 0)):
+        assert len(curves_of(ax)) == len(sizes)
+        np.testing.assert_allclose(curves_of(ax)[0].get_ydata(), 12 + gap + 0.6 * INPUT_PSNR)
+    names = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert names == [*(f"{N:,}" for N in sizes), "output = input"]
+    colors = {line.get_color() for line in curves_of(train)}
+    assert len(colors) == len(sizes)
+
+
+# Figure 2.
+
+
+@pytest.mark.parametrize("sizes", ONE_AND_TEN)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_samples(sizes, channels):
+    figure = samples.draw(*sample_stores(sizes, channels, diverged=2))
+    assert_legible(figure)
+    top, bottom = figure.axes
+    each = 3 if len(sizes) == 1 else 1
+    assert len(top.images) == 4 * each * len(sizes)
+    assert [t.get_text() for t in bottom.get_xticklabels()] == ["2/6"] * len(sizes)
+    assert [t.get_text() for t in top.get_xticklabels()] == [f"{N:,}" for N in sizes]
+
+
+def test_first_samples_that_did_not_diverge_are_shown():
+    drawn, similarity, images = sample_stores([10], diverged=2)
+    top = samples.draw(drawn, similarity, images).axes[0]
+    by_place = {(im.get_extent()[0], im.get_extent()[3]): im.get_array() for im in top.images}
+    columns, rows = (sorted({place[i] for place in by_place}) for i in (0, 1))
+
+    def shown(row, column):
+        return by_place[columns[column], rows[row]][:: 200 // SIDE, :: 200 // SIDE, 0]
+
+    for column, sample in enumerate([2, 3, 4]):
+        closest = images[similarity[10].closest_image[:, sample].values].values / 255
+        np.testing.assert_allclose(shown(0, column), closest[0, 0])
+        np.testing.assert_allclose(shown(1, column), drawn[10][0].samples.values[sample, 0])
+        np.testing.assert_allclose(shown(2, column), drawn[10][1].samples.values[sample, 0])
+        np.testing.assert_allclose(shown(3, column), closest[1, 0])
+
+
+@pytest.mark.filterwarnings("error")
+def test_samples_that_all_diverged():
+    figure = samples.draw(*sample_stores([1, 10], diverged=6, dtype=np.float32))
+    assert_legible(figure)
+    assert not figure.axes[0].images
+    assert words(figure).count("6/6") == 2
+
+
+# Figures 3 to 6.
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(("images", "sigmas"), [(1, [0.15]), (5, [0.05, 0.15, 0.5])])
+def test_shrinkage(channels, images, sigmas):
+    basis = eigenbasis_store(channels, images, sigmas)
+    figure = shrinkage.draw(basis)
+    assert_legible(figure)
+    error = np.square(basis.noisy.sel(sigma=0.15)[0] - basis.clean[0]).mean()
+    assert f"noisy\n{-10 * np.log10(float(error)):.1f} dB" in words(figure)
+    assert len(figure.findobj(Axes)) == 4 * min(images, shrinkage.IMAGES)
+
+
+@pytest.mark.parametrize("alphas", [[2], [5, 4, 3, 2, 1]])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_rates(alphas, channels):
+    slopes = [0.1 + alpha / (alpha + 1) for alpha in alphas]
+    figure = rates.draw(
+        alphas,
+        [psnr_store(slope) for slope in slopes],
+        [eigenbasis_store(channels)] * len(alphas),
+        (10, 25),
+    )
+    assert_legible(figure)
+    legend = figure.subfigs[0].legends[0]
+    found = [t.get_text() for t in legend.get_texts()]
+    expected = [
+        f"{alpha}: {slope:.3f} ± 0.000 ({alpha / (alpha + 1):.3f})"
+        for alpha, slope in sorted(zip(alphas, slopes, strict=True))
+    ]
+    assert found == [*expected, "output = input"]
+    dashed = [line for line in figure.subfigs[0].axes[0].lines if line.get_linestyle() == "--"]
+    drawn = [np.diff(line.get_ydata()) / np.diff(line.get_xdata()) for line in dashed]
+    theory = [[alpha / (alpha + 1)] for alpha in sorted(alphas)]
+    np.testing.assert_allclose([d for d in drawn if d < 1], theory)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_disks(channels):
+    figure = disks.draw(psnr_store(0.75), eigenbasis_store(channels), (10, 25))
+    assert_legible(figure)
+    assert "slope 0.750 ± 0.000" in words(figure)
+    optimum = curves_of(figure.subfigs[0].axes[0])[1].get_ydata()
+    np.testing.assert_allclose(optimum, INPUT_PSNR + 10 * np.log10(channels * SIDE**2 / 5))
+    # Factors 1 / k: only the first is above one half.
+    assert re.search(r"1/2.* 1 ", words(figure))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_shuffled(channels):
+    bases = [eigenbasis_store(channels, seed=seed) for seed in (0, 1)]
+    figure = shuffled.draw([psnr_store(0.8), psnr_store(0.6)], bases)
+    assert_legible(figure)
+    assert len(curves_of(figure.subfigs[0].axes[0])) == 2
+
+
+def test_roughness():
+    constant = np.full((1, SIDE, SIDE), 1 / SIDE)
+    board = constant * (-1) ** np.add.outer(np.arange(SIDE), np.arange(SIDE))
+    found = shuffled.roughness(xr.DataArray([constant, board], dims=("rank", *PIXELS)))
+    np.testing.assert_allclose(found, [0, 2])
+    basis = eigenbasis_store(3).vectors[0, 0]
+    assert shuffled.roughness(basis).mean() == pytest.approx(1, abs=0.02)
+
+
+# Parts.
+
+
+def test_colors_of_eigenvectors_are_centred_on_zero():
+    vector = np.zeros((1, SIDE, SIDE))
+    vector[0, 0, :2] = -0.5, 0.5
+    red, _, blue = np.moveaxis(parts.signed(vector), -1, 0)
+    assert red[0, 1] > 0.3 > blue[0, 1]
+    assert blue[0, 0] > 0.3 > red[0, 0]
+    assert red[1, 1] == pytest.approx(blue[1, 1], abs=0.01) and red[1, 1] > 0.95
+    assert (parts.signed(np.zeros((3, SIDE, SIDE))) == 0.5).all()
+
+
+def test_photos():
+    gray = np.array([[[0, 51, 255]]], np.uint8)
+    np.testing.assert_allclose(parts.photo(gray)[0], [[0] * 3, [0.2] * 3, [1] * 3])
+    color = np.array([-0.5, 0.3, 1.5], np.float32)[:, None, None]
+    np.testing.assert_allclose(parts.photo(color)[0, 0], [0, 0.3, 1])
+
+
+def test_ranks_are_spread_from_first_to_last():
+    ranks = parts.spread_ranks(eigenbasis_store(), 7)
+    assert (ranks == [1, 2, 4, 8, 16, 32, 64]).all()
+
+
+# Files.
+
+
+def test_same_stores_give_the_same_bytes(tmp_path):
+    for folder in ("a", "b"):
+        figure = disks.draw(psnr_store(0.75), eigenbasis_store(), (10, 25))
+        style.save(figure, [tmp_path / folder / "disks.pdf", tmp_path / folder / "disks.png"])
+    for name in ("disks.pdf", "disks.png"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+    assert sorted(f.name for f in (tmp_path / "a").iterdir()) == ["disks.pdf", "disks.png"]
+
+
+def test_pdf_has_text_as_text_and_png_has_200_dots_per_inch(tmp_path):
+    figure = psnr_curves.draw({10: psnr_store(0.6)})
+    style.save(figure, [tmp_path / "curves.pdf", tmp_path / "curves.png"])
+    pdf = (tmp_path / "curves.pdf").read_bytes()
+    assert b"/FontFile2" in pdf and b"/Type3" not in pdf
+    height, width, _ = imread(tmp_path / "curves.png").shape
+    assert (width, height) == tuple((200 * figure.get_size_inches()).round())
+
+
+def test_own_settings_of_the_user_do_not_matter(tmp_path):
+    def saved(name):
+        figure = psnr_curves.draw({10: psnr_store(0.6)})
+        style.save(figure, [tmp_path / name])
+        return (tmp_path / name).read_bytes()
+
+    plain = saved("plain.png")
+    with mpl.rc_context({"font.size": 20, "lines.linewidth": 5, "savefig.dpi": 50}):
+        assert saved("other.png") == plain
