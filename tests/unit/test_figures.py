@@ -168,14 +168,17 @@ def test_psnr_curves(sizes):
 # Figure 2.
 
 
-@pytest.mark.parametrize("sizes", ONE_AND_TEN)
+@pytest.mark.parametrize("sizes", [*ONE_AND_TEN, [10, 100]])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_samples(sizes, channels):
     figure = samples.draw(*sample_stores(sizes, channels, diverged=2))
     assert_legible(figure)
     top, bottom = figure.axes
-    each = 3 if len(sizes) == 1 else 1
+    each = 3 if len(sizes) < 10 else 1
     assert len(top.images) == 4 * each * len(sizes)
+    # Histograms stand below the images of their N.
+    edges = [ax.get_window_extent().intervalx for ax in (top, bottom)]
+    np.testing.assert_allclose(*edges, atol=3)
     assert [t.get_text() for t in bottom.get_xticklabels()] == ["2/6"] * len(sizes)
     assert [t.get_text() for t in top.get_xticklabels()] == [f"{N:,}" for N in sizes]
 

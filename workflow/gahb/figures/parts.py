@@ -76,7 +76,8 @@ def _tile(ax: Axes, image: np.ndarray, x: float, y: float) -> None:
     factor = -(-200 // image.shape[0])
     enlarged = image.repeat(factor, 0).repeat(factor, 1)
     ax.imshow(enlarged, extent=(x, x + 1, y + 1, y), interpolation="none")
-    ax.add_patch(Rectangle((x, y), 1, 1, fill=False, edgecolor=GRAY, linewidth=0.4))
+    frame = {"edgecolor": GRAY, "linewidth": 0.4, "clip_on": False}
+    ax.add_patch(Rectangle((x, y), 1, 1, fill=False, **frame))
 
 
 def mosaic_height(

@@ -47,9 +47,9 @@ def draw(
     start = block * np.arange(len(samples))
     left = np.add.outer(start, pitch * np.arange(each)).ravel()
     half = (block - 3 * parts.GAP) / 2
-    width = style.PAGE if len(samples) > 1 else style.COLUMN
+    width = style.PAGE if len(samples) > 2 else style.COLUMN
     # High enough for the width to bound the images, so that both axes are equally wide.
-    heights = [4 * pitch * (width - 0.9) / (left[-1] + 1) + 0.45, 2.1]
+    heights = [4 * pitch * (width - 0.65) / (left[-1] + 1) + 0.67, 2.1]
     figure = Figure((width, sum(heights)))
     top, bottom = figure.subplots(2, 1, height_ratios=heights)
 

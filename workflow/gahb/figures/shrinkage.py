@@ -43,9 +43,7 @@ def draw(basis: xr.Dataset, sigma: float = 0.15) -> Figure:
 def coefficient_panel(ax: Axes, basis: xr.Dataset) -> None:
     """Sizes of the coefficients of the clean image against rank, beside the noise level."""
     ax.loglog(basis["rank"], np.abs(basis.clean_coefficients), ".", color="C1", markersize=2)
-    ax.axhline(float(basis.sigma), **parts.REFERENCE)
-    ax.annotate(
-        rf"$\sigma = {float(basis.sigma):g}$", (0, float(basis.sigma)), (2, -2),
-        xycoords=ax.get_yaxis_transform(), textcoords="offset points", va="top", color="0.4",
-    )  # fmt: skip
+    sigma = float(basis.sigma)
+    ax.axhline(sigma, label=rf"$\sigma = {sigma:g}$", **parts.REFERENCE)
+    ax.legend(loc="upper right")
     ax.set(xlabel="rank $k$", ylabel=r"coefficient $|\langle x, e_k \rangle|$")
