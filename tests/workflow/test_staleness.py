@@ -28,7 +28,7 @@ CURVES = {"figures/pair/psnr_curves_calpha_tiny.pdf"}
 SAMPLES = {"figures/pair/samples_calpha_tiny.pdf"}
 SHRINKAGE = {"figures/photographs/shrinkage_photo_cnn.pdf"}
 RATES = {"figures/rates/rates_tiny.pdf"}
-DISKS = {"figures/disks/disks_tiny.pdf"}
+DISKS = {"figures/disks/disks_disk_tiny.pdf"}
 SHUFFLED = {"figures/shuffled/shuffled_cnn.pdf"}
 
 
@@ -165,6 +165,10 @@ CHANGES = {
     "a figure's style": (
         _edit("gahb/figures/rates.py", "\n\n\ndef ", "\n\nADDED = 1\n\n\ndef "),
         RATES,
+    ),
+    "the style sheet": (
+        _edit("gahb/figures/paper.mplstyle", "font.size: 8", "font.size: 8.5"),
+        CURVES | SAMPLES | SHRINKAGE | RATES | DISKS | SHUFFLED,
     ),
     "the number of samples": (
         _set("sampling.samples", 5),

@@ -17,7 +17,7 @@ FIGURES = [
     "pair/samples_calpha_tiny",
     "photographs/shrinkage_photo_cnn",
     "rates/rates_tiny",
-    "disks/disks_tiny",
+    "disks/disks_disk_tiny",
     "shuffled/shuffled_cnn",
 ]
 

@@ -240,9 +240,11 @@ class Plan:
         datasets, sizes = self._shown(name, wc)
         values = {"sizes": sizes, "datasets": datasets}
         if "psnr" in kinds:
-            values |= {k: self.config["psnr"][k] for k in ("images", "slope_range")}
+            values["images"] = self.config["psnr"]["images"]
         if "samples" in kinds:
             values["samples"] = self.config["sampling"]["samples"]
+        if name in ("rates", "disks"):
+            values["slope_range"] = self.config["psnr"]["slope_range"]
         if name == "rates":
             values["alphas"] = [self.config["datasets"][d]["alpha"] for d in datasets]
         return values

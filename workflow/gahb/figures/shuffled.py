@@ -1,4 +1,4 @@
-"""Figure 6: the control. Pixels shuffled alike in every image: same density, no geometry.
+"""Figure 6: the control. Pixels shuffled alike in every image: nothing is lost but the geometry.
 
 The network denoises shuffled images worse, and its eigenvectors are not harmonic: neighbouring
 pixels differ in them as in white noise.
