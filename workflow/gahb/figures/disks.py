@@ -28,7 +28,7 @@ def draw(curves: xr.Dataset, basis: xr.Dataset, slope_range: tuple[float, float]
     """
     # Disk and background may have almost the same intensity.
     contrast = basis.clean.std(("channel", "y", "x")).values
-    one = basis.isel(image=contrast.argmax(), sigma=0).compute()
+    one = basis.isel(image=contrast.argmax(), sigma=0)
     below = parts.mosaic_height(style.PAGE, 1 + EIGENVECTORS, 2, parts.NOTE)
     figure = Figure((style.PAGE, 2.2 + below))
     top, bottom = figure.subfigures(2, 1, height_ratios=[2.2, below])

@@ -9,6 +9,7 @@ from gahb.figures.style import DIVERGING, GRAY
 
 #: Space between the images of a grid, and above those that have a note, in parts of an image.
 GAP, NOTE = 0.08, 0.3
+#: Where the colours of an eigenvector end, in root mean squares.
 SATURATION = 2.5
 #: Keywords of a line to compare with.
 REFERENCE = {"color": GRAY, "dashes": (4, 2), "linewidth": 0.8, "zorder": 1}
@@ -23,14 +24,14 @@ def label(variable: xr.DataArray) -> str:
 # Grids of images.
 
 
-def photo(image: xr.DataArray) -> np.ndarray:
+def photo(image: xr.DataArray | np.ndarray) -> np.ndarray:
     """An image (channel, y, x), bytes or intensities clipped to [0, 1], as RGB (y, x, 3)."""
     values = np.moveaxis(np.asarray(image), 0, -1)
     values = values / 255 if values.dtype == np.uint8 else values.clip(0, 1)
     return np.broadcast_to(values, (*values.shape[:2], 3)).astype(float)
 
 
-def signed(vector: xr.DataArray) -> np.ndarray:
+def signed(vector: xr.DataArray | np.ndarray) -> np.ndarray:
     """An eigenvector (channel, y, x) as RGB (y, x, 3), saturated at SATURATION root mean squares.
 
     Zero is white for gray images and middle gray for those in color. Not scaled by the largest
@@ -90,11 +91,8 @@ def mosaic_height(
 
 def eigenvectors(basis: xr.Dataset, ranks) -> list[tuple]:
     """A row of a mosaic: eigenvectors e_k of one image at one noise level, k among `ranks`."""
-    return [
-        (signed(basis.vectors.sel(rank=k)), rf"$k = {k}$")
-        for k in ranks
-        if k <= basis.sizes["rank"]
-    ]
+    vectors = basis.vectors.sel(rank=[k for k in ranks if k <= basis.sizes["rank"]]).compute()
+    return [(signed(vector), rf"$k = {int(vector['rank'])}$") for vector in vectors]
 
 
 def spread_ranks(basis: xr.Dataset, count: int) -> np.ndarray:
@@ -149,9 +147,9 @@ def psnr_panel(ax: Axes, curves: list[tuple]) -> None:
     ax.margins(x=0.03)
     for curve, line in curves:
         ax.plot(curve.input_psnr, curve, "o-", **line)
-    # Through a point inside the panel, so that it does not widen it.
-    end = float(curve.input_psnr.max())
-    ax.axline((end, end), slope=1, label="output = input", **REFERENCE)
+    # Through a point among the curves, so that it widens neither axis.
+    point = min(float(curve.input_psnr.max()), max(float(c.max()) for c, _ in curves))
+    ax.axline((point, point), slope=1, label="output = input", **REFERENCE)
     ax.set(xlabel=label(curve.input_psnr), ylabel=label(curve))
 
 

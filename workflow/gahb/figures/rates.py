@@ -43,7 +43,7 @@ def draw(
     title = rf"$\alpha$: slope at {low:g} to {high:g} dB ($\alpha/(\alpha+1)$)"
     top.legend(*ax.get_legend_handles_labels(), title=title, loc="outside right upper")
 
-    shown = [bases[i].isel(image=0, sigma=0).compute() for i in order]
+    shown = [bases[i].isel(image=0, sigma=0) for i in order]
     names = [rf"$\alpha = {alpha:g}$" for alpha in alphas]
     parts.compare_bases(bottom.subplots(), shown, names, EIGENVECTORS)
     return figure

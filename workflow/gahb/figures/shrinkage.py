@@ -31,7 +31,7 @@ def draw(basis: xr.Dataset, sigma: float = 0.15) -> Figure:
     for i, block in enumerate(np.atleast_1d(figure.subfigures(count, 1))):
         top, bottom = block.subfigures(2, 1, height_ratios=[1.7, below])
         images, factors, coefficients = top.subplots(1, 3, width_ratios=[1.25, 1, 1])
-        one = basis.isel(image=i).compute()
+        one = basis.isel(image=i)
         parts.mosaic(images, [parts.denoising(one)])
         parts.shrinkage_panel(factors, [(one, {})])
         coefficient_panel(coefficients, one)

@@ -40,8 +40,12 @@ def save(figure: Figure, paths: Iterable[str | Path]) -> None:
 
     No date is written, so that the same stores give the same bytes.
     """
-    for path in map(Path, paths):
-        ending = path.suffix.removeprefix(".")
-        metadata = {"pdf": {"CreationDate": None}}.get(ending)
-        with sheet(), store.whole(path) as partial:
-            figure.savefig(partial, format=ending, metadata=metadata)
+    with sheet():
+        # Laid out once, for all formats.
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
+        for path in map(Path, paths):
+            ending = path.suffix.removeprefix(".")
+            metadata = {"pdf": {"CreationDate": None}}.get(ending)
+            with store.whole(path) as partial:
+                figure.savefig(partial, format=ending, metadata=metadata)
