@@ -135,7 +135,7 @@ def test_a_read_only_folder_is_named_and_leaves_what_was_there(small, tmp_path):
     read_only = "mount --bind results results; mount -o remount,bind,ro results"
     output = in_namespace(study, read_only, "all")
     assert "Write-protected output files" in output
-    assert "results/calpha/tiny/" in output
+    assert "results/" in output.split("affected files:")[1]
     assert contents(tmp_path / "run" / "kept") == contents(small.folder / "results")
 
 
