@@ -1,17 +1,20 @@
 """Images of one data set.
 
-Input: nothing; for a shuffled data set the store of the images that it is made from.
-Output: images.zarr with images (image, channel, y, x), bytes or floats in [0, 1], and for images
-cut from pictures also picture (image) and picture_name (source).
+Input: for a shuffled data set the store of the images that it is made from, for a fetched one the
+file. Output: images.zarr with images (image, channel, y, x), bytes or floats in [0, 1]; where
+images are files, their file (image); where they are cut from pictures, picture (image) and
+picture_name (source); files that were left out, in skipped and skipped_because (skip).
 """
 
+import numpy as np
 import xarray as xr
 from gahb import store
 from gahb.datasets import Source, open_source
+from study.files import existing
 from study.job import running
 from tqdm import tqdm
 
-BLOCK = 1024
+BLOCK = 128
 
 
 def as_source(path: str) -> Source:
@@ -23,15 +26,24 @@ def as_source(path: str) -> Source:
         lambda start, stop: images.images[start:stop].values,
         images.attrs["source"],
         images.picture.values if cut else None,
-        tuple(images.picture_name.values) if cut else (),
+        images.picture_name.values if cut else (),
     )
 
 
+def opened(job) -> Source:
+    options = dict(job.values)
+    entry = snakemake.config["datasets"][snakemake.wildcards.dataset]
+    options.pop("files", None)
+    if options.pop("of", None):
+        return open_source(**options, original=as_source(job.input[0]))
+    if "path" in entry:
+        # Where the data lie is not among the params: moving them makes nothing stale.
+        options["path"] = job.input[0] if job.input else existing(entry["path"])
+    return open_source(**options)
+
+
 with running(snakemake) as job:
-    options = {k: v for k, v in job.values.items() if k != "of"}
-    if job.input:
-        options["original"] = as_source(job.input[0])
-    source = open_source(**options)
+    source = opened(job)
     first = source.read(0, 1)
     shape = (source.count, *first.shape[1:])
     dataset = xr.Dataset(
@@ -40,11 +52,18 @@ with running(snakemake) as job:
         },
         attrs=store.provenance("Images", job.made_by) | {"source": source.origin},
     )
+    if source.names:
+        dataset["file"] = store.variable("image", source.names, "file of the image")
     if source.group is not None:
         dataset["picture"] = store.variable("image", source.group, "picture that it was cut from")
         dataset["picture_name"] = store.variable(
             "source", source.group_names, "name of the picture"
         )
+    if source.skipped:
+        names, reasons = np.array(source.skipped).T
+        dataset["skipped"] = store.variable("skip", names, "file that was left out")
+        dataset["skipped_because"] = store.variable("skip", reasons, "why it was left out")
+        print(f"{len(names)} files were left out: {', '.join(names[:10])} ...")
     images = store.placeholder(
         ("image", "channel", "y", "x"),
         shape,
@@ -52,6 +71,6 @@ with running(snakemake) as job:
         "intensity",
         "1/255" if first.dtype == "uint8" else "1",
     )
-    starts = tqdm(range(0, source.count, BLOCK), unit=f" x {BLOCK} images")
-    blocks = (source.read(start, min(start + BLOCK, source.count)) for start in starts)
-    store.stream(dataset, job.output[0], "images", images, blocks)
+    blocks = source.blocks(BLOCK, snakemake.threads)
+    bar = tqdm(blocks, total=-(-source.count // BLOCK), unit=f" x {BLOCK} images", mininterval=2)
+    store.stream(dataset, job.output[0], "images", images, bar)

@@ -1,14 +1,24 @@
-"""What every source of images gives."""
+"""What every source of images gives, and how ranges of it are read on several threads."""
 
+import collections
+import concurrent.futures
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
 
+class ImageError(Exception):
+    """Images that cannot be used; names the file and says what would be right."""
+
+
+class UnusableImage(ImageError):
+    """One image that cannot be decoded, or is too small; the others may be fine."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """Images that can be read in ranges.
+    """Images that can be read in ranges, by several threads at a time.
 
     Args:
         count: number of images.
@@ -18,10 +28,31 @@ class Source:
         group: (count,) the picture that each image was cut from; images of one picture never go to
             different sides. None where images are independent.
         group_names: name of each picture.
+        names: name of each image's file; empty where images have none.
+        skipped: name of each file that was left out, and why.
     """
 
     count: int
     read: Callable[[int, int], np.ndarray]
     origin: str
     group: np.ndarray | None = None
-    group_names: tuple[str, ...] = ()
+    group_names: Sequence[str] = ()
+    names: Sequence[str] = ()
+    skipped: Sequence[tuple[str, str]] = ()
+
+    def blocks(self, length: int, threads: int) -> Iterator[np.ndarray]:
+        """All images in order, `length` at a time."""
+        starts = range(0, self.count, length)
+        return in_order(lambda i: self.read(i, min(i + length, self.count)), starts, threads)
+
+
+def in_order(function: Callable, items: Iterable, threads: int) -> Iterator:
+    """map(function, items) on several threads, never more than a few results ahead."""
+    with concurrent.futures.ThreadPoolExecutor(threads) as pool:
+        waiting = collections.deque()
+        for item in items:
+            waiting.append(pool.submit(function, item))
+            if len(waiting) > threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()

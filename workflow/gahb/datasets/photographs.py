@@ -2,8 +2,9 @@
 
 import numpy as np
 import skimage
-from skimage import data, transform, util
+from skimage import data
 
+from gahb.datasets.album import Album, prepared
 from gahb.datasets.base import Source
 
 PICTURES = (
@@ -13,35 +14,17 @@ PICTURES = (
 
 
 def picture(name: str) -> np.ndarray:
-    """A bundled photograph as gray uint8 (y, x): the mean of its channels."""
+    """A bundled photograph as bytes (y, x, channel)."""
     image = data.stereo_motorcycle()[0] if name == "motorcycle" else getattr(data, name)()
-    return image if image.ndim == 2 else np.rint(image.mean(2)).astype(np.uint8)
-
-
-def patches(image: np.ndarray, side: int, stride: int, scales) -> np.ndarray:
-    """All patches of a gray uint8 image, rescaled (antialiased, bicubic) by each of `scales`.
-
-    Returns (patch, 1, side, side) uint8, ordered by scale, row and column.
-    """
-    found = []
-    for scale in scales:
-        scaled = transform.rescale(image / 255, scale, order=3, anti_aliasing=scale < 1)
-        scaled = np.rint(255 * scaled.clip(0, 1)).astype(np.uint8)
-        if min(scaled.shape) >= side:
-            windows = util.view_as_windows(scaled, side, stride)
-            found.append(windows.reshape(-1, 1, side, side))
-    return np.concatenate(found) if found else np.empty((0, 1, side, side), np.uint8)
+    return image.reshape(*image.shape[:2], -1)
 
 
 def photographs(*, side: int, stride: int, scales: list[float], seed: int) -> Source:
     """Patches of all the bundled photographs; `group` is the photograph."""
-    cut = [patches(picture(name), side, stride, scales) for name in PICTURES]
-    group = np.repeat(np.arange(len(cut)), [len(c) for c in cut])
-    images = np.concatenate(cut)
-    return Source(
-        len(images),
-        lambda start, stop: images[start:stop],
+    album = Album(
+        len(PICTURES),
+        lambda index: (picture(PICTURES[i]) for i in index),
+        PICTURES.__getitem__,
         f"photographs of scikit-image {skimage.__version__}",
-        group,
-        PICTURES,
     )
+    return prepared(album, side=side, patches={"stride": stride, "scales": scales}, seed=seed)

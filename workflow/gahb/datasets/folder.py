@@ -1,0 +1,56 @@
+"""A folder of image files, nested or not."""
+
+import fnmatch
+import os
+from pathlib import Path
+
+from gahb.datasets.album import MOST_BYTES, encoded, prepared
+from gahb.datasets.base import ImageError, Source, UnusableImage
+
+
+def files_below(path: str, match: str | None) -> list[str]:
+    """Names of the files below a folder, relative to it and in order; hidden ones are left out.
+
+    Raises:
+        ImageError: no such folder, or no such files.
+    """
+    root = Path(path)
+    if not root.is_dir():
+        raise ImageError(f"{path}: is no folder")
+    names = []
+    for folder, below, files in os.walk(root):
+        below[:] = [name for name in below if not name.startswith(".")]
+        relative = Path(folder).relative_to(root)
+        names += [(relative / name).as_posix() for name in files if not name.startswith(".")]
+    return matching(names, match, path)
+
+
+def matching(names: list[str], match: str | None, path: str) -> list[str]:
+    """The names that match a pattern like "train/*.jpg", in order; * also stands for slashes."""
+    found = sorted(n for n in names if match is None or fnmatch.fnmatchcase(n, match))
+    if not found:
+        raise ImageError(
+            f"{path}: holds no file that matches {match!r}, of {len(names)} files"
+            if match
+            else f"{path}: holds no files"
+        )
+    return found
+
+
+def folder(*, path: str, match: str | None = None, **options) -> Source:
+    """The image files below `path`, in the order of their names.
+
+    Args:
+        path: the folder.
+        match: pattern of the names, relative to the folder; None takes every file.
+        options: see `prepared`.
+    """
+    names = files_below(path, match)
+
+    def fetch(i: int) -> bytes:
+        file = Path(path, names[i])
+        if file.stat().st_size > MOST_BYTES:
+            raise UnusableImage(f"{names[i]}: has more than {MOST_BYTES} bytes")
+        return file.read_bytes()
+
+    return prepared(encoded(len(names), fetch, names.__getitem__, Path(path).name), **options)

@@ -1,0 +1,37 @@
+"""An LMDB environment whose values are encoded images, as LSUN is published."""
+
+from pathlib import Path
+
+from lmdb import Error
+from lmdb import open as open_environment
+
+from gahb.datasets.album import encoded, prepared
+from gahb.datasets.base import ImageError, Source
+
+
+def lmdb(*, path: str, **options) -> Source:
+    """The images of an LMDB folder (or single file), in the order of their keys.
+
+    Args:
+        path: for instance bedroom_train_lmdb.
+        options: see `prepared`.
+
+    Raises:
+        ImageError: it is no LMDB environment.
+    """
+    try:
+        # Nobody writes while we read; without locks, it may lie on a read-only disk.
+        environment = open_environment(path, readonly=True, lock=False, subdir=Path(path).is_dir())
+        with environment.begin() as transaction:
+            keys = list(transaction.cursor().iternext(values=False))
+    except Error as error:
+        raise ImageError(f"{path}: cannot be read as LMDB ({error})") from error
+
+    def fetch(i: int) -> bytes:
+        with environment.begin() as transaction:
+            return transaction.get(keys[i])
+
+    def name(i: int) -> str:
+        return keys[i].decode(errors="replace")
+
+    return prepared(encoded(len(keys), fetch, name, Path(path).name), **options)
