@@ -46,7 +46,7 @@ def test_checking_leaves_its_argument_alone():
         ("datasets.calpha.alfa", 1, ["datasets.calpha", "alfa", "did you mean 'alpha'"]),
         ("datasets.calpha.alpha", "two", ["datasets.calpha.alpha", "'two'", "number"]),
         ("datasets.calpha.alpha", -1, ["datasets.calpha.alpha", "-1", "minimum"]),
-        ("datasets.calpha.source", "celeb", ["datasets.calpha.source", "celeb", "calpha, disks"]),
+        ("datasets.calpha.source", "celeb", ["datasets.calpha.source", "celeb", "archive, arrays"]),
         ("datasets.calpha.test", 0, ["datasets.calpha.test", "0", "minimum of 1"]),
         ("datasets.disk", {"source": "disks", "side": 8}, ["datasets.disk", "images"]),
         ("datasets.photo-shuffled.of", "fotos", ["photo-shuffled.of", "fotos", "datasets"]),

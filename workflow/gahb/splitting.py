@@ -13,7 +13,9 @@ import numpy as np
 class Split:
     """Indices of images in the order in which they are used: a training set is the first N.
 
-    S1, S2: the two training sides. test: the test set. All disjoint.
+    test: the test set. S1: every other image, so that a single network may train on all of them.
+    S2: as many as a pair of networks can have each: for N <= len(S2) the first N of S1 and the
+    first N of S2 are disjoint.
     """
 
     S1: np.ndarray
@@ -25,7 +27,13 @@ class TooFewImages(Exception):
     """The data set cannot give what was asked of it."""
 
 
-def split(count: int, test: int, seed: int, group: np.ndarray | None = None) -> Split:
+def split(
+    count: int,
+    test: int,
+    seed: int,
+    group: np.ndarray | None = None,
+    dropped: np.ndarray | None = None,
+) -> Split:
     """Shuffle `count` images and divide them.
 
     Args:
@@ -33,26 +41,33 @@ def split(count: int, test: int, seed: int, group: np.ndarray | None = None) -> 
         test: number of test images.
         seed: of the shuffle.
         group: (count,) picture that each image was cut from; no picture is divided.
+        dropped: indices of images that are left out.
 
     Raises:
         TooFewImages: the data set cannot give `test` test images and two sides.
     """
     order = np.random.default_rng(seed).permutation(count)
+    left_out = ""
+    if dropped is not None:
+        order = order[~np.isin(order, dropped)]
+        left_out = f" ({count - len(order)} near-duplicates are left out)"
     if group is None:
-        if count < test + 2:
-            raise TooFewImages(f"{count} images are too few for a test set of {test} and two sides")
+        if len(order) < test + 2:
+            raise TooFewImages(
+                f"{len(order)} images are too few for a test set of {test} and two sides{left_out}"
+            )
         held, rest = order[:test], order[test:]
-        half = len(rest) // 2
-        return Split(rest[:half], rest[half:][::-1], held)
-    part = _parts(np.bincount(group), test, seed)
+        return Split(rest, rest[::-1][: len(rest) // 2], held)
+    part = _parts(np.bincount(group[order], minlength=group.max() + 1), test, seed)
     side = part[group[order]]
-    held = order[side == 2]
-    if len(held) < test or not (side == 0).any() or not (side == 1).any():
+    first, second, held = (order[side == s] for s in range(3))
+    if len(held) < test or not len(first) or not len(second):
         raise TooFewImages(
-            f"{count} images of {group.max() + 1} pictures are too few for a test set of {test} "
-            "and two sides that share no picture"
+            f"{len(order)} images of {group.max() + 1} pictures are too few for a test set of "
+            f"{test} and two sides that share no picture{left_out}"
         )
-    return Split(order[side == 0], order[side == 1], held[:test])
+    pairs = min(len(first), len(second))
+    return Split(np.concatenate([first, second]), second[:pairs], held[:test])
 
 
 def _parts(sizes: np.ndarray, test: int, seed: int) -> np.ndarray:
@@ -66,14 +81,13 @@ def _parts(sizes: np.ndarray, test: int, seed: int) -> np.ndarray:
     return part
 
 
-def check_disjoint(split: Split, group: np.ndarray | None = None) -> None:
-    """Raise ValueError if two parts share an image or, with `group`, a picture."""
-    for name, labels in (("image", None), ("picture", group)):
-        if name == "picture" and group is None:
-            continue
-        parts = [
-            np.unique(p if labels is None else labels[p]) for p in (split.S1, split.S2, split.test)
-        ]
-        together = np.concatenate(parts)
-        if len(np.unique(together)) != len(together):
-            raise ValueError(f"two parts of the split share a {name}")
+def check(split: Split, count: int, group: np.ndarray | None = None) -> None:
+    """Raise ValueError unless indices are of `count` images, none twice in a part, and the test set
+    and the sides of every pair share no image nor, with `group`, a picture."""
+    for name, part in vars(split).items():
+        if len(np.unique(part)) != len(part) or not np.isin(part, np.arange(count)).all():
+            raise ValueError(f"{name} of the split repeats an image, or holds one that is not there")
+    pair = split.S1[: len(split.S2)]
+    for a, b in ((pair, split.S2), (split.S1, split.test), (split.S2, split.test)):
+        if np.isin(a, b).any() or (group is not None and np.isin(group[a], group[b]).any()):
+            raise ValueError("two parts of the split share an image or a picture")

@@ -34,6 +34,8 @@ wildcard_constraints:
     network=r"[A-Za-z0-9.-]+",
     side="S1|S2",
     N=r"[0-9]+",
+    sha256=r"[0-9a-f]{64}",
+    file=r"[^/]+",
 
 
 onsuccess:

@@ -1,4 +1,20 @@
-# Images of a data set, and which of them are the two training sets and the test set.
+# Images of a data set, which of them are near-duplicates, and which are the two training sets and
+# the test set.
+
+
+# On the machine where snakemake runs: on a cluster, the others often reach no network.
+rule fetch:
+    output:
+        PATHS["fetched"],
+    log:
+        "logs/fetch/{sha256}/{file}.log",
+    conda:
+        "../../envs/environment.yml"
+    params:
+        **plan.fetch.params,
+    localrule: True
+    script:
+        "../scripts/fetch.py"
 
 
 rule prepare_images:
@@ -10,15 +26,33 @@ rule prepare_images:
         "logs/prepare_images/{dataset}.log",
     conda:
         "../../envs/environment.yml"
+    threads: 2
     params:
         **plan.images.params,
     script:
         "../scripts/prepare_images.py"
 
 
-rule split:
+rule near_duplicates:
     input:
         PATHS["images"],
+    output:
+        directory(PATHS["duplicates"]),
+    log:
+        "logs/near_duplicates/{dataset}.log",
+    conda:
+        "../../envs/environment.yml"
+    threads: 2
+    params:
+        **plan.duplicates.params,
+    script:
+        "../scripts/near_duplicates.py"
+
+
+rule split:
+    input:
+        images=PATHS["images"],
+        duplicates=plan.duplicates_input,
     output:
         directory(PATHS["split"]),
     log:

@@ -1,19 +1,24 @@
 """Which images train the first network, which the second, and which test both.
 
-Input: images.zarr. Output: split.zarr with S1 (member_S1), S2 (member_S2) and test (test): indices
-of images, in the order in which they are used. A training set of N images is the first N.
+Input: images.zarr, and duplicates.zarr where near-duplicates are dropped. Output: split.zarr with
+S1 (member_S1), S2 (member_S2) and test (test_image): indices of images, in the order in which they
+are used. A training set of N images is the first N.
 """
 
 import xarray as xr
 from gahb import store
-from gahb.splitting import check_disjoint, split
+from gahb.splitting import check, split
 from study.job import running
 
 with running(snakemake) as job:
-    images = store.open_store(job.input[0])
+    images = store.open_store(job.input.images)
+    count = images.sizes["image"]
     group = images.picture.values if "picture" in images else None
-    parts = split(images.sizes["image"], job.values["test"], job.values["seed"], group)
-    check_disjoint(parts, group)
+    dropped = None
+    if job.input.duplicates:
+        dropped = store.open_store(job.input.duplicates[0]).dropped.values
+    parts = split(count, job.values["test"], job.values["seed"], group, dropped)
+    check(parts, count, group)
     dataset = xr.Dataset(
         {
             "S1": store.variable("member_S1", parts.S1, "index of the image, first training side"),

@@ -32,8 +32,15 @@ with running(snakemake) as job:
     members = split[values["side"]].values[: values["N"]]
     if len(members) < values["N"]:
         raise ValueError(
-            f"N = {values['N']}, but side {values['side']} of {job.input.images} has only "
-            f"{len(members)} images"
+            f"N = {values['N']}, but {job.input.split} gives at most {len(members)} images of the "
+            f"{images.sizes['image']} to {values['side']}, with {split.sizes['test_image']} for "
+            "the test set"
+        )
+    pixels, blocks = (images.sizes["y"], images.sizes["x"]), values["sizes"].get("blocks", 0)
+    if any(length % 2**blocks for length in pixels):
+        raise ValueError(
+            f"{job.input.images}: has images of {pixels[0]} x {pixels[1]} pixels, no multiple of "
+            f"2^{blocks}, which a network with {blocks} blocks needs; `side` resizes them"
         )
     training_set = chosen(members)
     measured = {

@@ -7,6 +7,8 @@ from pathlib import Path
 import yaml
 from jsonschema import Draft202012Validator, validators
 
+from study.files import is_url
+
 SCHEMA = Path(__file__).resolve().parent.parent / "schemas" / "config.schema.yaml"
 
 
@@ -86,6 +88,15 @@ def _cross_check(config: dict) -> list[str]:
                 )
 
     for name, entry in config["datasets"].items():
+        path = entry.get("path", "")
+        if is_url(path) != ("sha256" in entry):
+            found.append(
+                f"datasets.{name}.sha256: not given; a file from {path} is checked against it"
+                if is_url(path)
+                else f"datasets.{name}.sha256: is for a file from a URL, but path is {path!r}"
+            )
+        if entry.get("patches") and entry["side"] is None:
+            found.append(f"datasets.{name}.side: not given; it is the side of the patches")
         if entry["source"] == "shuffled":
             known(f"datasets.{name}.of", [entry["of"]], "datasets")
             if config["datasets"].get(entry["of"], {}).get("source") == "shuffled":
@@ -117,7 +128,7 @@ def _check_study(config, path, study) -> list[str]:
         entry = root(config, dataset)[1]
         sides = 2 if "samples" in study["figures"] else 1
         needed = sides * max(study["sizes"]) + entry["test"]
-        if "images" in entry and needed > entry["images"]:
+        if entry.get("images") and needed > entry["images"]:
             found.append(
                 f"{path}.sizes: found {max(study['sizes'])}; {dataset} has {entry['images']} "
                 f"images, too few for {sides} x {max(study['sizes'])} training images and "
@@ -125,9 +136,10 @@ def _check_study(config, path, study) -> list[str]:
             )
         for network in study["networks"]:
             blocks = config["networks"][network].get("blocks", 0)
-            if entry["side"] % 2**blocks:
+            side = _side(entry)
+            if side and side % 2**blocks:
                 found.append(
-                    f"{path}: the {entry['side']} pixels of {dataset} are not a multiple of "
+                    f"{path}: the {side} pixels of {dataset} are not a multiple of "
                     f"2^{blocks}, which {network} with its {blocks} blocks needs"
                 )
     last = max(config["eigenbasis"]["images"])
@@ -151,6 +163,12 @@ def _check_study(config, path, study) -> list[str]:
                 f"version, in this order; found {pair}"
             )
     return found
+
+
+def _side(entry: dict) -> int | None:
+    """Side of the images in pixels; None if only the images tell."""
+    crop = entry.get("crop")
+    return entry["side"] or (crop if isinstance(crop, int) else None)
 
 
 def root(config: dict, dataset: str) -> tuple[str, dict]:

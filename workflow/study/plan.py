@@ -13,13 +13,16 @@ import math
 from collections.abc import Callable
 
 from study.config import root
+from study.files import fetched, is_url, listing, recorded
 from study.fingerprint import ROOT, fingerprint
 
 _RUN = "results/{dataset}/{network}/{side}-{N}"
 
 #: Where everything that more than one rule reads or writes lies.
 PATHS = {
+    "fetched": "data/{sha256}/{file}",
     "images": "results/{dataset}/images.zarr",
+    "duplicates": "results/{dataset}/duplicates.zarr",
     "split": "results/{dataset}/split.zarr",
     "weights": f"{_RUN}/weights.safetensors",
     "history": f"{_RUN}/history.zarr",
@@ -114,8 +117,12 @@ class Plan:
         self.config = config
         network = {"upstream": lambda wc: [self.train.key(wc)], "modules": self._architecture}
 
+        self.fetch = Stage("fetch.py", lambda wc: {"sha256": wc["sha256"]})
         self.images = Stage("prepare_images.py", self._images, self._origin, self._source)
-        self.split = Stage("split.py", self._split, lambda wc: [self.images.key(wc)])
+        self.duplicates = Stage(
+            "near_duplicates.py", self._duplicates, lambda wc: [self.images.key(wc)]
+        )
+        self.split = Stage("split.py", self._split, self._splits_from)
         self.train = Stage(
             "train.py", self._train, lambda wc: [self.split.key(wc)], self._architecture
         )
@@ -135,20 +142,42 @@ class Plan:
         return derived_seed(self.config["seed"], *names)
 
     def _images(self, wc) -> dict:
-        entry = {k: v for k, v in self.config["datasets"][wc["dataset"]].items() if k != "test"}
-        return {**entry, "seed": self._seed("images", wc["dataset"])}
+        name, entry = wc["dataset"], dict(self.config["datasets"][wc["dataset"]])
+        for later in ("test", "duplicates"):
+            entry.pop(later, None)
+        path, sha256 = entry.pop("path", None), entry.pop("sha256", None)
+        if path is not None:
+            # What the files are counts, not where they lie. Results outlive the files.
+            found = sha256 or listing(path, entry.get("match"))
+            entry["files"] = found or recorded(PATHS["images"].format(dataset=name))
+        return {**entry, "seed": self._seed("images", name)}
 
     def _origin(self, wc) -> list[str]:
         origin = self.config["datasets"][wc["dataset"]].get("of")
         return [self.images.key({"dataset": origin})] if origin else []
 
     def image_inputs(self, wildcards) -> list[str]:
-        """The store of images that a shuffled data set is made from."""
-        origin = self.config["datasets"][wildcards.dataset].get("of")
-        return [PATHS["images"].format(dataset=origin)] if origin else []
+        """The store of images that a shuffled data set is made from, or the file of a URL."""
+        entry = self.config["datasets"][wildcards.dataset]
+        if "of" in entry:
+            return [PATHS["images"].format(dataset=entry["of"])]
+        return [fetched(entry["path"], entry["sha256"])] if is_url(entry.get("path", "")) else []
 
     def _source(self, wc) -> list[str]:
         return [f"gahb.datasets.{self.config['datasets'][wc['dataset']]['source']}"]
+
+    def _duplicates(self, wc) -> dict:
+        return {"threshold": self.config["datasets"][wc["dataset"]]["duplicates"]}
+
+    def duplicates_input(self, wildcards) -> list[str]:
+        """The store of near-duplicates, if they are dropped: those of the unshuffled images."""
+        name, entry = root(self.config, wildcards["dataset"])
+        return [PATHS["duplicates"].format(dataset=name)] if entry.get("duplicates") else []
+
+    def _splits_from(self, wc) -> list[str]:
+        name, entry = root(self.config, wc["dataset"])
+        dropped = [self.duplicates.key({"dataset": name})] if entry.get("duplicates") else []
+        return [self.images.key(wc), *dropped]
 
     def _split(self, wc) -> dict:
         # A shuffled data set is split as the one that it is a version of.
