@@ -1,0 +1,243 @@
+"""Data sets of the user's own, from files to splits: what is made, kept, refused and fetched."""
+
+import copy
+import functools
+import hashlib
+import http.server
+import os
+import shutil
+import threading
+
+import numpy as np
+import pytest
+import xarray as xr
+import yaml
+from conftest import ROOT, TINY, Study
+from PIL import Image
+from study.config import ConfigError, checked
+
+SPLIT = "results/mine/split.zarr"
+DUPLICATES = "results/mine/duplicates.zarr"
+
+
+def pictures(folder, count=40):
+    """Smooth random color pictures, larger than the images made of them; 7 is a copy of 3."""
+    folder.mkdir(parents=True)
+    generator = np.random.default_rng(0)
+    for i in range(count):
+        small = generator.integers(0, 256, (6, 6, 3), dtype=np.uint8)
+        image = Image.fromarray(small).resize((40, 48), Image.Resampling.BICUBIC)
+        if i != 7:
+            image.save(folder / f"{i:03}.png")
+    shutil.copy(folder / "003.png", folder / "007.png")
+
+
+def study(folder, **options) -> Study:
+    """A study of one data set, "mine"."""
+    folder.mkdir(exist_ok=True)
+    config = copy.deepcopy(TINY)
+    figures = {"datasets": ["mine"], "networks": ["tiny"], "sizes": [8], "figures": ["psnr_curves"]}
+    config |= {
+        "run": ["mine"], "datasets": {"mine": {"test": 6, **options}}, "studies": {"mine": figures}
+    }  # fmt: skip
+    return Study(folder, config)
+
+
+def log(study, rule, name="mine") -> str:
+    return (study.folder / "logs" / rule / f"{name}.log").read_text()
+
+
+FOLDER = {"source": "folder", "path": "pictures", "crop": "center", "side": 16, "gray": None}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Study:
+    made = study(tmp_path_factory.mktemp("data") / "mine", **FOLDER)
+    pictures(made.folder / "pictures")
+    made.run(SPLIT)
+    return made
+
+
+@pytest.fixture
+def copied(made, tmp_path) -> Study:
+    shutil.copytree(made.folder, tmp_path / "mine")
+    return Study(tmp_path / "mine", copy.deepcopy(made.config))
+
+
+def is_stale(study) -> bool:
+    return "Nothing to be done" not in study.run("--dry-run", SPLIT)
+
+
+def test_files_become_images_without_near_duplicates(made):
+    images, split, duplicates = (
+        xr.open_zarr(made.folder / path)
+        for path in ("results/mine/images.zarr", SPLIT, DUPLICATES)
+    )
+    assert images.images.dims == ("image", "channel", "y", "x")
+    assert images.images.shape == (40, 3, 16, 16)
+    assert images.images.dtype == np.uint8
+    assert images.file.values[7] == "007.png"
+    assert duplicates.dropped.values.tolist() == [7]
+    assert duplicates.duplicate_of.values.tolist() == [3]
+    assert duplicates.cosine.values == pytest.approx(1)
+    assert sorted([*split.S1.values, *split.test.values]) == [i for i in range(40) if i != 7]
+    assert split.sizes["member_S2"] == 16
+
+
+def test_color_images_train_a_network(copied):
+    copied.run("results/mine/tiny/S1-8/psnr.zarr")
+    psnr = xr.open_zarr(copied.folder / "results/mine/tiny/S1-8/psnr.zarr").psnr
+    assert np.isfinite(psnr).all()
+
+
+def test_touched_and_moved_files_make_nothing_stale(copied):
+    for path in (copied.folder / "pictures").iterdir():
+        os.utime(path)
+    assert not is_stale(copied)
+    (copied.folder / "pictures").rename(copied.folder / "elsewhere")
+    assert not is_stale(copied)  # results without their files, as on another machine
+    copied.config["datasets"]["mine"]["path"] = "elsewhere"
+    assert not is_stale(copied)
+
+
+def test_changed_files_make_the_data_set_stale(copied):
+    shutil.copy(copied.folder / "pictures/000.png", copied.folder / "pictures/999.png")
+    plan = copied.run("--dry-run", SPLIT)
+    for rule in ("prepare_images", "near_duplicates", "split"):
+        assert f"rule {rule}:" in plan
+
+
+def test_the_threshold_makes_no_images_stale(copied):
+    copied.config["datasets"]["mine"]["duplicates"] = None
+    plan = copied.run("--dry-run", SPLIT)
+    assert "rule split:" in plan
+    assert "prepare_images" not in plan
+    assert "near_duplicates" not in plan
+
+
+def test_skipped_files_are_listed_in_the_store(tmp_path):
+    skipping = study(tmp_path / "mine", **FOLDER, unreadable="skip", duplicates=None)
+    pictures(skipping.folder / "pictures", 12)
+    (skipping.folder / "pictures/notes.txt").write_text("no picture")
+    skipping.run("results/mine/images.zarr")
+    images = xr.open_zarr(skipping.folder / "results/mine/images.zarr")
+    assert images.sizes["image"] == 12
+    assert images.skipped.values.tolist() == ["notes.txt"]
+    assert "cannot be read" in images.skipped_because.values[0]
+
+
+def test_missing_data_do_not_hinder_a_dry_run_and_are_named(tmp_path):
+    missing = study(tmp_path / "mine", **FOLDER)
+    assert "prepare_images" in missing.run("--dry-run", "all")
+    missing.run(SPLIT, fails=True)
+    assert "pictures: there is no such file or folder" in log(missing, "prepare_images").splitlines()[-1]
+
+
+def test_what_the_images_cannot_give_is_refused(copied):
+    copied.config["studies"]["mine"]["sizes"] = [34]
+    said = copied.run("results/mine/tiny/S1-34/weights.safetensors", fails=True)
+    assert "N = 34" in said
+    assert "at most 33 images of the 40" in said
+    copied.config["studies"]["mine"]["sizes"] = [8]
+    copied.config["networks"]["tiny"]["blocks"] = 3
+    copied.config["datasets"]["mine"] |= {"side": None, "crop": 20}
+    with pytest.raises(ConfigError, match=r"20 pixels of mine are not a multiple of 2\^3"):
+        checked(copied.config)
+    copied.config["datasets"]["mine"]["crop"] = {"rows": [0, 40]}
+    copied.config["networks"]["tiny"]["blocks"] = 4
+    said = copied.run("results/mine/tiny/S1-8/weights.safetensors", fails=True)
+    assert "40 x 40 pixels" in said
+    assert "2^4" in said
+
+
+# Files from a URL.
+
+
+@pytest.fixture
+def server(tmp_path):
+    """A folder that is served on this machine, and its URL."""
+    folder = tmp_path / "served"
+    folder.mkdir()
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=folder)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever).start()
+        yield folder, f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_a_file_is_fetched_once_and_verified(tmp_path, server):
+    served, url = server
+    images = np.random.default_rng(0).integers(0, 256, (30, 8, 8), dtype=np.uint8)
+    np.savez(served / "mine.npz", images=images)
+    sha256 = hashlib.sha256((served / "mine.npz").read_bytes()).hexdigest()
+    fetching = study(
+        tmp_path / "mine", source="arrays", path=f"{url}/mine.npz", sha256=sha256, duplicates=None
+    )
+    data = fetching.folder / "data"
+
+    good = (served / "mine.npz").read_bytes()
+    (served / "mine.npz").write_bytes(good[:-1] + b"x")
+    fetching.run(SPLIT, fails=True)
+    said = log(fetching, "fetch", f"{sha256}/mine.npz").splitlines()[-1]
+    assert f"{url}/mine.npz could not be fetched" in said
+    assert "hash" in said
+    assert [p for p in data.rglob("*") if p.is_file()] == []
+
+    (served / "mine.npz").write_bytes(good)
+    fetching.run(SPLIT)
+    found = xr.open_zarr(fetching.folder / "results/mine/images.zarr").images
+    np.testing.assert_array_equal(found[:, 0], images)
+    assert [p.name for p in data.rglob("*") if p.is_file()] == ["mine.npz"]
+
+    # Another data set from the same file needs no server; results need no file.
+    (served / "mine.npz").unlink()
+    fetching.config["datasets"]["half"] = {
+        **fetching.config["datasets"]["mine"], "side": 8, "gray": "luma"
+    }  # fmt: skip
+    fetching.run("results/half/images.zarr")
+    shutil.rmtree(data)
+    fetching.config["datasets"]["mine"]["path"] = "http://mirror.invalid/mine.npz"
+    assert not is_stale(fetching)
+
+
+def test_a_url_needs_a_hash_and_a_file_none(tmp_path):
+    config = study(tmp_path, source="arrays", path="https://example.org/a.npz").config
+    with pytest.raises(ConfigError, match=r"datasets\.mine\.sha256: not given"):
+        checked(config)
+    config["datasets"]["mine"] = {"source": "arrays", "path": "a.npz", "sha256": 64 * "0"}
+    with pytest.raises(ConfigError, match=r"datasets\.mine\.sha256: is for a file from a URL"):
+        checked(config)
+    config["datasets"]["mine"]["sha256"] = "1234"
+    with pytest.raises(ConfigError, match=r"datasets\.mine\.sha256: found '1234'"):
+        checked(config)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"crop": "middle"}, ["mine.crop", "middle", "center"]),
+        ({"crop": {"rows": [1]}}, ["mine.crop", "rows"]),
+        ({"gray": "green"}, ["mine.gray", "green", "mean, luma"]),
+        ({"patches": {"stride": 4}, "side": None}, ["mine.side", "patches"]),
+        ({"duplicates": 1}, ["mine.duplicates", "1"]),
+        ({"unreadable": "ignore"}, ["mine.unreadable", "refuse, skip"]),
+        ({"images": 20}, ["studies.mine.sizes", "8"]),
+        ({"alpha": 2}, ["mine", "alpha"]),
+    ],
+)
+def test_mistakes_in_data_sets_are_named(tmp_path, options, words):
+    config = study(tmp_path, **{**FOLDER, "test": 14, **options}).config
+    with pytest.raises(ConfigError) as error:
+        checked(config)
+    for word in words:
+        assert word in str(error.value)
+
+
+# The larger studies.
+
+
+@pytest.mark.parametrize("name", ["config.paper.yaml", "config.faces.yaml"])
+def test_larger_studies_have_a_plan_without_their_data(tmp_path, name):
+    config = yaml.safe_load((ROOT / name).read_text())
+    plan = Study(tmp_path, config).run("--dry-run", "--quiet", "rules", "all")
+    assert "rule" not in plan.lower() or "error" not in plan.lower()
