@@ -147,7 +147,9 @@ if __name__ == "__main__":
         "rules": rules(arguments.images, arguments.cores),
     }
     print(f"\nC^alpha images per second at {SIDE} x {SIDE}, {arguments.cores} threads")
-    print("  plain loop {loop:8.0f}\n  source     {source:8.0f}   x {ratio:.1f}".format(**found["calpha"]))
+    speed = found["calpha"]
+    print(f"  plain loop {speed['loop']:8.0f}")
+    print(f"  source     {speed['source']:8.0f}   x {speed['ratio']:.1f}")
     print(f"\n{'rule':28}{'images':>10}{'seconds':>10}{'images/s':>10}{'peak MB':>10}")
     for name, row in found["rules"].items():
         print(

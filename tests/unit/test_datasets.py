@@ -248,9 +248,7 @@ def test_patches_are_all_windows_of_each_scale():
     count = preparation.count(prepared.shape)
     assert count == 7 * 5 + 3 * 2  # 0.1 leaves too few pixels
     found = patches(windows, np.arange(count))
-    by_hand = [
-        picture[r : r + 8, c : c + 8, 0] for r in range(0, 33, 5) for c in range(0, 23, 5)
-    ]
+    by_hand = [picture[r : r + 8, c : c + 8, 0] for r in range(0, 33, 5) for c in range(0, 23, 5)]
     np.testing.assert_array_equal(found[:35, 0], by_hand)
     np.testing.assert_array_equal(patches(windows, np.array([3, 36, 40])), found[[3, 36, 40]])
 

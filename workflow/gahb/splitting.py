@@ -86,7 +86,9 @@ def check(split: Split, count: int, group: np.ndarray | None = None) -> None:
     and the sides of every pair share no image nor, with `group`, a picture."""
     for name, part in vars(split).items():
         if len(np.unique(part)) != len(part) or not np.isin(part, np.arange(count)).all():
-            raise ValueError(f"{name} of the split repeats an image, or holds one that is not there")
+            raise ValueError(
+                f"{name} of the split repeats an image, or holds one that is not there"
+            )
     pair = split.S1[: len(split.S2)]
     for a, b in ((pair, split.S2), (split.S1, split.test), (split.S2, split.test)):
         if np.isin(a, b).any() or (group is not None and np.isin(group[a], group[b]).any()):

@@ -8,11 +8,11 @@ rule fetch:
         PATHS["fetched"],
     log:
         "logs/fetch/{sha256}/{file}.log",
+    localrule: True
     conda:
         "../../envs/environment.yml"
     params:
         **plan.fetch.params,
-    localrule: True
     script:
         "../scripts/fetch.py"
 

@@ -137,9 +137,7 @@ def prepared(
 
 
 def _patches(album, preparation, images, seed, unreadable) -> Source:
-    pictures, shapes, skipped = _usable(
-        album, preparation, np.arange(album.count), unreadable
-    )
+    pictures, shapes, skipped = _usable(album, preparation, np.arange(album.count), unreadable)
     ends = np.cumsum([preparation.count(shape) for shape in shapes])
     if not ends[-1]:
         raise ImageError(f"{album.origin}: no picture is large enough for a patch")

@@ -69,7 +69,7 @@ def _zip(path: str) -> dict:
 
 
 def _tar(path: str) -> dict:
-    """As `_zip`; a compressed file is first expanded to a temporary one, to be read in any order."""
+    """As `_zip`; a compressed file is first expanded to a temporary one, for any order."""
     with open(path, "rb") as opened:
         start = opened.read(6)
     module = next((m for magic, m in COMPRESSIONS.items() if start.startswith(magic)), None)

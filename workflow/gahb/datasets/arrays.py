@@ -23,7 +23,9 @@ def album_of(array, path: str) -> Album:
         ImageError: it has another shape or type; on reading, a value that is no intensity.
     """
     if array.dtype != np.uint8 and array.dtype.kind != "f":
-        raise ImageError(f"{path}: holds {array.dtype}; bytes (uint8) or floats in [0, 1] can be used")
+        raise ImageError(
+            f"{path}: holds {array.dtype}; bytes (uint8) or floats in [0, 1] can be used"
+        )
     shape = tuple(array.shape)
     last = len(shape) == 4 and shape[3] in (1, 3)
     if not (len(shape) == 3 or last or (len(shape) == 4 and shape[1] in (1, 3))):

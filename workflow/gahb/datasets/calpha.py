@@ -11,7 +11,6 @@ import scipy.fft
 
 from gahb.datasets.base import Source
 
-
 #: Images drawn together: as many as stay in the cache of a core.
 AT_A_TIME = 16
 

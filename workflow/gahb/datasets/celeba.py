@@ -13,6 +13,6 @@ CROP = {"rows": [29, -29], "columns": [9, -9]}
 
 
 def celeba(*, path: str, **options) -> Source:
-    """The faces of img_align_celeba (a folder, or img_align_celeba.zip); options: see `prepared`."""
+    """The faces of img_align_celeba, its folder or zip file; options: see `prepared`."""
     source = folder if Path(path).is_dir() else archive
     return source(path=path, match="*.jpg", crop=CROP, **options)
