@@ -16,7 +16,7 @@ from gahb.datasets import archive, base, calpha, disks, open_source, photographs
 from gahb.datasets.base import ImageError
 from gahb.datasets.preparation import Preparation, patches
 from gahb.duplicates import features, near_duplicates
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from study.files import listing
@@ -485,6 +485,7 @@ def test_calpha_images_are_their_definition(alpha):
         {"source": "disks", "side": 16, "images": 40},
     ],
 )
+@settings(deadline=None)
 @given(start=st.integers(0, 39), length=st.integers(1, 40), threads=st.integers(1, 3))
 def test_generated_images_do_not_depend_on_the_range(options, start, length, threads):
     source = open_source(**options, seed=7)
@@ -531,6 +532,7 @@ def plainly(unit: np.ndarray, threshold: float) -> list[tuple[int, int]]:
     return dropped
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 60))
 def test_near_duplicates_are_those_of_the_plain_rule(seed, block):
     generator = np.random.default_rng(seed)

@@ -5,10 +5,11 @@ import dataclasses
 import numpy as np
 import pytest
 from gahb.splitting import Split, TooFewImages, check, split
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 
+@settings(deadline=None)
 @given(count=st.integers(3, 300), data=st.data())
 def test_parts_are_disjoint_and_hold_every_image(count, data):
     test = data.draw(st.integers(1, count - 2))
@@ -38,6 +39,7 @@ def test_images_that_are_dropped_leave_the_others_in_order():
     assert [*some.test, *some.S1] == [i for i in order if i not in (order[3], order[50])]
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 30), min_size=3, max_size=30), st.integers(0, 2**32 - 1))
 def test_no_picture_is_in_two_parts(sizes, seed):
     group = np.repeat(np.arange(len(sizes)), sizes)
