@@ -52,9 +52,8 @@ def album_of(array, path: str) -> Album:
 
 
 def _rows(array, index) -> np.ndarray:
-    """Entries `index`, increasing, read as one range: a zarr array is read chunk by chunk."""
-    index = np.asarray(index)
-    return np.asarray(array[int(index[0]) : int(index[-1]) + 1])[index - index[0]]
+    """Entries `index` along the first axis; of a zarr array only their chunks are read."""
+    return np.asarray(getattr(array, "oindex", array)[np.asarray(index)])
 
 
 def arrays(*, path: str, key: str | None = None, **options) -> Source:
