@@ -493,6 +493,7 @@ def test_generated_images_do_not_depend_on_the_range(options, start, length, thr
     stop = min(start + length, 40)
     np.testing.assert_array_equal(source.read(start, stop), images[start:stop])
     np.testing.assert_array_equal(np.concatenate(list(source.blocks(length, threads))), images)
+    assert len({image.tobytes() for image in images}) == 40
     assert 0 <= images.min() <= images.max() <= 1
 
 
