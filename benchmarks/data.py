@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import scipy.signal
 import yaml
 from PIL import Image
 
@@ -45,8 +46,8 @@ def plain_calpha(generator, alpha: float) -> np.ndarray:
     contour = np.rint(SIDE * smooth(generator.uniform(-1, 1, SIDE))) + SIDE // 2
     bright = scaled(smooth(generator.uniform(-1, 1, (SIDE, SIDE))), generator.random(), 1)
     dark = scaled(smooth(generator.uniform(-1, 1, (SIDE, SIDE))), 0, generator.random())
-    mask = np.pad(np.arange(SIDE)[:, None] >= contour, ((1, 0), (1, 0)), mode="edge").astype(float)
-    mask = (mask[1:, 1:] + mask[1:, :-1] + mask[:-1, 1:] + mask[:-1, :-1]) / 4
+    mask = (np.arange(SIDE)[:, None] >= contour).astype(float)
+    mask = scipy.signal.convolve2d(mask, np.full((2, 2), 1 / 4), mode="same", boundary="symm")
     if generator.random() < 0.5:
         mask = 1 - mask
     return mask * bright + (1 - mask) * dark
