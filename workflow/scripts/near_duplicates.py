@@ -14,15 +14,17 @@ from gahb.duplicates import features, near_duplicates
 from study.job import running
 from tqdm import tqdm
 
-BLOCK = 2048
+#: Images compared with as many others at a time, and pixels that are pooled at a time.
+BLOCK, PIXELS = 2048, 2**24
 
 with running(snakemake) as job:
     images = store.open_store(job.input[0]).images
     width = features(images[:1].values).shape[1]
     with tempfile.TemporaryFile() as file, tqdm(total=len(images), unit="images") as bar:
         unit = np.memmap(file, np.float32, "w+", shape=(len(images), width))
-        for start in range(0, len(images), BLOCK):
-            unit[start : start + BLOCK] = features(images[start : start + BLOCK].values)
+        step = max(1, min(BLOCK, PIXELS // images[0].size))
+        for start in range(0, len(images), step):
+            unit[start : start + step] = features(images[start : start + step].values)
         dropped, duplicate_of, cosine = near_duplicates(
             unit, job.values["threshold"], job.device, BLOCK, bar.update
         )

@@ -14,7 +14,8 @@ from study.files import existing
 from study.job import running
 from tqdm import tqdm
 
-BLOCK = 128
+#: Images and bytes read at a time by each thread.
+BLOCK, BLOCK_BYTES = 128, 2**25
 
 
 def as_source(path: str) -> Source:
@@ -71,6 +72,7 @@ with running(snakemake) as job:
         "intensity",
         "1/255" if first.dtype == "uint8" else "1",
     )
-    blocks = source.blocks(BLOCK, snakemake.threads)
-    bar = tqdm(blocks, total=-(-source.count // BLOCK), unit=f" x {BLOCK} images", mininterval=2)
+    length = max(1, min(BLOCK, BLOCK_BYTES // first.nbytes))
+    blocks = source.blocks(length, snakemake.threads)
+    bar = tqdm(blocks, total=-(-source.count // length), unit=f" x {length} images", mininterval=2)
     store.stream(dataset, job.output[0], "images", images, bar)

@@ -89,7 +89,12 @@ def _cross_check(config: dict) -> list[str]:
 
     for name, entry in config["datasets"].items():
         path = entry.get("path", "")
-        if is_url(path) != ("sha256" in entry):
+        if is_url(path) and entry["source"] in ("folder", "lmdb", "zarr"):
+            found.append(
+                f"datasets.{name}.path: found {path!r}; a {entry['source']} is no single file that "
+                "can be fetched"
+            )
+        elif is_url(path) != ("sha256" in entry):
             found.append(
                 f"datasets.{name}.sha256: not given; a file from {path} is checked against it"
                 if is_url(path)

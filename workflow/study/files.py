@@ -18,7 +18,7 @@ def is_url(path: str) -> bool:
 
 def fetched(url: str, sha256: str) -> str:
     """Where the file of a URL is kept: once, whatever the number of data sets made from it."""
-    return f"data/{sha256}/{Path(urlsplit(url).path).name}"
+    return f"data/{sha256}/{Path(urlsplit(url).path).name or 'file'}"
 
 
 def existing(path: str) -> str:
@@ -38,21 +38,22 @@ def listing(path: str, match: str | None = None) -> str | None:
     """Hash that tells whether files have changed, blind to their place and time stamps.
 
     Of a folder: names (those that match) and sizes of the files below it. Of a file: its size, its
-    beginning and its end. None if there is nothing.
+    beginning and its end. None if there is nothing, or nothing that can be read.
     """
     path = os.path.expanduser(path)
     digest = hashlib.sha256()
-    if os.path.isfile(path):
-        with open(path, "rb") as file:
-            digest.update(file.read(SAMPLE))
-            size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - SAMPLE))
-            digest.update(file.read() + str(size).encode())
-    elif os.path.isdir(path):
-        for name, size in sorted(_below(path, "")):
-            if match is None or fnmatch.fnmatchcase(name, match):
-                digest.update(f"{name}={size}\n".encode())
-    else:
+    try:
+        if os.path.isdir(path):
+            for name, size in sorted(_below(path, "")):
+                if match is None or fnmatch.fnmatchcase(name, match):
+                    digest.update(f"{name}={size}\n".encode())
+        else:
+            with open(path, "rb") as file:
+                digest.update(file.read(SAMPLE))
+                size = file.seek(0, os.SEEK_END)
+                file.seek(max(0, size - SAMPLE))
+                digest.update(file.read() + str(size).encode())
+    except OSError:
         return None
     return digest.hexdigest()[:16]
 

@@ -49,8 +49,11 @@ def folder(*, path: str, match: str | None = None, **options) -> Source:
 
     def fetch(i: int) -> bytes:
         file = Path(path, names[i])
-        if file.stat().st_size > MOST_BYTES:
-            raise UnusableImage(f"{names[i]}: has more than {MOST_BYTES} bytes")
-        return file.read_bytes()
+        try:
+            if file.stat().st_size > MOST_BYTES:
+                raise UnusableImage(f"{names[i]}: has more than {MOST_BYTES} bytes")
+            return file.read_bytes()
+        except OSError as error:
+            raise UnusableImage(f"{names[i]}: cannot be read ({error.strerror})") from error
 
     return prepared(encoded(len(names), fetch, names.__getitem__, Path(path).name), **options)
