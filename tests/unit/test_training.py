@@ -246,7 +246,7 @@ def test_history_and_measurements_do_not_change_the_training(tmp_path):
     assert _bytes(measured) == _bytes(plain)
 
 
-STEPS = 150
+STEPS = 400
 
 
 def _long_training():
@@ -275,8 +275,9 @@ def processes():
     """Starts real processes that have torch imported already."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(
-        ["gahb.training", "gahb.networks.unet", "gahb.store", "scipy.stats", "pytest", "study.plan"]
-    )
+        ["gahb.training", "gahb.networks.unet", "gahb.store", "torch._dynamo", "scipy.stats",
+         "pytest", "study.plan"]
+    )  # fmt: skip
     return context
 
 
