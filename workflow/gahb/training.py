@@ -3,20 +3,35 @@
 Minimizes E ||f(x + sigma z) - x||^2 over z ~ N(0, I) and sigma = u^2, u ~ U(0, 1): all noise
 levels, with more weight on the small ones, and the network is not told which. The loss is summed
 over pixels and averaged over the batch.
+
+Every random number is a function of the seed and of the step alone, so that a training goes on
+from the weights, the optimizer and the step as if it had never stopped.
 """
 
+import contextlib
+import copy
 import dataclasses
+import glob
+import hashlib
 import math
+import os
+import shutil
+import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import safetensors.torch
 import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from gahb.denoising import to_float
+
+#: The loss per pixel of a network that predicts no noise at all: E sigma^2 = E u^4.
+BLANK_LOSS = 1 / 5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,7 +46,10 @@ class Recipe:
         warmup: part of the steps over which the cosine schedule warms up.
         halve_every: images seen between two halvings of the learning rate.
         epoch: the training set is repeated to about this many images and then shuffled.
-        precision: "bf16" (autocast) or "fp32".
+        ema: decay per step of the running average of the weights that is the result; if None the
+            result is the last weights.
+        precision: "bf16" (autocast), "fp32", or "auto": bf16 where the device computes in it.
+        deterministic: on a GPU, use only kernels that give the same bytes each time.
     """
 
     steps: int
@@ -41,7 +59,9 @@ class Recipe:
     warmup: float = 0.05
     halve_every: int = 25_000_000
     epoch: int = 250_000
-    precision: str = "bf16"
+    ema: float | None = None
+    precision: str = "auto"
+    deterministic: bool = False
 
     def learning_rate(self, step: int) -> float:
         """Learning rate of `step`, counted from 0."""
@@ -58,11 +78,11 @@ class Interrupted(Exception):
 
 
 class Diverged(Exception):
-    """The loss is no longer finite."""
+    """The loss has exploded, or is no longer finite."""
 
 
-class WrongCheckpoint(Exception):
-    """The checkpoint was made by a training with other settings."""
+class CheckpointError(Exception):
+    """The checkpoint cannot be written, or cannot be used; says which and why."""
 
 
 def noise_levels(n: int, generator: torch.Generator) -> torch.Tensor:
@@ -70,30 +90,60 @@ def noise_levels(n: int, generator: torch.Generator) -> torch.Tensor:
     return torch.rand(n, 1, 1, 1, generator=generator, device=generator.device).square()
 
 
-class _Batches:
-    """An endless shuffled stream over `count` images, repeated to about `epoch` per shuffle."""
-
-    def __init__(self, count: int, epoch: int, generator: torch.Generator):
-        self.count, self.generator = count, generator
-        self.length = count * max(1, round(epoch / count))
-        self.order = torch.empty(0, dtype=torch.long, device=generator.device)
-        self.position = 0
-
-    def next(self, batch: int) -> torch.Tensor:
-        while len(self.order) - self.position < batch:
-            shuffled = torch.randperm(
-                self.length, generator=self.generator, device=self.generator.device
-            )
-            self.order = torch.cat([self.order[self.position :], shuffled % self.count])
-            self.position = 0
-        self.position += batch
-        return self.order[self.position - batch : self.position]
+def _mixed(*parts: int) -> int:
+    """A seed of 64 bits for each combination of `parts`."""
+    return int(np.random.SeedSequence(parts).generate_state(1, np.uint64)[0])
 
 
-def history_steps(steps: int, points: int = 16) -> list[int]:
-    """Steps at which the history is recorded: dense early, logarithmic later, the last included."""
-    first = min(steps, 50)
-    return sorted({round(s) for s in np.geomspace(first, steps, points)})
+def shuffled(
+    count: int, epoch: int, seed: int, start: int, stop: int, size: int
+) -> Iterator[torch.Tensor]:
+    """Indices of images, `size` at a time, from places `start` to `stop` of an endless stream.
+
+    The stream is `count` images, repeated to about `epoch` and then shuffled, again and again: each
+    epoch sees each image equally often.
+    """
+    length = count * max(1, round(epoch / count))
+    held = torch.empty(0, dtype=torch.long)
+    while start < stop:
+        while len(held) < min(size, stop - start):
+            number, place = divmod(start + len(held), length)
+            generator = torch.Generator().manual_seed(_mixed(seed, 1, number))
+            order = torch.randperm(length, generator=generator) % count
+            held = torch.cat([held, order[place:]])
+        taken, held = held[: min(size, stop - start)], held[size:]
+        start += len(taken)
+        yield taken
+
+
+@dataclasses.dataclass(frozen=True)
+class Streamed:
+    """A training set that is too large for the device: the next images are read ahead.
+
+    The batches are the same as those of a set on the device.
+
+    Args:
+        read: indices -> those images (image, channel, y, x), bytes or floats in [0, 1].
+        count: number of images.
+        pool: images read at a time. Up to three such pools are in memory.
+        device: where the images go.
+    """
+
+    read: Callable[[np.ndarray], np.ndarray]
+    count: int
+    pool: int
+    device: torch.device
+
+    def __len__(self) -> int:
+        return self.count
+
+    def batches(self, orders: Iterator[torch.Tensor], batch: int) -> Iterator[torch.Tensor]:
+        pools = (torch.from_numpy(self.read(order.numpy())).to(self.device) for order in orders)
+        with ThreadPoolExecutor(1) as reader:
+            ahead = reader.submit(next, pools, None)
+            while (pool := ahead.result()) is not None:
+                ahead = reader.submit(next, pools, None)
+                yield from pool.split(batch)
 
 
 class Training:
@@ -101,69 +151,119 @@ class Training:
 
     Args:
         network: predicts the noise; moved to the device of `images`.
-        images: training set (image, channel, y, x), bytes or floats in [0, 1].
+        images: training set (image, channel, y, x), bytes or floats in [0, 1], or `Streamed`.
         recipe: how to train.
         seed: of the batches, noise levels and noises.
+        compiled: whether the network is compiled (see `compiling_pays`).
+
+    network is what is trained, averaged its running average (itself without one): the result.
     """
 
-    def __init__(self, network: nn.Module, images: torch.Tensor, recipe: Recipe, seed: int):
-        self.device = images.device
+    def __init__(
+        self,
+        network: nn.Module,
+        images: torch.Tensor | Streamed,
+        recipe: Recipe,
+        seed: int,
+        compiled: bool = False,
+    ):
+        self.device = torch.device(images.device)
         self.network = network.to(self.device, memory_format=torch.channels_last)
-        self.images = images.contiguous()
-        self.recipe = recipe
+        self.averaged = copy.deepcopy(network) if recipe.ema else network
+        self.forward = torch.compile(network) if compiled else network
+        self.images = images
+        self.recipe, self.seed = recipe, seed
+        self.autocast = recipe.precision == "bf16" or (
+            recipe.precision == "auto" and computes_bf16(self.device)
+        )
         self.optimizer = torch.optim.Adam(network.parameters(), lr=recipe.rate, fused=True)
-        self.batch_generator = torch.Generator(self.device).manual_seed(seed)
-        self.noise_generator = torch.Generator(self.device).manual_seed(seed ^ 0x5DEECE66)
-        self.batches = _Batches(len(images), recipe.epoch, self.batch_generator)
-        self.step = 0
+        self.generator = torch.Generator(self.device)
         self.loss = torch.zeros((), device=self.device)
+        self._start_at(0)
+
+    def _start_at(self, step: int) -> None:
+        self.step = step
+        recipe, images = self.recipe, self.images
+        streamed = isinstance(images, Streamed)
+        orders = shuffled(
+            len(images),
+            recipe.epoch,
+            self.seed,
+            step * recipe.batch,
+            recipe.steps * recipe.batch,
+            recipe.batch * max(1, images.pool // recipe.batch) if streamed else recipe.batch,
+        )
+        if streamed:
+            self.batches = images.batches(orders, recipe.batch)
+        else:
+            self.batches = (images[o.to(self.device, non_blocking=True)] for o in orders)
 
     def advance(self) -> None:
         """One gradient step. The loss per pixel is kept as a running mean, on the device."""
         recipe = self.recipe
-        x = to_float(self.images[self.batches.next(recipe.batch)])
-        sigma = noise_levels(len(x), self.noise_generator)
-        noise = sigma * torch.randn(x.shape, generator=self.noise_generator, device=self.device)
+        x = to_float(next(self.batches))
+        generator = self.generator.manual_seed(_mixed(self.seed, 2, self.step))
+        sigma = noise_levels(len(x), generator)
+        noise = sigma * torch.randn(x.shape, generator=generator, device=self.device)
         y = (x + noise).to(memory_format=torch.channels_last)
         for group in self.optimizer.param_groups:
             group["lr"] = recipe.learning_rate(self.step)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=recipe.precision == "bf16"):
-            predicted = self.network(y)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast):
+            predicted = self.forward(y)
         loss = (predicted.float() - noise).square().sum() / len(x)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self.optimizer.step()
         self.step += 1
         self.loss.lerp_(loss.detach() / x[0].numel(), 1 / min(self.step, 50))
+        if recipe.ema:
+            # A short memory at first, so that the random start is soon forgotten.
+            decay = min(recipe.ema, (1 + self.step) / (10 + self.step))
+            with torch.no_grad():
+                torch._foreach_lerp_(
+                    list(self.averaged.state_dict().values()),
+                    list(self.network.state_dict().values()),
+                    1 - decay,
+                )
+
+    def check(self) -> None:
+        """Raise Diverged if it has. Waits for the device, so it is not done in every step."""
+        loss = float(self.loss)
+        finite = torch.stack([p.detach().isfinite().all() for p in self.network.parameters()]).all()
+        if not loss < 10 * BLANK_LOSS or not finite:
+            raise Diverged(
+                f"the loss per pixel is {loss:.3g} at step {self.step} of {self.recipe.steps} "
+                f"(predicting nothing gives {BLANK_LOSS}), the weights are "
+                f"{'finite' if finite else 'not finite'}; a learning rate below "
+                f"{self.recipe.rate:g} may help"
+            )
 
     def state(self) -> dict[str, torch.Tensor]:
-        """Everything that the next step depends on, as flat tensors."""
+        """Everything that the next step depends on, by name."""
         tensors = {f"network/{k}": v for k, v in self.network.state_dict().items()}
-        for i, moments in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"adam/{i}/{k}": v for k, v in moments.items()}
-        return tensors | {
-            "step": torch.tensor(self.step),
-            "loss": self.loss,
-            "batches/order": self.batches.order,
-            "batches/position": torch.tensor(self.batches.position),
-            "batches/generator": self.batch_generator.get_state(),
-            "noise/generator": self.noise_generator.get_state(),
-        }
+        if self.recipe.ema:
+            tensors |= {f"averaged/{k}": v for k, v in self.averaged.state_dict().items()}
+        for name, parameter in self.network.named_parameters():
+            for k, v in self.optimizer.state[parameter].items():
+                tensors[f"adam/{k}/{name}"] = v
+        return tensors | {"step": torch.tensor(self.step), "loss": self.loss}
 
     def load(self, tensors: dict[str, torch.Tensor]) -> None:
         """Go on from a `state`."""
         self.network.load_state_dict(_below(tensors, "network"))
-        optimizer = self.optimizer.state_dict()
-        for name, value in _below(tensors, "adam").items():
-            i, k = name.split("/")
-            optimizer["state"].setdefault(int(i), {})[k] = value
-        self.optimizer.load_state_dict(optimizer)
-        self.step = int(tensors["step"])
+        if self.recipe.ema:
+            self.averaged.load_state_dict(_below(tensors, "averaged"))
+        for name, parameter in self.network.named_parameters():
+            moments = {k: _below(tensors, f"adam/{k}") for k in ("step", "exp_avg", "exp_avg_sq")}
+            if name in moments["step"]:
+                self.optimizer.state[parameter] = {
+                    # In the memory format of the parameter: the fused kernel goes by addresses.
+                    k: torch.empty_like(parameter).copy_(v[name]) if v[name].ndim else
+                    v[name].to(self.device)
+                    for k, v in moments.items()
+                }  # fmt: skip
         self.loss = tensors["loss"].to(self.device)
-        self.batches.order = tensors["batches/order"].to(self.device)
-        self.batches.position = int(tensors["batches/position"])
-        self.batch_generator.set_state(tensors["batches/generator"])
-        self.noise_generator.set_state(tensors["noise/generator"])
+        self._start_at(int(tensors["step"]))
 
 
 def _below(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
@@ -172,36 +272,110 @@ def _below(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Ten
     }
 
 
+def computes_bf16(device: torch.device) -> bool:
+    """Whether bfloat16 is the faster precision on the device.
+
+    On a CPU it takes tile instructions (AMX). Without them it was slower than float32: a little
+    where the CPU has other bfloat16 instructions, 9 times where it has none.
+    """
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.cpu._is_amx_tile_supported()
+
+
+def use_gpu_kernels(deterministic: bool) -> None:
+    """Choose a GPU's kernels: TF32 for float32, and the fastest found or only reproducible ones.
+
+    To be called before the GPU is used. A CPU's kernels are all reproducible.
+    """
+    torch.backends.cuda.matmul.allow_tf32 = True
+    torch.backends.cudnn.allow_tf32 = True
+    torch.backends.cudnn.benchmark = not deterministic
+    if deterministic:
+        os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
+        torch.use_deterministic_algorithms(True)
+
+
+def training_flop(network: nn.Module, shape: tuple[int, ...]) -> int:
+    """Floating-point operations to train on one image of `shape`: three times those of f."""
+    parameter = next(network.parameters())
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        network(torch.zeros(1, *shape, device=parameter.device))
+    return 3 * counter.get_total_flops()
+
+
+def compiling_pays(network: nn.Module, shape: tuple[int, ...], recipe: Recipe) -> bool:
+    """Whether a training is so long that it earns back the minute or two of torch.compile.
+
+    Decided from the recipe and the network's size alone, so that a training that is resumed runs
+    the same code.
+    """
+    if not (shutil.which("g++") or shutil.which("clang++")):
+        return False
+    if next(network.parameters()).device.type == "cuda":
+        speed, launches = 2e14, 5e-3
+    else:
+        speed, launches = 2e11 * torch.get_num_threads(), 0
+    step = max(recipe.batch * training_flop(network, shape) / speed, launches)
+    return recipe.steps * step > 1800
+
+
+def asked_to_stop() -> Callable[[], bool]:
+    """Catch SIGTERM, SIGUSR1 and SIGINT from now on; returns whether one of them has come."""
+    caught = []
+    for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT):
+        signal.signal(number, lambda *signalled: caught.append(signalled))
+    return lambda: bool(caught)
+
+
 class Checkpoint:
     """A file from which a killed training goes on exactly where it was.
 
+    Its name ends in a hash of the settings, so that a checkpoint of other settings is not found.
+
     Args:
-        path: of the file; it is replaced whole, never written in place.
-        settings: what the training was asked to do; a checkpoint of other settings is refused.
+        weights: path of the file that the training is to make; checkpoints lie beside it.
+        settings: what the training was asked to do.
         minutes: between two saves.
     """
 
-    def __init__(self, path: str | Path, settings: str, minutes: float = 5):
-        self.path, self.settings, self.minutes = Path(path), settings, minutes
+    def __init__(self, weights: str | Path, settings: str, minutes: float):
+        self.weights, self.settings, self.minutes = Path(weights), settings, minutes
+        digest = hashlib.sha256(settings.encode()).hexdigest()[:16]
+        self.path = self.weights.with_name(f"{self.weights.name}.{digest}.checkpoint")
         self.saved = time.monotonic()
 
     def due(self) -> bool:
         return time.monotonic() - self.saved > 60 * self.minutes
 
     def save(self, training: Training, history: dict[str, np.ndarray]) -> None:
+        """Replace the checkpoint, whole or not at all.
+
+        Raises:
+            Diverged: the training has; the checkpoint stays what it was.
+            CheckpointError: it cannot be written; it stays what it was.
+        """
+        training.check()
         tensors = {k: v.detach().contiguous().cpu() for k, v in training.state().items()}
         tensors |= {f"history/{k}": torch.from_numpy(v) for k, v in history.items()}
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         partial = self.path.with_name(f"{self.path.name}.partial")
-        safetensors.torch.save_file(tensors, partial, {"settings": self.settings})
-        partial.replace(self.path)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            safetensors.torch.save_file(tensors, partial, {"settings": self.settings})
+            with open(partial, "rb") as file:
+                os.fsync(file.fileno())
+            partial.replace(self.path)
+        except (OSError, safetensors.SafetensorError) as error:
+            with contextlib.suppress(OSError):
+                partial.unlink(missing_ok=True)
+            raise CheckpointError(f"{self.path}: cannot be written ({error})") from error
         self.saved = time.monotonic()
 
     def restore(self, training: Training) -> dict[str, np.ndarray]:
         """Load the checkpoint into `training` if there is one; returns the history so far.
 
         Raises:
-            WrongCheckpoint: it is of other settings, or damaged.
+            CheckpointError: it is damaged, or of other settings.
         """
         if not self.path.exists():
             return {}
@@ -210,14 +384,22 @@ class Checkpoint:
                 settings = file.metadata()["settings"]
             tensors = safetensors.torch.load_file(self.path)
         except Exception as error:
-            raise WrongCheckpoint(f"{self.path} is damaged ({error}); delete it") from error
+            raise CheckpointError(f"{self.path}: is damaged ({error}); delete it") from error
         if settings != self.settings:
-            raise WrongCheckpoint(f"{self.path} is of a training with other settings; delete it")
+            raise CheckpointError(f"{self.path}: is of a training with other settings; delete it")
         training.load(tensors)
         return {k: v.numpy() for k, v in _below(tensors, "history").items()}
 
     def remove(self) -> None:
-        self.path.unlink(missing_ok=True)
+        """Remove all checkpoints beside the weights, those of other settings too."""
+        for path in self.weights.parent.glob(f"{glob.escape(self.weights.name)}.*.checkpoint*"):
+            path.unlink()
+
+
+def history_steps(steps: int, points: int = 16) -> list[int]:
+    """Steps at which the history is recorded: dense early, logarithmic later, the last included."""
+    first = min(steps, 50)
+    return sorted({round(s) for s in np.geomspace(first, steps, points)})
 
 
 def fit(
@@ -240,21 +422,19 @@ def fit(
 
     Raises:
         Interrupted: asked to stop; the checkpoint holds the last step.
-        Diverged: the loss is not finite; the checkpoint holds an earlier state.
-        WrongCheckpoint: the checkpoint cannot be used.
+        Diverged: the loss has; the checkpoint holds an earlier state.
+        CheckpointError: the checkpoint cannot be written or used.
     """
     steps = training.recipe.steps
-    history = checkpoint.restore(training)
     record_at = set(history_steps(steps))
+    history = checkpoint.restore(training)
+    # At the start too: a folder that cannot be written shows at once.
+    checkpoint.save(training, history)
     training.network.train()
     while training.step < steps:
         training.advance()
         if training.step in record_at:
-            if not training.loss.isfinite():
-                raise Diverged(
-                    f"the loss is {float(training.loss)} at step {training.step} of {steps}; "
-                    f"a learning rate below {training.recipe.rate:g} may help"
-                )
+            training.check()
             new = {"step": training.step, "loss": float(training.loss), **measure(training)}
             training.network.train()
             history = {

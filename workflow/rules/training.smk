@@ -12,6 +12,10 @@ rule train:
         "logs/train/{dataset}/{network}/{side}-{N}.log",
     conda:
         "../../envs/environment.yml"
+    resources:
+        # Between two checkpoints. A resource, since it makes no result stale; a profile sets
+        # another with `set-resources`.
+        checkpoint_minutes=5,
     params:
         **plan.train.params,
     script:

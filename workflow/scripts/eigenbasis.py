@@ -13,7 +13,6 @@ from gahb import networks, store
 from gahb.denoising import Denoiser, to_float
 from gahb.jacobian import eigenbasis
 from study.job import running
-from tqdm import tqdm
 
 PIXELS = ("channel", "y", "x")
 FIELDS = {
@@ -40,10 +39,12 @@ with running(snakemake) as job:
     noise = torch.randn(clean.shape, generator=generator, dtype=precision).to(job.device)
     sigmas = values["sigma"]
     noisy = torch.stack([clean + sigma * noise for sigma in sigmas], 1)
-    found = [
-        [eigenbasis(denoiser, clean[i], noisy[i, s], sigma) for s, sigma in enumerate(sigmas)]
-        for i in tqdm(range(len(clean)), unit="images")
-    ]
+    found = []
+    with job.progress(len(clean), "images") as bar:
+        for x, noisy_x in zip(clean, noisy, strict=True):
+            pairs = zip(noisy_x, sigmas, strict=True)
+            found.append([eigenbasis(denoiser, x, y, sigma) for y, sigma in pairs])
+            bar.update()
     fields = {
         name: store.variable(
             ("image", "sigma", *dims),

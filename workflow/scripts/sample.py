@@ -10,14 +10,13 @@ from gahb import networks, store
 from gahb.denoising import Denoiser
 from gahb.sampling import sample
 from study.job import running
-from tqdm import tqdm
 
 with running(snakemake) as job:
     options = dict(job.values)
     count = options.pop("samples")
     images = store.open_store(job.input.images).images
     denoiser = Denoiser(networks.load(job.input.weights)).to(job.device)
-    with tqdm(total=count, unit="samples") as bar:
+    with job.progress(count, "samples") as bar:
         drawn = sample(
             denoiser, images.shape[1:], count, **options, device=job.device, progress=bar.update
         )

@@ -6,6 +6,17 @@ import traceback
 
 import torch
 from gahb import store
+from tqdm import tqdm
+
+_LINE = "{n_fmt} of {total_fmt}{unit}, {rate_fmt}{postfix}, {elapsed} passed, {remaining} left"
+
+
+class _Lines(tqdm):
+    """Progress as plain lines: a bar would be drawn over and over in one line of the log."""
+
+    @staticmethod
+    def status_printer(file):
+        return lambda line: line and print(line.strip(), file=file, flush=True)
 
 
 class Job:
@@ -15,6 +26,7 @@ class Job:
     input, output: its files, as Snakemake gives them.
     made_by: parameters for the provenance of its stores.
     device: the GPU if there is one, else the CPU.
+    name: the rule and its wildcards.
     """
 
     def __init__(self, snakemake):
@@ -22,6 +34,16 @@ class Job:
         self.values = snakemake.params.values
         self.made_by = {k: snakemake.params[k] for k in ("values", "code", "upstream")}
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        names = ", ".join(f"{k}={v}" for k, v in snakemake.wildcards.items())
+        self.name = f"{snakemake.rule} ({names})"
+
+    def progress(self, total: int, unit: str) -> tqdm:
+        """A bar on the terminal, or without one a line in the log each minute."""
+        shape = {"total": total, "unit": f" {unit}", "unit_scale": True}
+        if sys.__stderr__.isatty():
+            # It vanishes at the end, so that jobs side by side take turns in one line.
+            return tqdm(**shape, desc=self.name, file=sys.__stderr__, leave=False, mininterval=1)
+        return _Lines(**shape, bar_format=_LINE, delay=1, mininterval=60, maxinterval=60)
 
 
 @contextlib.contextmanager
@@ -35,12 +57,12 @@ def running(snakemake):
     torch.set_num_threads(snakemake.threads)
     with open(snakemake.log[0], "w", buffering=1) as log:
         with contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
+            job = Job(snakemake)
             try:
-                yield Job(snakemake)
+                yield job
             except Exception as error:
                 traceback.print_exc()
-                names = ", ".join(f"{k}={v}" for k, v in snakemake.wildcards.items())
-                print(f"\n{snakemake.rule} ({names}): {error}")
+                print(f"\n{job.name}: {error}")
                 for path in snakemake.input:
                     if path.endswith(".zarr"):
                         print(*store.problems(path), sep="\n", end="")

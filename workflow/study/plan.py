@@ -196,6 +196,7 @@ class Plan:
         return {
             "architecture": entry.pop("architecture"),
             "sizes": entry,
+            "snapshots": recipe.pop("snapshots"),
             "recipe": recipe,
             "side": wc["side"],
             "N": int(wc["N"]),

@@ -9,6 +9,7 @@ import importlib
 import json
 from pathlib import Path
 
+import numpy as np
 import safetensors.torch
 import torch
 from torch import nn
@@ -29,6 +30,18 @@ def initialized(architecture: str, seed: int, **sizes) -> nn.Module:
             if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
                 nn.init.kaiming_normal_(module.weight)
     return network
+
+
+def flat(network: nn.Module) -> np.ndarray:
+    """All weights and running statistics in one vector, in the order of the state dict."""
+    return torch.cat([t.flatten() for t in network.state_dict().values()]).cpu().numpy()
+
+
+def set_flat(network: nn.Module, vector: np.ndarray) -> None:
+    """Give a network the weights that `flat` made of one like it."""
+    state = network.state_dict()
+    parts = torch.from_numpy(vector).split([t.numel() for t in state.values()])
+    network.load_state_dict({k: p.view(state[k].shape) for k, p in zip(state, parts, strict=True)})
 
 
 def save(network: nn.Module, path: str | Path, architecture: str, **sizes) -> None:

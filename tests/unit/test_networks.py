@@ -1,0 +1,144 @@
+"""Networks: their sizes, homogeneity and local linearity; batch normalization against autograd."""
+
+import numpy as np
+import pytest
+import torch
+from gahb import networks
+from gahb.networks.batchnorm import EPS, BFBatchNorm2d
+from torch import nn
+
+SMALL = {
+    "unet": {"channels": 6, "blocks": 2},
+    "bfcnn": {"channels": 6, "layers": 5},
+}
+
+
+def _trained_like(architecture, image_channels=1, dtype=torch.float64):
+    """A network with gains and running statistics that differ from channel to channel."""
+    network = networks.initialized(
+        architecture, 0, image_channels=image_channels, gain=1.0, **SMALL[architecture]
+    )
+    generator = torch.Generator().manual_seed(1)
+    for module in network.modules():
+        if isinstance(module, BFBatchNorm2d):
+            module.gammas.data.uniform_(0.5, 1.5, generator=generator)
+            module.running_sd.uniform_(0.5, 1.5, generator=generator)
+    return network.to(dtype).eval()
+
+
+def test_the_papers_unet_has_7659264_parameters():
+    network = networks.build("unet")
+    assert sum(p.numel() for p in network.parameters()) == 7_659_264
+
+
+def test_the_papers_bfcnn_has_21_layers_that_see_43_pixels():
+    network = networks.build("bfcnn")
+    convolutions = [m for m in network.modules() if isinstance(m, nn.Conv2d)]
+    assert len(convolutions) == 21
+    assert sum(p.numel() for p in network.parameters()) == 2 * 576 + 19 * 64 * 64 * 9 + 19 * 64
+    network = networks.initialized("bfcnn", 0, channels=2).double().eval()
+    y = torch.randn(1, 1, 47, 47, dtype=torch.float64, requires_grad=True)
+    network(y)[0, 0, 23, 23].backward()
+    seen = y.grad[0, 0] != 0
+    assert not seen[:2].any() and not seen[-2:].any()
+    assert seen[2:-2].any(1).all() and seen[:, 2:-2].any(0).all()
+
+
+@pytest.mark.parametrize("image_channels", [1, 3])
+@pytest.mark.parametrize("architecture", SMALL)
+def test_homogeneous_and_locally_linear(architecture, image_channels):
+    network = _trained_like(architecture, image_channels)
+    y = torch.randn(2, image_channels, 8, 8, dtype=torch.float64)
+    found = network(y)
+    assert found.shape == y.shape
+    for a in (1e-3, 2.5, 1e3):
+        torch.testing.assert_close(network(a * y), a * found, rtol=1e-9, atol=1e-12 * a)
+    _, along_y = torch.func.jvp(network, (y,), (y,))
+    torch.testing.assert_close(along_y, found, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("architecture", SMALL)
+def test_initialization(architecture):
+    """Kaiming normal: variance 2 / fan-in; gains within 0.025; the same for the same seed."""
+    wide = {"channels": 48}
+    network = networks.initialized(architecture, 3, **wide)
+    again = networks.initialized(architecture, 3, **wide)
+    other = networks.initialized(architecture, 4, **wide)
+    assert np.array_equal(networks.flat(network), networks.flat(again))
+    assert not np.array_equal(networks.flat(network), networks.flat(other))
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d) and module.weight.numel() > 10_000:
+            assert module.weight.var().item() == pytest.approx(
+                2 / (9 * module.in_channels), rel=0.1
+            )
+        if isinstance(module, BFBatchNorm2d):
+            assert module.gammas.abs().max() <= 0.025
+            assert module.gammas.std().item() == pytest.approx(2 / 9 / 64, rel=0.5)
+
+
+@pytest.mark.parametrize("architecture", SMALL)
+def test_weights_come_back_from_a_file_and_from_a_vector(architecture, tmp_path):
+    network = _trained_like(architecture, dtype=torch.float32)
+    path = tmp_path / "weights.safetensors"
+    networks.save(network, path, architecture, image_channels=1, gain=1.0, **SMALL[architecture])
+    loaded = networks.load(path)
+    y = torch.randn(2, 1, 8, 8)
+    assert torch.equal(loaded(y), network(y))
+    assert not any(p.requires_grad for p in loaded.parameters())
+    other = networks.build(architecture, **SMALL[architecture]).eval()
+    networks.set_flat(other, networks.flat(network))
+    assert torch.equal(other(y), network(y))
+
+
+def _plain_norm(x, gain):
+    return x * (gain / (x.var((0, 2, 3), correction=0, keepdim=True) + EPS).sqrt())
+
+
+def _norm(channels, dtype):
+    norm = BFBatchNorm2d(channels).to(dtype)
+    norm.gammas.data.uniform_(0.5, 1.5, generator=torch.Generator().manual_seed(2))
+    return norm
+
+
+def test_norm_backwards_against_finite_differences():
+    norm = _norm(3, torch.float64)
+    x = (torch.randn(4, 3, 3, 5, dtype=torch.float64) * 2 + 1).requires_grad_()
+
+    def f(x, gammas):
+        return torch.func.functional_call(norm, {"gammas": gammas}, (x,))
+
+    assert torch.autograd.gradcheck(f, (x, norm.gammas.detach().requires_grad_()))
+
+
+# In channels_last torch's kernel adds up thousands of float32 values one by one.
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize(
+    ("dtype", "error"), [(torch.float64, 1e-12), (torch.float32, 1e-4), (torch.bfloat16, 1e-2)]
+)
+def test_norm_against_autograd(dtype, error, memory_format):
+    """Forwards, backwards and running statistics, with a mean that is not small."""
+    norm = _norm(24, torch.float32 if dtype == torch.bfloat16 else dtype).train()
+    clean = torch.randn(16, 24, 9, 7) * torch.linspace(0.1, 3, 24).view(1, -1, 1, 1) + 3
+    x = clean.to(dtype).contiguous(memory_format=memory_format).requires_grad_()
+    exact = x.detach().double().requires_grad_()
+    gain = norm.gammas.detach().double().requires_grad_()
+    upstream = torch.randn(x.shape).to(dtype).contiguous(memory_format=memory_format)
+    y = norm(x)
+    assert y.dtype == dtype and y.is_contiguous(memory_format=memory_format)
+    y.backward(upstream)
+    truth = _plain_norm(exact, gain)
+    truth.backward(upstream.double())
+    for found, expected in ((y, truth), (x.grad, exact.grad), (norm.gammas.grad, gain.grad)):
+        assert (found - expected).norm() <= error * expected.norm()
+    sd = (exact.detach().var((0, 2, 3), correction=0) + EPS).sqrt()
+    running = norm.running_sd.double().flatten()
+    torch.testing.assert_close(running, 0.9 + 0.1 * sd, rtol=max(error**1.5, 1e-4), atol=0)
+
+
+def test_norm_in_evaluation_is_linear():
+    norm = _norm(3, torch.float64).eval()
+    norm.running_sd.fill_(2.0)
+    x, y = torch.randn(2, 4, 3, 5, 5, dtype=torch.float64)
+    torch.testing.assert_close(norm(x), x * norm.gammas / 2)
+    torch.testing.assert_close(norm(2 * x - y), 2 * norm(x) - norm(y))
+    assert (norm.running_sd == 2).all()
