@@ -61,14 +61,14 @@ def _safetensors(path: Path) -> dict[str, torch.Tensor]:
     try:
         with safetensors.safe_open(path, "pt") as file:
             described = json.loads((file.metadata() or {}).get("network", "{}"))
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
     except Exception as error:
         raise UnreadableWeights(f"{path}: no safetensors file, or damaged ({error})") from error
     kind = described.get("architecture", ARCHITECTURES[0])
     if kind not in ARCHITECTURES:
         raise UnreadableWeights(
-            f"{path}: holds a network of kind {kind!r}; only {' and '.join(ARCHITECTURES)} are read "
-            "from files, other networks are named by `function` in the config"
+            f"{path}: holds a network of kind {kind!r}; only {' and '.join(ARCHITECTURES)} are "
+            "read from files, others are named by `function` in the config"
         )
     return tensors
 

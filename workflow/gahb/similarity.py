@@ -138,14 +138,17 @@ def _tensor(images, device) -> torch.Tensor:
     return to_float(torch.as_tensor(images).to(device))
 
 
-def closest_pairs(first, second, block: int = 4096) -> Nearest:
-    """The nearest of `second` to each of `first`; both are read a block at a time."""
+def closest_pairs(first, second, device="cpu", block: int = 4096) -> Nearest:
+    """The nearest of `second` to each of `first`, on the CPU; both are read a block at a time.
+
+    Computed on `device`, `block` of `first` at a time.
+    """
     found = [
-        nearest(torch.as_tensor(first[start : start + block]), second)
+        nearest(torch.as_tensor(first[start : start + block]).to(device), second)
         for start in range(0, len(first), block)
     ]
     fields = [field.name for field in dataclasses.fields(Nearest)]
-    return Nearest(*(torch.cat([getattr(part, name) for part in found]) for name in fields))
+    return Nearest(*(torch.cat([getattr(part, name).cpu() for part in found]) for name in fields))
 
 
 def nearest_patches(

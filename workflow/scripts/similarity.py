@@ -48,9 +48,9 @@ class Members:
         return store.take(self.images, self.members[which])
 
 
-def of_sides(values, diverged) -> np.ndarray:
-    """(side, sample, ...) of one tensor for each side, with NaN or -1 where a sample diverged."""
-    stacked = np.stack([v.cpu().numpy() for v in values])
+def of_sides(values: list[np.ndarray], diverged: np.ndarray) -> np.ndarray:
+    """(side, sample, ...) of an array for each side, with NaN or -1 where a sample diverged."""
+    stacked = np.stack(values)
     stacked[:, diverged] = np.nan if stacked.dtype.kind == "f" else -1
     return stacked
 
@@ -67,25 +67,22 @@ with running(snakemake) as job:
     patches = [
         nearest_patches(s, t, values["patch"]) for s, t in zip(samples, training, strict=True)
     ]
-    pairs = closest_pairs(*training)
+    pairs = closest_pairs(*training, job.device)
     between = np.where(diverged, np.nan, paired_cosine(*samples).cpu().numpy())
 
     def neighbours(name: str) -> np.ndarray:
-        return of_sides([getattr(f, name) for f in found], diverged)
+        return of_sides([getattr(f, name).cpu().numpy() for f in found], diverged)
 
-    def of_images(name: str) -> np.ndarray:
-        """The same, as indices in images.zarr."""
+    def of_images(indices) -> np.ndarray:
+        """Indices in the training sets, one tensor for each side, as indices in images.zarr."""
         return of_sides(
-            [
-                torch.from_numpy(t.members)[getattr(f, name).cpu()]
-                for f, t in zip(found, training, strict=True)
-            ],
-            diverged,
+            [t.members[i.cpu().numpy()] for t, i in zip(training, indices, strict=True)], diverged
         )
 
-    cosine, by_cosine = neighbours("cosine"), of_images("by_cosine")
+    cosine, by_cosine = neighbours("cosine"), of_images([f.by_cosine for f in found])
     is_memorized = of_sides(
-        [memorized(s, f).float() for s, f in zip(samples, found, strict=True)], diverged
+        [memorized(s, f).float().cpu().numpy() for s, f in zip(samples, found, strict=True)],
+        diverged,
     )
     reproduced = between > cosine[:, :, 0].max(0)
     ended = ~diverged
@@ -129,24 +126,18 @@ with running(snakemake) as job:
             ),
             "nearest_by_distance": store.variable(
                 ("side", "sample", "neighbour"),
-                of_images("by_distance"),
+                of_images([f.by_distance for f in found]),
                 "indices of these training images",
             ),
             "closest_patch": store.variable(
                 ("side", "sample", "row", "column"),
-                of_sides([cosines for cosines, _ in patches], diverged),
+                of_sides([cosines.cpu().numpy() for cosines, _ in patches], diverged),
                 "cosine to the closest patch at the same place",
                 nan="diverged",
             ),
             "closest_patch_image": store.variable(
                 ("side", "sample", "row", "column"),
-                of_sides(
-                    [
-                        torch.from_numpy(t.members)[index.cpu()]
-                        for (_, index), t in zip(patches, training, strict=True)
-                    ],
-                    diverged,
-                ),
+                of_images([index for _, index in patches]),
                 "index of the training image of that patch",
             ),
             "memorized": store.variable(
@@ -162,11 +153,11 @@ with running(snakemake) as job:
                 nan="all diverged",
             ),
             "closest_pair": store.variable(
-                "member", pairs.cosine[:, 0].cpu(), "cosine to the closest image of S2"
+                "member", pairs.cosine[:, 0], "cosine to the closest image of S2"
             ),
             "closest_pair_image": store.variable(
                 "member",
-                training[1].members[pairs.by_cosine[:, 0].cpu()],
+                training[1].members[pairs.by_cosine[:, 0].numpy()],
                 "index of the closest image of S2",
             ),
             "diverged": store.variable("sample", diverged, "a sample did not end"),
