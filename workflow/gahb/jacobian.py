@@ -72,6 +72,7 @@ class Products:
         return int(min(max(free / 2 / each, 1), 1024))
 
 
+@torch.no_grad()
 def jacobian(denoiser, y: torch.Tensor, chunk: int | None = None) -> torch.Tensor:
     """Dense Jacobian of `denoiser` at one image (channel, y, x), by reverse mode.
 
@@ -186,6 +187,7 @@ class Eigenbasis:
     right_vectors: np.ndarray | None = None
 
 
+@torch.no_grad()
 def eigenbasis(
     denoiser,
     clean: torch.Tensor,
