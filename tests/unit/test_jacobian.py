@@ -165,6 +165,24 @@ def test_leading_eigenpairs_are_those_of_a_dense_decomposition(block, keep):
 
 
 @pytest.mark.parametrize("precision", [torch.float32, torch.float64])
+@pytest.mark.parametrize("block", [2, 8])
+@pytest.mark.parametrize("ranks", [0, 3, D])
+def test_leading_eigenpairs_of_matrices_with_few_eigenvalues(ranks, block, precision):
+    """Krylov's subspaces of these end at once: 0, a projection, a multiple of the identity."""
+    axes = orthogonal(4)[:, :ranks].to(precision)
+    matrix = 0.9 * axes @ axes.T
+    found, vectors = leading_eigenpairs(
+        lambda v: v @ matrix, image(0, dtype=precision), 10, block=block
+    )
+    assert found.max() < 0.9 + 1e-5
+    assert found.min() > -1e-5
+    identity = torch.eye(10, dtype=precision)
+    torch.testing.assert_close(vectors @ vectors.T, identity, atol=1e-5, rtol=0)
+    residual = vectors @ matrix - found[:, None].to(precision) * vectors
+    assert residual.norm(dim=1).max() <= 1e-4
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.float64])
 def test_matrix_free_agrees_with_dense(precision):
     network = networks.initialized("bfcnn", 1, channels=8, layers=5, gain=0.7)
     denoiser = Denoiser(network).to(precision)

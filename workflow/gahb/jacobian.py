@@ -106,12 +106,20 @@ def leading_eigenpairs(
     d = like.numel()
     block = min(block or (4 if like.device.type == "cpu" else 16), d)
     generator = torch.Generator().manual_seed(seed)
-    new = torch.randn(block, d, generator=generator, dtype=torch.float64).to(like)
+
+    def randoms() -> torch.Tensor:
+        return torch.randn(block, d, generator=generator, dtype=torch.float64).to(like)
+
+    new = randoms()
     basis, image = new[:0], new[:0]
     while True:
         for _ in range(4):
-            new = new[: d - len(basis)]
-            for _ in range(2):  # once is not enough in finite precision
+            size = new.norm(dim=1, keepdim=True)
+            new = new - (new @ basis.T) @ basis
+            # What the basis holds already, up to rounding, makes room for another direction.
+            is_new = new.norm(dim=1, keepdim=True) > 1e-4 * size
+            new = torch.where(is_new, new / size, randoms())[: d - len(basis)]
+            for _ in range(3):  # once is not enough in finite precision
                 new = new - (new @ basis.T) @ basis
                 new = torch.linalg.qr(new.T)[0].T
             basis, new = torch.cat([basis, new]), product(new)

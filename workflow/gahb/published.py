@@ -16,6 +16,7 @@ Bias-free networks need no rescaling: trained on intensities 0 to 255, they take
 
 import argparse
 import json
+import pickle
 import re
 from pathlib import Path
 
@@ -79,14 +80,16 @@ def _torch_file(path: Path) -> dict[str, torch.Tensor]:
         with torch.serialization.safe_globals([argparse.Namespace]):
             content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        asked = re.search(r"(?:GLOBAL|global|class) `?([\w.]+\.[\w.]+)", str(error))
-        reason = (
-            f"it asks for {asked[1]}, which is not a tensor; nothing of it was run"
-            if asked
-            else f"it is damaged or no file of torch.save: {first}"
-        )
-        raise UnreadableWeights(f"{path}: cannot be read safely; {reason}") from error
+        # Not torch's own message, which advises to load the file unsafely.
+        if isinstance(error, pickle.UnpicklingError):
+            asked = re.search(r"(?:GLOBAL|global|class) `?([\w.]+\.[\w.]+)", str(error))
+            reason = "it is no file of torch.save, or holds more than tensors and plain containers"
+            reason += f" ({asked[1]})" if asked else ""
+        else:
+            reason = f"it is damaged ({str(error).partition(chr(10))[0]})"
+        raise UnreadableWeights(
+            f"{path}: cannot be read safely; nothing of it was run: {reason}"
+        ) from error
     if isinstance(content, dict) and "model" in content:
         content = content["model"]
     if isinstance(content, list | tuple) and len(content) == 1:

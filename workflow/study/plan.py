@@ -66,9 +66,13 @@ def _hash(value) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
 
 
-@functools.cache
 def _content(path: str) -> str:
     """Hash of a file of the user's."""
+    return _content_at(path, Path(path).stat().st_mtime_ns)
+
+
+@functools.cache
+def _content_at(path: str, time: int) -> str:
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]
 
 
