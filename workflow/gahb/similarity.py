@@ -9,6 +9,7 @@ Training sets are read a block at a time: `among` is anything with a length that
 an array of indices.
 """
 
+import concurrent.futures
 import dataclasses
 from collections.abc import Iterator
 
@@ -26,14 +27,12 @@ def standardized(images: torch.Tensor) -> torch.Tensor:
     """Images flattened, mean removed, norm 1: (image, pixel). Blank images become 0."""
     flat = to_float(images).flatten(1)
     flat = flat - flat.mean(1, keepdim=True)
-    inverse = _inverse_norm(flat.square().mean(1, keepdim=True), flat.shape[1])
-    return flat * inverse
+    return flat * _inverse(flat.norm(dim=1, keepdim=True), flat.shape[1])
 
 
-def _inverse_norm(variance: torch.Tensor, pixels: int) -> torch.Tensor:
-    """1 / norm of mean-removed images from their variance; 0 for blank ones."""
-    blank = variance <= 1e-12
-    return torch.where(blank, 0.0, (variance * pixels).rsqrt())
+def _inverse(norm: torch.Tensor, pixels: int) -> torch.Tensor:
+    """1 / norm of mean-removed images; 0 for blank ones."""
+    return torch.where(norm <= 1e-6 * pixels**0.5, 0.0, 1 / norm)
 
 
 def paired_cosine(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
@@ -60,8 +59,8 @@ class Nearest:
 def nearest(images: torch.Tensor, among, k: int = 1, block: int | None = None) -> Nearest:
     """The min(k, len(among)) nearest others of each image, exactly, by cosine and by L2.
 
-    One matrix product per block gives both: with a and b mean-removed images and a0, b0 their
-    means, |x - y|^2 = |a|^2 + |b|^2 - 2 <a, b> + d (a0 - b0)^2. Near images cancel in it, so the
+    One matrix product per block gives both: with a and b mean-removed images, and a0 and b0 their
+    means, <x, y> = <a, b> + d a0 b0. Near images cancel in |x|^2 + |y|^2 - 2 <x, y>, so the
     candidates, two more than asked for, are compared again pixel by pixel.
 
     Args:
@@ -71,18 +70,27 @@ def nearest(images: torch.Tensor, among, k: int = 1, block: int | None = None) -
         block: others compared at a time; bounds the memory.
     """
     x = to_float(images).flatten(1)
-    pixels, spare = x.shape[1], min(k + 2, len(among))
-    unit, mean = standardized(x), x.mean(1, keepdim=True)
-    norm = (x - mean).norm(dim=1, keepdim=True)
-    best = [_Leading(len(x), spare, x.device) for _ in range(2)]
-    for start, others in _blocks(among, x.device, block or _block_length(pixels, len(x))):
-        # What the mean of y adds to the product is orthogonal to the mean-removed image.
-        product = unit @ others.T
-        variance, level = torch.var_mean(others, 1, correction=0)
-        squared = (product * (-2 * norm)).add_(variance * pixels)
-        squared.add_((mean - level).square_().mul_(pixels))
-        best[0].update(product.mul_(_inverse_norm(variance, pixels)), start)
-        best[1].update(squared.neg_(), start)
+    rows, pixels = x.shape
+    spare, length = min(k + 2, len(among)), block or _block_length(pixels, rows)
+    unit, mean = standardized(x), x.mean(1)
+    twice_norm = 2 * (x - mean[:, None]).norm(dim=1, keepdim=True)
+    best = [_Leading(rows, spare, x.device) for _ in range(2)]
+    # Reused, because fresh memory costs as much as the arithmetic on it.
+    flat = torch.empty(min(length, len(among)), pixels, device=x.device)
+    products, scores = torch.empty(2, rows, len(flat), device=x.device)
+    for start, others in _read_ahead(among, length):
+        count = len(others)
+        y = flat[:count].copy_(others.flatten(1))
+        if others.dtype == torch.uint8:
+            y.div_(255)
+        level = y.mean(1)
+        norm = y.sub_(level[:, None]).norm(dim=1)
+        cosine = torch.mm(unit, y.T, out=products[:, :count])
+        nearness = torch.mul(cosine, twice_norm, out=scores[:, :count])
+        nearness.addr_(mean, level, alpha=2 * pixels).sub_(norm**2 + pixels * level**2)
+        best[0].update(cosine.mul_(_inverse(norm, pixels)), start)
+        best[1].update(nearness, start)
+    del flat, products, scores
     exact = [[], []]
     for rows in torch.arange(len(x)).split(_block_length(2 * spare * pixels, 1)):
         index = torch.cat([leading.index[rows] for leading in best], 1)
@@ -103,9 +111,13 @@ class _Leading:
         self.index = torch.zeros(rows, count, dtype=torch.long, device=device)
 
     def update(self, scores: torch.Tensor, start: int) -> None:
-        """Take in `scores` (row, other), which are overwritten, of the others from `start` on."""
+        """Take in `scores` (row, other) of the others from `start` on."""
         count = self.score.shape[1]
-        found, where = [self.score], [self.index]
+        rows = (scores.amax(1) > self.score[:, -1]).nonzero()[:, 0]
+        if not len(rows):
+            return
+        scores = scores[rows]
+        found, where = [self.score[rows]], [self.index[rows]]
         for _ in range(min(count, scores.shape[1])):
             # `max` gives the first of equal ones, which `topk` does not.
             score, index = scores.max(1, keepdim=True)
@@ -114,7 +126,7 @@ class _Leading:
             where.append(index + start)
         found, where = torch.cat(found, 1), torch.cat(where, 1)
         order = found.argsort(dim=1, descending=True, stable=True)[:, :count]
-        self.score, self.index = found.gather(1, order), where.gather(1, order)
+        self.score[rows], self.index[rows] = found.gather(1, order), where.gather(1, order)
 
     def refined(self, scores: torch.Tensor, count: int) -> tuple[torch.Tensor, torch.Tensor]:
         """The `count` best by the exact `scores` of the same others, and where they are."""
@@ -128,10 +140,15 @@ def _block_length(pixels: int, rows: int) -> int:
     return max(1, BLOCK_BYTES // (4 * max(pixels, 2 * rows)))
 
 
-def _blocks(among, device, length: int) -> Iterator[tuple[int, torch.Tensor]]:
-    """(start, images flattened as float32) of each block."""
-    for start in range(0, len(among), length):
-        yield start, _tensor(among[start : start + length], device).flatten(1)
+def _read_ahead(among, length: int) -> Iterator[tuple[int, torch.Tensor]]:
+    """(start, images) of each block; the next one is read meanwhile."""
+    with concurrent.futures.ThreadPoolExecutor(1) as reader:
+        starts = range(0, len(among), length)
+        reads = (reader.submit(among.__getitem__, slice(s, s + length)) for s in starts)
+        ahead = next(reads)
+        for start in starts:
+            block, ahead = ahead.result(), next(reads, None)
+            yield start, torch.as_tensor(block)
 
 
 def _tensor(images, device) -> torch.Tensor:
