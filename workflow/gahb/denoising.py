@@ -1,8 +1,9 @@
 """Denoisers and their performance: PSNR curves, and denoisers known in closed form.
 
 A denoiser f maps noisy images y = x + sigma z, z ~ N(0, I), to estimates of x. It is any callable
-on tensors of shape (image, channel, y, x). By Miyasawa's formula the score of the density of y is
-(f(y) - y) / sigma^2 when f(y) = E[x | y].
+on tensors of shape (image, channel, y, x); one that is not blind has `needs_sigma` = True and is
+called f(y, sigma). By Miyasawa's formula the score of the density of y is (f(y) - y) / sigma^2 when
+f(y) = E[x | y].
 """
 
 import numpy as np
@@ -16,10 +17,61 @@ class Denoiser(nn.Module):
     def __init__(self, network: nn.Module):
         super().__init__()
         self.network = network
+        self.needs_sigma = getattr(network, "needs_sigma", False)
         self.eval()
 
-    def forward(self, y):
-        return y - self.network(y)
+    def forward(self, y, *sigma):
+        return y - self.network(y, *sigma)
+
+
+class GaussianDenoiser:
+    """E[x | y] for x ~ N(mean, covariance): Wiener's linear filter, needs sigma.
+
+    f(y) = mean + C (C + sigma^2)^-1 (y - mean).
+
+    Args:
+        mean: (channel, y, x).
+        covariance: C, (d, d), d = mean.numel().
+    """
+
+    needs_sigma = True
+
+    def __init__(self, mean: torch.Tensor, covariance: torch.Tensor):
+        self.mean = mean
+        self.variances, self.axes = torch.linalg.eigh(covariance)
+
+    def __call__(self, y, sigma):
+        coefficients = (y - self.mean).flatten(1) @ self.axes
+        shrinkage = self.variances / (self.variances + sigma**2)
+        return self.mean + (coefficients * shrinkage @ self.axes.T).reshape(y.shape)
+
+
+class MemorizingDenoiser:
+    """E[x | y] for x one of the training images, each as likely: it memorizes them; needs sigma.
+
+    f(y) = sum_i x_i softmax_i(-|y - x_i|^2 / (2 sigma^2)).
+
+    Args:
+        images: (image, channel, y, x).
+    """
+
+    needs_sigma = True
+
+    def __init__(self, images: torch.Tensor):
+        self.images = images
+
+    def __call__(self, y, sigma):
+        x = self.images.flatten(1)
+        # |y|^2 is the same for every image and drops out of the softmax.
+        near = (y.flatten(1) @ x.T - x.square().sum(1) / 2) / sigma**2
+        return (near.softmax(1) @ x).reshape(y.shape)
+
+
+def told(denoiser, sigma: float):
+    """`denoiser` as a function of y alone: one that needs sigma is told it, a blind one is not."""
+    if getattr(denoiser, "needs_sigma", False):
+        return lambda y: denoiser(y, sigma)
+    return denoiser
 
 
 def to_float(images: torch.Tensor) -> torch.Tensor:
@@ -60,6 +112,6 @@ def psnr_curve(denoiser, images, sigmas, seed: int, repeats: int = 1, batch: int
         for start in range(0, len(images), batch):
             x = to_float(images[start : start + batch])
             z = torch.randn(x.shape, generator=generator, device=x.device)
-            for s, sigma in enumerate(sigmas):
-                curves[s, start : start + batch] += psnr(denoiser(x + float(sigma) * z), x)
+            for s, sigma in enumerate(map(float, sigmas)):
+                curves[s, start : start + batch] += psnr(told(denoiser, sigma)(x + sigma * z), x)
     return (curves / repeats).cpu().numpy()

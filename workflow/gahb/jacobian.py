@@ -6,34 +6,161 @@ A bias-free network is locally linear, f(y) = J(y) y. With J close to symmetric,
 
 shrinkage by lambda_k in an orthonormal basis adapted to y. tr J = sum_k lambda_k is the effective
 dimension, and SURE = 2 sigma^2 tr J + |y - f(y)|^2 - sigma^2 d estimates |f(y) - x|^2.
+
+All of it is computed from the dense Jacobian, or only the leading part from products with J and
+J^T, for images whose d x d Jacobian is too large.
 """
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 import torch
 
+from gahb.denoising import told
 
-def jacobian(denoiser, y: torch.Tensor, chunk: int = 64) -> torch.Tensor:
-    """Dense Jacobian of `denoiser` at one image by reverse mode, `chunk` rows at a time.
+
+class Products:
+    """Products with the Jacobian J of f at y and with its transpose, many vectors at a time.
 
     Args:
-        denoiser: f on (image, channel, y, x).
-        y: one image (channel, y, x).
-        chunk: rows computed together; bounds the memory.
+        function: f on (image, channel, y, x).
+        y: one image (channel, y, x); d = y.numel().
+
+    value: f(y), (channel, y, x).
+    """
+
+    def __init__(self, function: Callable, y: torch.Tensor):
+        self.value, pull = torch.func.vjp(lambda image: function(image[None])[0], y)
+        # The pullback u -> J^T u is linear; pulling back through it is v -> J v.
+        _, push = torch.func.vjp(lambda u: pull(u)[0], torch.zeros_like(self.value))
+        self._pull, self._push = torch.func.vmap(pull), torch.func.vmap(push)
+
+    def transposed(self, u: torch.Tensor) -> torch.Tensor:
+        """J^T u for each row of u: (vector, d) -> (vector, d)."""
+        return self._pull(u.reshape(-1, *self.value.shape))[0].flatten(1)
+
+    def forward(self, v: torch.Tensor) -> torch.Tensor:
+        """J v for each row of v: (vector, d) -> (vector, d)."""
+        return self._push(v.reshape(-1, *self.value.shape))[0].flatten(1)
+
+    def symmetric(self, v: torch.Tensor) -> torch.Tensor:
+        """(J + J^T) v / 2 for each row of v: (vector, d) -> (vector, d)."""
+        return (self.forward(v) + self.transposed(v)) / 2
+
+    def dense(self, chunk: int | None = None) -> torch.Tensor:
+        """J, (d, d); entry (i, j) is df_i / dy_j. `chunk` rows are computed at a time."""
+        d, options = self.value.numel(), {"dtype": self.value.dtype, "device": self.value.device}
+        chunk = chunk or self._best_chunk()
+        rows = torch.empty(d, d, **options)
+        for start in range(0, d, chunk):
+            stop = min(start + chunk, d)
+            unit = torch.zeros(stop - start, d, **options)
+            unit[torch.arange(stop - start), torch.arange(start, stop)] = 1
+            rows[start:stop] = self.transposed(unit)
+        return rows
+
+    def _best_chunk(self, trial: int = 8) -> int:
+        """Rows that keep a processor's caches warm, or that fill half of a GPU's free memory."""
+        if self.value.device.type != "cuda":
+            return 32
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        self.transposed(torch.zeros(trial, self.value.numel()).to(self.value))
+        each = (torch.cuda.max_memory_allocated() - before) / trial
+        free, _ = torch.cuda.mem_get_info()
+        return int(min(max(free / 2 / each, 1), 1024))
+
+
+@torch.no_grad()
+def jacobian(denoiser, y: torch.Tensor, chunk: int | None = None) -> torch.Tensor:
+    """Dense Jacobian of `denoiser` at one image (channel, y, x), by reverse mode.
 
     Returns: (d, d), d = y.numel(); entry (i, j) is df_i / dy_j.
     """
-    value, pullback = torch.func.vjp(lambda image: denoiser(image[None])[0], y)
-    d = value.numel()
-    rows = torch.empty(d, d, dtype=y.dtype, device=y.device)
-    for start in range(0, d, chunk):
-        stop = min(start + chunk, d)
-        cotangents = torch.zeros(stop - start, d, dtype=y.dtype, device=y.device)
-        cotangents[torch.arange(stop - start), torch.arange(start, stop)] = 1
-        (block,) = torch.func.vmap(pullback)(cotangents.reshape(-1, *value.shape))
-        rows[start:stop] = block.reshape(stop - start, d)
-    return rows
+    return Products(denoiser, y).dense(chunk)
+
+
+def leading_eigenpairs(
+    product: Callable,
+    like: torch.Tensor,
+    keep: int,
+    seed: int = 0,
+    block: int | None = None,
+    tolerance: float = 1e-4,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The largest eigenvalues of a symmetric matrix and their vectors, by block Krylov subspaces.
+
+    The basis is kept whole and orthogonal, and is grown until every residual |S e - lambda e| is
+    below `tolerance` times the largest |lambda|.
+
+    Args:
+        product: (vector, d) -> (vector, d), the rows times the matrix.
+        like: a tensor of d entries, whose type and device are used.
+        keep: how many.
+        seed: of the starting block.
+        block: vectors multiplied at a time; an eigenvalue is found at most so many times.
+
+    Returns: eigenvalues (keep,), decreasing, and vectors (keep, d), orthonormal.
+    """
+    d = like.numel()
+    block = min(block or (4 if like.device.type == "cpu" else 16), d)
+    generator = torch.Generator().manual_seed(seed)
+
+    def randoms() -> torch.Tensor:
+        return torch.randn(block, d, generator=generator, dtype=torch.float64).to(like)
+
+    new = randoms()
+    basis, image = new[:0], new[:0]
+    while True:
+        for _ in range(4):
+            size = new.norm(dim=1, keepdim=True)
+            new = new - (new @ basis.T) @ basis
+            # What the basis holds already, up to rounding, makes room for another direction.
+            is_new = new.norm(dim=1, keepdim=True) > 1e-4 * size
+            new = torch.where(is_new, new / size, randoms())[: d - len(basis)]
+            for _ in range(3):  # once is not enough in finite precision
+                new = new - (new @ basis.T) @ basis
+                new = torch.linalg.qr(new.T)[0].T
+            basis, new = torch.cat([basis, new]), product(new)
+            image = torch.cat([image, new])
+            if len(basis) == d:
+                break
+        if len(basis) < min(keep + block, d):
+            continue
+        projected = (basis @ image.T).double()
+        values, mixing = torch.linalg.eigh((projected + projected.T) / 2)
+        largest = values.abs().max()
+        values, mixing = values.flip(0)[:keep], mixing.flip(1)[:, :keep].T.to(like)
+        vectors = mixing @ basis
+        residual = (mixing @ image - values[:, None].to(like) * vectors).norm(dim=1).max()
+        if residual <= tolerance * largest or len(basis) == d:
+            return values, vectors
+
+
+def deflated_probes(
+    products: Products, values: torch.Tensor, vectors: torch.Tensor, seed: int, probes: int = 32
+) -> tuple[float, float, float]:
+    """Hutchinson estimates of the trace and the asymmetry of J, without forming it.
+
+    The leading eigenvectors' part of the trace is exact; random signs orthogonal to them estimate
+    the rest (Hutch++; Meyer, Musco, Musco & Woodruff, 2021).
+
+    Returns: tr J, its standard error, and |J - J^T| / |J + J^T| (Frobenius).
+    """
+    generator = torch.Generator().manual_seed(seed)
+    signs = torch.randint(2, (probes, vectors.shape[1]), generator=generator).to(vectors) * 2 - 1
+    rest = signs - (signs @ vectors.T) @ vectors
+    found = [
+        ((v * products.forward(v)).sum(1), products.forward(s), products.transposed(s))
+        for s, v in zip(signs.split(8), rest.split(8), strict=True)
+    ]
+    tail, forward, transposed = (torch.cat(f).double() for f in zip(*found, strict=True))
+    return (
+        float(values.sum() + tail.mean()),
+        float(tail.std() / probes**0.5),
+        float((forward - transposed).norm() / (forward + transposed).norm()),
+    )
 
 
 @dataclasses.dataclass
@@ -45,9 +172,11 @@ class Eigenbasis:
     clean_coefficients, noisy_coefficients: (rank,), <x, e_k> and <y, e_k>.
     denoised: (channel, y, x), f(y).
     trace: tr J, the effective dimension.
+    trace_error: standard error of the trace; 0 where it is exact.
     asymmetry: |J - J^T| / |J + J^T| (Frobenius).
     linearity: |J y - f(y)| / |f(y)|, 0 for a bias-free network.
     sure, squared_error: SURE and |f(y) - x|^2, sums over pixels.
+    singular_values, left_vectors, right_vectors: of J, as `shrinkage` and `vectors`, if asked for.
     """
 
     shrinkage: np.ndarray
@@ -56,39 +185,85 @@ class Eigenbasis:
     noisy_coefficients: np.ndarray
     denoised: np.ndarray
     trace: float
+    trace_error: float
     asymmetry: float
     linearity: float
     sure: float
     squared_error: float
+    singular_values: np.ndarray | None = None
+    left_vectors: np.ndarray | None = None
+    right_vectors: np.ndarray | None = None
 
 
+@torch.no_grad()
 def eigenbasis(
-    denoiser, clean: torch.Tensor, noisy: torch.Tensor, sigma: float, chunk: int = 64
+    denoiser,
+    clean: torch.Tensor,
+    noisy: torch.Tensor,
+    sigma: float,
+    keep: int | None = None,
+    svd: bool = False,
+    chunk: int | None = None,
+    seed: int = 0,
 ) -> Eigenbasis:
     """The eigenbasis of `denoiser` at `noisy` = `clean` + sigma z, both (channel, y, x).
 
-    The denoiser computes in the images' precision; the decomposition is in float64. The sign of an
-    eigenvector is such that its largest entry is positive.
+    The denoiser computes in the images' precision; the dense decomposition is in float64. The sign
+    of an eigenvector is such that its largest entry is positive.
+
+    Args:
+        denoiser: f; one that needs sigma is told it.
+        keep: leading eigenpairs, from products with J and J^T alone, the trace and the asymmetry
+            being estimates; all of them from the dense Jacobian if None.
+        svd: the singular value decomposition of the dense Jacobian as well.
+        chunk: rows of the dense Jacobian computed at a time; bounds the memory.
+        seed: of the random vectors of the matrix-free way.
+
+    Raises:
+        ValueError: `keep` is not in [1, d], or is given with `svd`.
     """
-    matrix = jacobian(denoiser, noisy, chunk).double()
-    with torch.no_grad():
-        denoised = denoiser(noisy[None])[0].double()
-    x, y = clean.double().flatten(), noisy.double().flatten()
-    values, vectors = torch.linalg.eigh((matrix + matrix.T) / 2)
-    values, vectors = values.flip(0), vectors.flip(1)
-    peak = vectors.gather(0, vectors.abs().argmax(0, keepdim=True))
-    vectors = vectors * peak.sign()
-    trace = float(values.sum())
-    residual = denoised.flatten() - y
+    d = noisy.numel()
+    if keep is not None and (svd or not 1 <= keep <= d):
+        raise ValueError(
+            f"keep = {keep} eigenpairs must be between 1 and the {d} pixels, and svd needs them all"
+        )
+    products = Products(told(denoiser, sigma), noisy)
+    x, y, denoised = (a.double().flatten() for a in (clean, noisy, products.value))
+    singular = {}
+    if keep is None:
+        matrix = products.dense(chunk).double()
+        applied = matrix @ y
+        asymmetry = float((matrix - matrix.T).norm() / (matrix + matrix.T).norm())
+        if svd:
+            left, values, right = torch.linalg.svd(matrix)
+            singular = {"singular_values": values.cpu().numpy()}
+            singular |= {"left_vectors": _images(left.T, clean)}
+            singular |= {"right_vectors": _images(right, clean)}
+        values, vectors = torch.linalg.eigh(matrix.add_(matrix.T.clone()).div_(2))
+        del matrix
+        values, vectors = values.flip(0), vectors.flip(1).T
+        trace, trace_error = float(values.sum()), 0.0
+    else:
+        values, vectors = leading_eigenpairs(products.symmetric, noisy, keep, seed)
+        trace, trace_error, asymmetry = deflated_probes(products, values, vectors, seed)
+        applied, vectors = products.forward(noisy[None])[0].double(), vectors.double()
+    vectors = vectors * vectors.gather(1, vectors.abs().argmax(1, keepdim=True)).sign()
     return Eigenbasis(
         shrinkage=values.cpu().numpy(),
-        vectors=vectors.T.reshape(-1, *clean.shape).cpu().numpy(),
-        clean_coefficients=(vectors.T @ x).cpu().numpy(),
-        noisy_coefficients=(vectors.T @ y).cpu().numpy(),
-        denoised=denoised.cpu().numpy(),
+        vectors=_images(vectors, clean),
+        clean_coefficients=(vectors @ x).cpu().numpy(),
+        noisy_coefficients=(vectors @ y).cpu().numpy(),
+        denoised=products.value.cpu().numpy(),
         trace=trace,
-        asymmetry=float((matrix - matrix.T).norm() / (matrix + matrix.T).norm()),
-        linearity=float((matrix @ y - denoised.flatten()).norm() / denoised.norm()),
-        sure=float(2 * sigma**2 * trace + residual.square().sum() - sigma**2 * y.numel()),
-        squared_error=float((denoised.flatten() - x).square().sum()),
+        trace_error=trace_error,
+        asymmetry=asymmetry,
+        linearity=float((applied - denoised).norm() / denoised.norm()),
+        sure=float(2 * sigma**2 * trace + (denoised - y).square().sum() - sigma**2 * d),
+        squared_error=float((denoised - x).square().sum()),
+        **singular,
     )
+
+
+def _images(vectors: torch.Tensor, like: torch.Tensor) -> np.ndarray:
+    """(vector, d) -> (vector, channel, y, x)."""
+    return vectors.reshape(-1, *like.shape).cpu().numpy()

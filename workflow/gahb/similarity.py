@@ -1,19 +1,38 @@
-"""How alike images are: cosines between mean-removed images, nearest training images (section 6).
+"""How alike images are: nearest training images, memorization, reproducibility (sections 6 and 8).
 
-A cosine near 1 between a sample and a training image says that it was memorized; near 1 between the
-samples of two networks, that they learned the same density. Blank images have cosine 0.
+A cosine, between mean-removed images, near 1 between a sample and a training image says that it was
+memorized; near 1 between the samples of two networks, that they learned the same density. Blank
+images have cosine 0 with every image.
+
+Training sets are read a block at a time: `among` is anything with a length that gives images
+(image, channel, y, x), bytes or floats, as a tensor or an array, when indexed with a slice or with
+an array of indices.
 """
 
+import concurrent.futures
+import dataclasses
+from collections.abc import Iterator
+
+import numpy as np
 import torch
+from scipy.stats import binom
+
+from gahb.denoising import to_float
+
+#: Bytes of float32 images and of scores that are held at a time.
+BLOCK_BYTES = 128 * 2**20
 
 
 def standardized(images: torch.Tensor) -> torch.Tensor:
     """Images flattened, mean removed, norm 1: (image, pixel). Blank images become 0."""
-    flat = images.flatten(1).float()
+    flat = to_float(images).flatten(1)
     flat = flat - flat.mean(1, keepdim=True)
-    norm = flat.norm(dim=1, keepdim=True)
-    blank = norm <= 1e-6 * flat.shape[1] ** 0.5
-    return torch.where(blank, 0.0, flat / norm.where(~blank, torch.ones_like(norm)))
+    return flat * _inverse(flat.norm(dim=1, keepdim=True), flat.shape[1])
+
+
+def _inverse(norm: torch.Tensor, pixels: int) -> torch.Tensor:
+    """1 / norm of mean-removed images; 0 for blank ones."""
+    return torch.where(norm <= 1e-6 * pixels**0.5, 0.0, 1 / norm)
 
 
 def paired_cosine(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
@@ -21,23 +40,201 @@ def paired_cosine(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     return (standardized(a) * standardized(b)).sum(1)
 
 
-def closest(
-    images: torch.Tensor, among: torch.Tensor, block: int = 8192
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """For each image the largest cosine with any of `among`, and the index of that one.
+@dataclasses.dataclass
+class Nearest:
+    """For each image the nearest others, (image, rank); rank 0 is the nearest.
+
+    cosine, by_cosine: largest cosines, and the indices of those others.
+    distance, by_distance: smallest L2 distances (root of the sum over pixels), and the indices.
+
+    Of equally near ones the first comes first.
+    """
+
+    cosine: torch.Tensor
+    by_cosine: torch.Tensor
+    distance: torch.Tensor
+    by_distance: torch.Tensor
+
+
+def nearest(images: torch.Tensor, among, k: int = 1, block: int | None = None) -> Nearest:
+    """The min(k, len(among)) nearest others of each image, exactly, by cosine and by L2.
+
+    One matrix product per block gives both: with a and b mean-removed images, and a0 and b0 their
+    means, <x, y> = <a, b> + d a0 b0. Near images cancel in |x|^2 + |y|^2 - 2 <x, y>, so the
+    candidates, two more than asked for, are compared again pixel by pixel.
 
     Args:
         images: (image, channel, y, x).
-        among: (other, channel, y, x), bytes or floats; compared `block` at a time.
-
-    Returns: cosine (image,) and index (image,). Of equally close ones, the first.
+        among: the others, as this module's docstring says.
+        k: how many.
+        block: others compared at a time; bounds the memory.
     """
-    unit = standardized(images)
-    best = torch.full((len(unit),), -torch.inf, device=unit.device)
-    index = torch.zeros(len(unit), dtype=torch.long, device=unit.device)
-    for start in range(0, len(among), block):
-        cosine, where = (unit @ standardized(among[start : start + block]).T).max(1)
+    x = to_float(images).flatten(1)
+    rows, pixels = x.shape
+    spare, length = min(k + 2, len(among)), block or _block_length(pixels, rows)
+    unit, mean = standardized(x), x.mean(1)
+    twice_norm = 2 * (x - mean[:, None]).norm(dim=1, keepdim=True)
+    best = [_Leading(rows, spare, x.device) for _ in range(2)]
+    # Reused, because fresh memory costs as much as the arithmetic on it.
+    flat = torch.empty(min(length, len(among)), pixels, device=x.device)
+    products, scores = torch.empty(2, rows, len(flat), device=x.device)
+    for start, others in _read_ahead(among, length):
+        count = len(others)
+        y = flat[:count].copy_(others.flatten(1))
+        if others.dtype == torch.uint8:
+            y.div_(255)
+        level = y.mean(1)
+        norm = y.sub_(level[:, None]).norm(dim=1)
+        cosine = torch.mm(unit, y.T, out=products[:, :count])
+        nearness = torch.mul(cosine, twice_norm, out=scores[:, :count])
+        nearness.addr_(mean, level, alpha=2 * pixels).sub_(norm**2 + pixels * level**2)
+        best[0].update(cosine.mul_(_inverse(norm, pixels)), start)
+        best[1].update(nearness, start)
+    del flat, products, scores
+    exact = [[], []]
+    for rows in torch.arange(len(x)).split(_block_length(2 * spare * pixels, 1)):
+        index = torch.cat([leading.index[rows] for leading in best], 1)
+        others = _tensor(among[index.flatten().cpu().numpy()], x.device).flatten(1)
+        others = others.reshape(*index.shape, pixels)
+        cosine = standardized(others[:, :spare].flatten(0, 1)).reshape(-1, spare, pixels)
+        exact[0].append((cosine * unit[rows, None]).sum(2))
+        exact[1].append((others[:, spare:] - x[rows, None]).norm(dim=2).neg())
+    leading = [b.refined(torch.cat(e), min(k, spare)) for b, e in zip(best, exact, strict=True)]
+    return Nearest(*leading[0], -leading[1][0], leading[1][1])
+
+
+class _Leading:
+    """The largest scores so far in each row, and where they were; of equal ones the first."""
+
+    def __init__(self, rows: int, count: int, device):
+        self.score = torch.full((rows, count), -torch.inf, device=device)
+        self.index = torch.zeros(rows, count, dtype=torch.long, device=device)
+
+    def update(self, scores: torch.Tensor, start: int) -> None:
+        """Take in `scores` (row, other) of the others from `start` on."""
+        count = self.score.shape[1]
+        rows = (scores.amax(1) > self.score[:, -1]).nonzero()[:, 0]
+        if not len(rows):
+            return
+        scores = scores[rows]
+        found, where = [self.score[rows]], [self.index[rows]]
+        for _ in range(min(count, scores.shape[1])):
+            # `max` gives the first of equal ones, which `topk` does not.
+            score, index = scores.max(1, keepdim=True)
+            scores.scatter_(1, index, -torch.inf)
+            found.append(score)
+            where.append(index + start)
+        found, where = torch.cat(found, 1), torch.cat(where, 1)
+        order = found.argsort(dim=1, descending=True, stable=True)[:, :count]
+        self.score[rows], self.index[rows] = found.gather(1, order), where.gather(1, order)
+
+    def refined(self, scores: torch.Tensor, count: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """The `count` best by the exact `scores` of the same others, and where they are."""
+        order = self.index.argsort(dim=1)
+        scores, index = scores.gather(1, order), self.index.gather(1, order)
+        order = scores.argsort(dim=1, descending=True, stable=True)[:, :count]
+        return scores.gather(1, order), index.gather(1, order)
+
+
+def _block_length(pixels: int, rows: int) -> int:
+    return max(1, BLOCK_BYTES // (4 * max(pixels, 2 * rows)))
+
+
+def _read_ahead(among, length: int) -> Iterator[tuple[int, torch.Tensor]]:
+    """(start, images) of each block; the next one is read meanwhile."""
+    with concurrent.futures.ThreadPoolExecutor(1) as reader:
+        starts = range(0, len(among), length)
+        reads = (reader.submit(among.__getitem__, slice(s, s + length)) for s in starts)
+        ahead = next(reads)
+        for start in starts:
+            block, ahead = ahead.result(), next(reads, None)
+            yield start, torch.as_tensor(block)
+
+
+def _tensor(images, device) -> torch.Tensor:
+    return to_float(torch.as_tensor(images).to(device))
+
+
+def closest_pairs(first, second, device="cpu", block: int = 4096) -> Nearest:
+    """The nearest of `second` to each of `first`, on the CPU; both are read a block at a time.
+
+    Computed on `device`, `block` of `first` at a time.
+    """
+    found = [
+        nearest(torch.as_tensor(first[start : start + block]).to(device), second)
+        for start in range(0, len(first), block)
+    ]
+    fields = [field.name for field in dataclasses.fields(Nearest)]
+    return Nearest(*(torch.cat([getattr(part, name).cpu() for part in found]) for name in fields))
+
+
+def nearest_patches(
+    images: torch.Tensor, among, patch: int, block: int | None = None
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The closest patch, at the same place, of any of the others, for each patch of each image.
+
+    In the transition regime a sample can be put together of parts of several training images.
+
+    Args:
+        images: (image, channel, y, x).
+        among: the others, as this module's docstring says.
+        patch: side in pixels; patches do not overlap, pixels that fill no patch are left out.
+        block: others compared at a time; bounds the memory.
+
+    Returns: cosines and indices of the others, both (image, patch row, patch column).
+    """
+    rows, columns = images.shape[2] // patch, images.shape[3] // patch
+    place = rows * columns
+
+    def patches(batch: torch.Tensor) -> torch.Tensor:
+        cut = to_float(batch)[:, :, : rows * patch, : columns * patch]
+        cut = cut.unflatten(3, (columns, patch)).unflatten(2, (rows, patch))
+        cut = cut.permute(2, 4, 0, 1, 3, 5)  # row, column, image, channel, y, x
+        return standardized(cut.reshape(place * len(batch), -1)).reshape(place, len(batch), -1)
+
+    unit = patches(images)
+    best = torch.full((place, len(images)), -torch.inf, device=images.device)
+    index = torch.zeros_like(best, dtype=torch.long)
+    length = block or max(1, BLOCK_BYTES // (4 * max(images[0].numel(), place * len(images))))
+    for start in range(0, len(among), length):
+        others = torch.as_tensor(among[start : start + length]).to(images.device)
+        cosine, where = (unit @ patches(others).mT).max(2)
         closer = cosine > best
         best = torch.where(closer, cosine, best)
         index = torch.where(closer, where + start, index)
-    return best, index
+    shape = (len(images), rows, columns)
+    return best.T.reshape(shape), index.T.reshape(shape)
+
+
+def memorized(images: torch.Tensor, found: Nearest) -> torch.Tensor:
+    """Which images are memorized: (image,), True or False.
+
+    An image is, if its L2 distance to the nearest training image is at most a third of that to the
+    second nearest (Yoon et al., 2023; section 8). One between two equal training images is not,
+    unless it equals them. With a single training image, the blank image of the same mean stands in
+    for the second nearest.
+
+    Args:
+        images: (image, channel, y, x).
+        found: their two nearest training images.
+    """
+    if found.distance.shape[1] > 1:
+        second = found.distance[:, 1]
+    else:
+        flat = to_float(images).flatten(1)
+        second = (flat - flat.mean(1, keepdim=True)).norm(dim=1)
+    return found.distance[:, 0] <= second / 3
+
+
+def fraction(happened: np.ndarray, level: float = 0.95) -> np.ndarray:
+    """Part of the samples in which something happened: (estimate, low, high); NaN if there is none.
+
+    The interval is the bootstrap's over samples, of infinitely many resamplings: how often it
+    happens in one is binomial.
+    """
+    count = len(happened)
+    if not count:
+        return np.full(3, np.nan)
+    part = float(np.mean(happened))
+    tails = binom.ppf([(1 - level) / 2, (1 + level) / 2], count, part)
+    return np.array([part, *(tails / count)])

@@ -10,7 +10,7 @@ import json
 import math
 import shutil
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -114,19 +114,19 @@ def _remove(path: Path) -> None:
 def save(dataset: xr.Dataset, path: str | Path) -> None:
     """Write a data set whose variables fit in memory."""
     with whole(path) as partial:
-        _write(dataset, partial)
+        _write(dataset, partial, consolidated=True)
 
 
-def _write(dataset: xr.Dataset, path: Path, consolidated: bool = True) -> None:
+def _write(dataset: xr.Dataset, path: Path, **options) -> None:
     encoding = {
         name: {"compressors": COMPRESSORS, **({"chunks": _chunks(v)} if v.ndim else {})}
         for name, v in dataset.variables.items()
     }
-    dataset.to_zarr(path, zarr_format=3, consolidated=consolidated, encoding=encoding)
+    dataset.to_zarr(path, zarr_format=3, encoding=encoding, **options)
 
 
 def stream(
-    dataset: xr.Dataset,
+    dataset: xr.Dataset | Callable[[], xr.Dataset],
     path: str | Path,
     name: str,
     variable: xr.Variable,
@@ -135,23 +135,23 @@ def stream(
     """Write `dataset` and a variable that need not fit in memory.
 
     Args:
-        dataset: everything else in the store, and its attributes.
+        dataset: everything else in the store, and its attributes; a function if that is known only
+            after the last block.
         path: of the store.
         name: of the variable.
         variable: what it looks like: dimensions, shape, type and attributes; values unused.
         blocks: its values in order along the first dimension, in blocks of any length.
     """
     shape = variable.shape
-    length = _chunks(variable)[0]
+    length, *inner = _chunks(variable)
     per_shard = -(-shape[0] // length // MOST_CHUNKS) or 1
     with whole(path) as partial:
-        _write(dataset, partial, consolidated=False)
-        array = zarr.open_group(partial, mode="a").create_array(
+        array = zarr.open_group(partial, mode="w").create_array(
             name,
             shape=shape,
             dtype=variable.dtype,
-            chunks=(length, *shape[1:]),
-            shards=(length * per_shard, *shape[1:]) if per_shard > 1 else None,
+            chunks=(length, *inner),
+            shards=(length * per_shard, *inner) if per_shard > 1 else None,
             compressors=COMPRESSORS,
             dimension_names=variable.dims,
             attributes=variable.attrs,
@@ -162,6 +162,7 @@ def stream(
             start += len(block)
         if start != shape[0]:
             raise StoreError(f"{path}: expected {shape[0]} entries of {name}, got {start}")
+        _write(dataset() if callable(dataset) else dataset, partial, mode="a", consolidated=False)
         zarr.consolidate_metadata(partial)
 
 

@@ -1,4 +1,4 @@
-# One network trained on the first N images of one side.
+# One network trained on the first N images of one side, or taken in from elsewhere.
 
 
 rule train:
@@ -10,6 +10,8 @@ rule train:
         history=directory(PATHS["history"]),
     log:
         "logs/train/{dataset}/{network}/{side}-{N}.log",
+    wildcard_constraints:
+        network=plan.network_names("architecture"),
     conda:
         "../../envs/environment.yml"
     resources:
@@ -20,3 +22,21 @@ rule train:
         **plan.train.params,
     script:
         "../scripts/train.py"
+
+
+rule import_denoiser:
+    input:
+        unpack(plan.import_inputs),
+        images=PATHS["images"],
+    output:
+        weights=PATHS["weights"],
+    log:
+        "logs/import_denoiser/{dataset}/{network}/{side}-{N}.log",
+    wildcard_constraints:
+        network=plan.network_names("weights", "function"),
+    conda:
+        "../../envs/environment.yml"
+    params:
+        **plan.imported.params,
+    script:
+        "../scripts/import_denoiser.py"

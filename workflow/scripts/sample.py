@@ -1,7 +1,8 @@
 """Samples of the density that one network has learned.
 
 Input: images.zarr (for the shape of an image), weights.safetensors. Output: samples.zarr with
-samples (sample, channel, y, x), sigma (sample, step), steps and diverged (sample).
+samples (sample, channel, y, x), sigma (sample, step), steps and diverged (sample), and trajectory
+(sample, level, channel, y, x), y when its noise level first was at or below `level`.
 """
 
 import numpy as np
@@ -26,10 +27,17 @@ with running(snakemake) as job:
             "sigma": store.variable(
                 ("sample", "step"), drawn.sigma, "noise level sigma_t", nan="after the end"
             ),
+            "trajectory": store.variable(
+                ("sample", "level", "channel", "y", "x"),
+                drawn.trajectory,
+                "y when sigma_t first was at or below the level",
+                nan="not reached",
+            ),
             "steps": store.variable("sample", drawn.steps, "steps taken"),
             "diverged": store.variable("sample", drawn.diverged, "did not end; to be left out"),
         },
         coords={
+            "level": store.variable("level", options["snapshots"], "noise level"),
             "y": store.pixels("y", images.sizes["y"]),
             "x": store.pixels("x", images.sizes["x"]),
             "step": store.variable("step", np.arange(1, drawn.sigma.shape[1] + 1), "step t"),

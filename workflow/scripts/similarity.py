@@ -1,58 +1,177 @@
 """How alike the samples of a pair of networks are, and how close to their training images.
 
-Input: images.zarr, split.zarr, samples.zarr of S1 and S2. Output: similarity.zarr with cosines
-between mean-removed images:
-between (sample), of the two networks' samples from the same noise;
-closest (side, sample) and closest_image (side, sample), of each sample and the closest image of its
-own training set, and the index of that image;
-closest_pair (member), of each image of S1 and the closest one of S2;
-diverged (sample), True where a sample of either network did not end: its cosines are NaN.
+Input: images.zarr, split.zarr, samples.zarr of S1 and S2. Output: similarity.zarr. Cosines are
+between mean-removed images. Of the two networks' samples from the same noise:
+between (sample), their cosine;
+reproduced (sample), True where they are closer to each other than to either training set;
+reproducibility (bound), the part of the samples that are.
+Of each sample and its own training set:
+closest and closest_image (side, sample), the largest cosine, and the index of that image;
+nearest_cosine, nearest_by_cosine, nearest_distance and nearest_by_distance (side, sample,
+neighbour), the nearest by cosine and by L2 distance, and the indices of those images;
+closest_patch and closest_patch_image (side, sample, row, column), the same patch by patch;
+memorized (side, sample), the 1/3 rule, and memorized_fraction (side, bound).
+Of the two training sets:
+closest_pair and closest_pair_image (member), each image of S1 and the closest one of S2.
+diverged (sample), True where a sample of either network did not end: its numbers are NaN, its
+indices -1, and no fraction counts it.
 """
 
 import numpy as np
 import torch
 import xarray as xr
 from gahb import store
-from gahb.similarity import closest, paired_cosine
+from gahb.similarity import (
+    closest_pairs,
+    fraction,
+    memorized,
+    nearest,
+    nearest_patches,
+    paired_cosine,
+)
 from study.job import running
 
 SIDES = ("S1", "S2")
 
+
+class Members:
+    """Some images of a store, read when indexed with a slice or with indices."""
+
+    def __init__(self, images: xr.DataArray, members: np.ndarray):
+        # In the order of the store, so that a block is read from neighbouring chunks.
+        self.images, self.members = images, np.sort(members)
+
+    def __len__(self) -> int:
+        return len(self.members)
+
+    def __getitem__(self, which) -> np.ndarray:
+        return store.take(self.images, self.members[which])
+
+
+def of_sides(values: list[np.ndarray], diverged: np.ndarray) -> np.ndarray:
+    """(side, sample, ...) of an array for each side, with NaN or -1 where a sample diverged."""
+    stacked = np.stack(values)
+    stacked[:, diverged] = np.nan if stacked.dtype.kind == "f" else -1
+    return stacked
+
+
 with running(snakemake) as job:
+    values = job.values
     images, split = store.open_store(job.input.images).images, store.open_store(job.input.split)
     drawn = [store.open_store(path) for path in job.input.samples]
     samples = [torch.from_numpy(d.samples.values).to(job.device) for d in drawn]
     diverged = drawn[0].diverged.values | drawn[1].diverged.values
-    members = [split[side].values[: job.values["N"]] for side in SIDES]
-    training = [torch.from_numpy(store.take(images, m)).to(job.device) for m in members]
+    training = [Members(images, split[side].values[: values["N"]]) for side in SIDES]
 
-    nearest = [closest(s, t) for s, t in zip(samples, training, strict=True)]
-    cosine = np.stack([c.cpu().numpy() for c, _ in nearest])
-    index = np.stack([m[i.cpu().numpy()] for m, (_, i) in zip(members, nearest, strict=True)])
-    between = paired_cosine(*samples).cpu().numpy()
+    found = [nearest(s, t, values["nearest"]) for s, t in zip(samples, training, strict=True)]
+    patches = [
+        nearest_patches(s, t, values["patch"]) for s, t in zip(samples, training, strict=True)
+    ]
+    pairs = closest_pairs(*training, job.device)
+    between = np.where(diverged, np.nan, paired_cosine(*samples).cpu().numpy())
+
+    def neighbours(name: str) -> np.ndarray:
+        return of_sides([getattr(f, name).cpu().numpy() for f in found], diverged)
+
+    def of_images(indices) -> np.ndarray:
+        """Indices in the training sets, one tensor for each side, as indices in images.zarr."""
+        return of_sides(
+            [t.members[i.cpu().numpy()] for t, i in zip(training, indices, strict=True)], diverged
+        )
+
+    cosine, by_cosine = neighbours("cosine"), of_images([f.by_cosine for f in found])
+    is_memorized = of_sides(
+        [memorized(s, f).float().cpu().numpy() for s, f in zip(samples, found, strict=True)],
+        diverged,
+    )
+    reproduced = between > cosine[:, :, 0].max(0)
+    ended = ~diverged
     dataset = xr.Dataset(
         {
             "between": store.variable(
-                "sample",
-                np.where(diverged, np.nan, between),
-                "cosine between the two networks",
-                nan="diverged",
+                "sample", between, "cosine between the two networks", nan="diverged"
+            ),
+            "reproduced": store.variable(
+                "sample", reproduced, "closer to each other than to either training set"
+            ),
+            "reproducibility": store.variable(
+                "bound",
+                fraction(reproduced[ended]),
+                "part of the samples that are reproduced",
+                nan="all diverged",
             ),
             "closest": store.variable(
                 ("side", "sample"),
-                np.where(diverged, np.nan, cosine),
+                cosine[:, :, 0],
                 "cosine to the closest training image",
                 nan="diverged",
             ),
             "closest_image": store.variable(
-                ("side", "sample"), index, "index of the closest training image"
+                ("side", "sample"), by_cosine[:, :, 0], "index of the closest training image"
+            ),
+            "nearest_cosine": store.variable(
+                ("side", "sample", "neighbour"),
+                cosine,
+                "largest cosines to training images",
+                nan="diverged",
+            ),
+            "nearest_by_cosine": store.variable(
+                ("side", "sample", "neighbour"), by_cosine, "indices of these training images"
+            ),
+            "nearest_distance": store.variable(
+                ("side", "sample", "neighbour"),
+                neighbours("distance"),
+                "smallest L2 distances to training images",
+                nan="diverged",
+            ),
+            "nearest_by_distance": store.variable(
+                ("side", "sample", "neighbour"),
+                of_images([f.by_distance for f in found]),
+                "indices of these training images",
+            ),
+            "closest_patch": store.variable(
+                ("side", "sample", "row", "column"),
+                of_sides([cosines.cpu().numpy() for cosines, _ in patches], diverged),
+                "cosine to the closest patch at the same place",
+                nan="diverged",
+            ),
+            "closest_patch_image": store.variable(
+                ("side", "sample", "row", "column"),
+                of_images([index for _, index in patches]),
+                "index of the training image of that patch",
+            ),
+            "memorized": store.variable(
+                ("side", "sample"),
+                is_memorized,
+                "1 where memorized by the 1/3 rule, 0 where not",
+                nan="diverged",
+            ),
+            "memorized_fraction": store.variable(
+                ("side", "bound"),
+                np.stack([fraction(m[ended]) for m in is_memorized]),
+                "part of the samples that are memorized",
+                nan="all diverged",
             ),
             "closest_pair": store.variable(
-                "member", closest(*training)[0].cpu().numpy(), "cosine to the closest image of S2"
+                "member", pairs.cosine[:, 0], "cosine to the closest image of S2"
+            ),
+            "closest_pair_image": store.variable(
+                "member",
+                training[1].members[pairs.by_cosine[:, 0].numpy()],
+                "index of the closest image of S2",
             ),
             "diverged": store.variable("sample", diverged, "a sample did not end"),
         },
-        coords={"side": store.variable("side", list(SIDES), "training side")},
+        coords={
+            "side": store.variable("side", list(SIDES), "training side"),
+            "neighbour": store.variable(
+                "neighbour", np.arange(1, cosine.shape[2] + 1), "rank among the nearest"
+            ),
+            "bound": store.variable(
+                "bound", ["estimate", "low", "high"], "estimate and 95 % interval"
+            ),
+            "member": store.variable("member", training[0].members, "index of the image of S1"),
+        },
         attrs=store.provenance("Similarity of samples and training images", job.made_by),
     )
     store.save(dataset, job.output[0])

@@ -25,6 +25,7 @@ COLUMNS = {
     "between": ".3f",
     "closest_S1": ".3f",
     "closest_S2": ".3f",
+    "memorized": ".3f",
     "samples": "d",
     "diverged": "d",
     "dimension": ".1f",
@@ -49,13 +50,14 @@ def psnr_numbers(path: str, low: float, high: float) -> dict:
 
 
 def similarity_numbers(path: str) -> dict:
-    """Median cosines, and how many samples diverged."""
+    """Median cosines, the part of samples that is memorized, and how many samples diverged."""
     similarity = store.open_store(path)
     closest = similarity.closest.median("sample")
     return {
         "between": float(similarity.between.median()),
         "closest_S1": float(closest.sel(side="S1")),
         "closest_S2": float(closest.sel(side="S2")),
+        "memorized": float(similarity.memorized.mean()),
         "samples": similarity.sizes["sample"],
         "diverged": int(similarity.diverged.sum()),
     }

@@ -2,6 +2,8 @@
 
 import copy
 import difflib
+import itertools
+import sys
 from pathlib import Path
 
 import yaml
@@ -107,8 +109,16 @@ def _cross_check(config: dict) -> list[str]:
             if config["datasets"].get(entry["of"], {}).get("source") == "shuffled":
                 found.append(f"datasets.{name}.of: found {entry['of']!r}, itself shuffled")
     for name, entry in config["networks"].items():
-        known(f"networks.{name}.training", [entry["training"]], "trainings")
+        if "architecture" in entry:
+            known(f"networks.{name}.training", [entry["training"]], "trainings")
+        if "function" in entry and code_file(entry["function"]) is None:
+            found.append(
+                f"networks.{name}.function: found {entry['function']!r}, but no such module is in "
+                "the working directory or installed"
+            )
     known("run", config["run"] or [], "studies")
+    if config["eigenbasis"]["keep"] and config["eigenbasis"]["svd"]:
+        found.append("eigenbasis.svd: found true, which needs the dense Jacobian, so no `keep`")
     low, high = config["psnr"]["slope_range"]
     inside = [p for p in config["psnr"]["input_psnr"] if low <= p <= high]
     if len(inside) < 3:
@@ -147,12 +157,20 @@ def _check_study(config, path, study) -> list[str]:
                     f"{path}: the {side} pixels of {dataset} are not a multiple of "
                     f"2^{blocks}, which {network} with its {blocks} blocks needs"
                 )
+    for network in study["networks"]:
+        found += _check_import(config["networks"][network], f"networks.{network}", path, study)
     last = max(config["eigenbasis"]["images"])
     for dataset in study["datasets"]:
         test = root(config, dataset)[1]["test"]
         if last >= test:
             found.append(
                 f"eigenbasis.images: found {last}; {dataset} has test images 0 to {test - 1}"
+            )
+        pixels = root(config, dataset)[1]["side"] ** 2
+        if (config["eigenbasis"]["keep"] or 0) > pixels:
+            found.append(
+                f"eigenbasis.keep: found {config['eigenbasis']['keep']}; the images of {dataset} "
+                f"have {pixels} pixels"
             )
     for figure, source in (("rates", "calpha"), ("disks", "disks")):
         wrong = [e["source"] for e in sources if e["source"] != source]
@@ -180,3 +198,41 @@ def root(config: dict, dataset: str) -> tuple[str, dict]:
     """Name and entry of the data set that `dataset` is a shuffled version of, or its own."""
     entry = config["datasets"][dataset]
     return (entry["of"], config["datasets"][entry["of"]]) if "of" in entry else (dataset, entry)
+
+
+def _check_import(entry, key, path, study) -> list[str]:
+    """Whether a denoiser that was trained elsewhere can be what a study asks of it."""
+    if "architecture" in entry:
+        return []
+    weights = entry.get("weights", "")
+    found = []
+    if "samples" in study["figures"] and "{side}" not in weights:
+        found.append(
+            f"{path}.figures: found 'samples', which compares networks of two training sets; "
+            f"{key} is one network, unless its `weights` hold {{side}} (S1 or S2)"
+        )
+    if len(study["sizes"]) > 1 and "{N}" not in weights:
+        found.append(
+            f"{path}.sizes: found {study['sizes']}; {key} is trained elsewhere: give one size, "
+            "unless its `weights` hold {N}"
+        )
+    sides = ("S1", "S2") if "samples" in study["figures"] else ("S1",)
+    for side, N in itertools.product(sides, study["sizes"]) if weights else ():
+        try:
+            file = Path(weights.format(side=side, N=N))
+        except (LookupError, ValueError):
+            return [f"{key}.weights: found {weights!r}; only {{side}} and {{N}} may be in braces"]
+        if not file.is_file():
+            found.append(f"{key}.weights: found {str(file)!r}, no such file")
+    return found
+
+
+def code_file(function: str) -> Path | None:
+    """The file of the module of "module:name", without importing it; None if there is none."""
+    parts = function.partition(":")[0].split(".")
+    for folder in (Path.cwd(), *map(Path, sys.path)):
+        stem = folder.joinpath(*parts)
+        for file in (stem / "__init__.py", stem.with_suffix(".py")):
+            if file.is_file():
+                return file
+    return None

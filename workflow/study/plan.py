@@ -6,13 +6,16 @@ one of them has changed, and for no other reason: time stamps do not count. A ke
 three, so that a change reaches everything that depends on it, through any number of jobs.
 """
 
+import functools
 import hashlib
 import itertools
 import json
 import math
+import re
 from collections.abc import Callable
+from pathlib import Path
 
-from study.config import root
+from study.config import code_file, root
 from study.files import fetched, is_url, listing, recorded
 from study.fingerprint import ROOT, fingerprint
 
@@ -66,6 +69,16 @@ def _hash(value) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
 
 
+def _content(path: str) -> str:
+    """Hash of a file of the user's."""
+    return _content_at(path, Path(path).stat().st_mtime_ns)
+
+
+@functools.cache
+def _content_at(path: str, time: int) -> str:
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]
+
+
 class Stage:
     """A rule: its script and, as functions of the wildcards, what it uses and what came before.
 
@@ -115,7 +128,6 @@ class Plan:
 
     def __init__(self, config: dict):
         self.config = config
-        network = {"upstream": lambda wc: [self.train.key(wc)], "modules": self._architecture}
 
         self.fetch = Stage("fetch.py", lambda wc: {"sha256": wc["sha256"]})
         self.images = Stage("prepare_images.py", self._images, self._origin, self._source)
@@ -126,14 +138,24 @@ class Plan:
         self.train = Stage(
             "train.py", self._train, lambda wc: [self.split.key(wc)], self._architecture
         )
-        self.psnr = Stage("psnr.py", self._psnr, **network)
-        self.samples = Stage("sample.py", self._samples, **network)
+        self.imported = Stage(
+            "import_denoiser.py", self._import, self._import_upstream, self._architecture
+        )
+        self.psnr = Stage("psnr.py", self._psnr, self._network_and_split, self._architecture)
+        self.samples = Stage(
+            "sample.py",
+            self._samples,
+            lambda wc: [self._weights(wc).key(wc)],
+            self._architecture,
+        )
         self.similarity = Stage(
             "similarity.py",
-            lambda wc: {"N": int(wc["N"])},
+            lambda wc: {**self.config["similarity"], "N": int(wc["N"])},
             lambda wc: [self.samples.key({**wc, "side": side}) for side in ("S1", "S2")],
         )
-        self.eigenbasis = Stage("eigenbasis.py", self._eigenbasis, **network)
+        self.eigenbasis = Stage(
+            "eigenbasis.py", self._eigenbasis, self._network_and_split, self._architecture
+        )
         self.summary = Stage("summary.py", self._summary, self._summary_upstream)
 
     # What each rule uses of the config.
@@ -206,7 +228,44 @@ class Plan:
         }
 
     def _architecture(self, wc) -> list[str]:
-        return [f"gahb.networks.{self.config['networks'][wc['network']]['architecture']}"]
+        entry = self.config["networks"][wc["network"]]
+        if "weights" in entry:
+            # Which of them a file holds is known when it is read.
+            return ["gahb.networks.unet", "gahb.networks.bfcnn"]
+        return [f"gahb.networks.{entry.get('architecture', 'function')}"]
+
+    # Denoisers that are not trained here.
+
+    def network_names(self, *kinds: str) -> str:
+        """Pattern of the names of the networks whose entry has one of these keys."""
+        named = [n for n, e in self.config["networks"].items() if any(k in e for k in kinds)]
+        return "|".join(map(re.escape, named)) or "(?!)"  # or what matches nothing
+
+    def _weights(self, wc) -> Stage:
+        """The stage that makes the weights of a network."""
+        trained = "architecture" in self.config["networks"][wc["network"]]
+        return self.train if trained else self.imported
+
+    def _network_and_split(self, wc) -> list[str]:
+        return [self._weights(wc).key(wc), self.split.key(wc)]
+
+    def _import(self, wc) -> dict:
+        entry = self.config["networks"][wc["network"]]
+        # Not the path of a file: its content counts, wherever it lies.
+        return {k: v for k, v in entry.items() if k != "weights"}
+
+    def import_inputs(self, wildcards) -> dict[str, str]:
+        """The file of weights of a network that is not trained here, if it is given as a file."""
+        wc = dict(wildcards.items())
+        entry = self.config["networks"][wc["network"]]
+        return {k: v.format(**wc) for k, v in entry.items() if k == "weights"}
+
+    def _import_upstream(self, wc) -> list[str]:
+        entry = self.config["networks"][wc["network"]]
+        files = list(self.import_inputs(wc).values())
+        if "function" in entry:
+            files.append(str(code_file(entry["function"])))
+        return [self.images.key(wc), *map(_content, files)]
 
     def _psnr(self, wc) -> dict:
         return {

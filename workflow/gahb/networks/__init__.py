@@ -1,8 +1,8 @@
 """Networks, one file each: `architecture.py` holds `build(**sizes) -> nn.Module`.
 
 A new one is one file here and its options in the config's schema. Every network predicts the
-noise: (image, channel, y, x) -> same shape. Weights are kept as safetensors, whose header says
-which network they are of.
+noise: (image, channel, y, x) -> same shape; one with `needs_sigma` = True is called (y, sigma).
+Weights are kept as safetensors, whose header says which network they are of.
 """
 
 import importlib
@@ -46,7 +46,11 @@ def set_flat(network: nn.Module, vector: np.ndarray) -> None:
 
 def save(network: nn.Module, path: str | Path, architecture: str, **sizes) -> None:
     """Write the weights and, in the header, what network they are of."""
-    tensors = {name: t.contiguous().cpu() for name, t in network.state_dict().items()}
+    # Cloned, because safetensors refuses tensors that share memory.
+    tensors = {
+        name: t.detach().cpu().clone(memory_format=torch.contiguous_format)
+        for name, t in network.state_dict().items()
+    }
     described = json.dumps({"architecture": architecture, **sizes}, sort_keys=True)
     safetensors.torch.save_file(tensors, path, {"network": described})
 
@@ -56,4 +60,4 @@ def load(path: str | Path) -> nn.Module:
     with safetensors.safe_open(path, "pt") as file:
         network = build(**json.loads(file.metadata()["network"]))
     network.load_state_dict(safetensors.torch.load_file(path))
-    return network.eval().requires_grad_(False)
+    return network.eval().requires_grad_(False).to(memory_format=torch.channels_last)

@@ -1,0 +1,243 @@
+"""Speed and memory of sampling, nearest neighbours and Jacobians.
+
+    python benchmarks/analysis.py                    # all of it
+    python benchmarks/analysis.py --only jacobian    # one of jacobian, large, sampling, nearest
+    python benchmarks/analysis.py --weights results/.../weights.safetensors --json analysis.json
+
+Every time is compared with a plain way of doing the same, or with bare matrix products, in turns in
+the same process, so that the ratios hold on a machine that does other work as well. Each benchmark
+has a process of its own, whose largest memory is given. Networks are the paper's UNet, trained for
+some steps on C^alpha images so that their Jacobians are those of denoisers, unless --weights names
+one; with a GPU everything runs there.
+"""
+
+import argparse
+import concurrent.futures
+import json
+import multiprocessing
+import resource
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+import xarray as xr
+from torch.utils.flop_counter import FlopCounterMode
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "workflow"))
+
+from gahb import networks, store  # noqa: E402
+from gahb.datasets import open_source  # noqa: E402
+from gahb.denoising import Denoiser, to_float  # noqa: E402
+from gahb.jacobian import Products, eigenbasis  # noqa: E402
+from gahb.sampling import sample  # noqa: E402
+from gahb.similarity import nearest  # noqa: E402
+from gahb.training import Recipe, Training  # noqa: E402
+
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def images(side: int, count: int) -> torch.Tensor:
+    source = open_source("calpha", alpha=2, side=side, images=count, seed=0)
+    return torch.from_numpy(source.read(0, count)).to(DEVICE)
+
+
+def denoiser(weights: str | None, **sizes) -> Denoiser:
+    """The network of a file, or a UNet trained for a moment."""
+    if weights:
+        return Denoiser(networks.load(weights)).to(DEVICE)
+    network = networks.initialized("unet", 0, gain=0.1, **sizes)
+    recipe = Recipe(steps=40, batch=8, rate=1e-3, precision="fp32")
+    training = Training(network, images(40, 320), recipe, seed=0)
+    for _ in range(recipe.steps):
+        training.advance()
+    return Denoiser(training.network.requires_grad_(False))
+
+
+def seconds(function) -> float:
+    if DEVICE.type == "cuda":
+        torch.cuda.synchronize()
+    start = time.perf_counter()
+    function()
+    if DEVICE.type == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter() - start
+
+
+def in_turns(functions: dict, times: int = 3) -> dict[str, float]:
+    """The shortest time of each function, in seconds; they are run in turns after a first round."""
+    for function in functions.values():
+        function()
+    rounds = [{k: seconds(f) for k, f in functions.items()} for _ in range(times)]
+    return {name: min(r[name] for r in rounds) for name in functions}
+
+
+def noisy(side: int, sigma: float = 0.15) -> tuple[torch.Tensor, torch.Tensor]:
+    clean = to_float(images(side, 1))[0]
+    generator = torch.Generator().manual_seed(0)
+    return clean, clean + sigma * torch.randn(clean.shape, generator=generator).to(DEVICE)
+
+
+def jacobian(weights: str | None) -> dict:
+    """The paper's UNet: rows of the dense Jacobian, and its leading 100 eigenpairs."""
+    side = 80 if DEVICE.type == "cuda" else 40
+    function, (clean, y) = denoiser(weights), noisy(side)
+    d, rows = y.numel(), 128
+    leaf = y.clone().requires_grad_()
+    pixels = function(leaf[None]).flatten()
+    products, unit = Products(function, y), torch.eye(d, device=DEVICE)[:rows]
+    chunk = products._best_chunk()
+    a, b = torch.randn(2, 2048, 2048, device=DEVICE)
+    with FlopCounterMode(display=False) as counter:
+        function(y[None])
+
+    def plain():
+        for i in range(rows):
+            torch.autograd.grad(pixels[i], leaf, retain_graph=True)
+
+    def batched():
+        for part in unit.split(chunk):
+            products.transposed(part)
+
+    time_of = in_turns({"plain": plain, "batched": batched, "matrix product": lambda: a @ b})
+    peak = 2 * 2048**3 / time_of["matrix product"]
+    whole = {
+        "dense": lambda: eigenbasis(function, clean, y, 0.15),
+        "matrix-free": lambda: eigenbasis(function, clean, y, 0.15, keep=100),
+    }
+    eigenpairs = {name: seconds(run) for name, run in whole.items()}
+    return {
+        "side": side,
+        "chunk": chunk,
+        "s per 1000 rows, a backward pass each": 1000 * time_of["plain"] / rows,
+        "s per 1000 rows, in chunks": 1000 * time_of["batched"] / rows,
+        "times faster in chunks": time_of["plain"] / time_of["batched"],
+        "share of the matrix product's peak": counter.get_total_flops()
+        * rows
+        / time_of["batched"]
+        / peak,
+        "s of the dense eigenbasis": eigenpairs["dense"],
+        "s of 100 eigenpairs, matrix-free": eigenpairs["matrix-free"],
+        "times faster matrix-free": eigenpairs["dense"] / eigenpairs["matrix-free"],
+    }
+
+
+def large(weights: str | None) -> dict:
+    """The leading 100 eigenpairs at 128 x 128, where the dense Jacobian is 1 GB and its
+    decomposition several."""
+    function, (clean, y) = denoiser(weights), noisy(128)
+    found = []
+    time_taken = seconds(lambda: found.append(eigenbasis(function, clean, y, 0.15, keep=100)))
+    return {
+        "side": 128,
+        "s of 100 eigenpairs, matrix-free": time_taken,
+        "GB of the dense matrix and its decomposition": (4 + 4 * 8) * 128**4 / 1e9,
+        "tr J": found[0].trace,
+        "its standard error": found[0].trace_error,
+    }
+
+
+def sampling(weights: str | None) -> dict:
+    """64 samples together and one at a time, for 12 steps, by the default study's network and by
+    the paper's."""
+    small = {"channels": 24, "blocks": 2}
+    runs = {"the default study's UNet at 16 x 16": (16, denoiser(None, **small))}
+    runs["the paper's UNet at 40 x 40"] = (40, denoiser(weights))
+    result = {}
+    options = {"h0": 0.05, "max_steps": 12, "sigma_max": 1e9, "device": DEVICE}
+
+    def draw(function, side, count, batch):
+        return lambda: sample(function, (1, side, side), count, 0, batch=batch, **options)
+
+    for name, (side, function) in runs.items():
+        # One at a time takes long: 8 samples, whose speed is that of 64.
+        time_of = in_turns({64: draw(function, side, 64, 64), 1: draw(function, side, 8, 1)})
+        result[f"{name}: samples x steps per s, one at a time"] = 8 * 12 / time_of[1]
+        result[f"{name}: together"] = 64 * 12 / time_of[64]
+        result[f"{name}: times faster"] = 8 * time_of[1] / time_of[64]
+    return result
+
+
+class Stored:
+    """Images of a store, read when indexed."""
+
+    def __init__(self, path):
+        self.images = store.open_store(path).images
+
+    def __len__(self):
+        return self.images.sizes["image"]
+
+    def __getitem__(self, which):
+        if isinstance(which, slice):
+            return self.images[which].values
+        return store.take(self.images, which)
+
+
+def nearest_neighbours(weights: str | None, count: int = 100_000) -> dict:
+    """The nearest of 100,000 stored images of 80 x 80 to each of 1,000, by cosine and by L2."""
+    shape, block = (1, 80, 80), 1024
+    rng = np.random.default_rng(0)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "images.zarr"
+        look = store.placeholder(
+            ("image", "channel", "y", "x"), (count, *shape), np.uint8, "images"
+        )
+        blocks = (
+            rng.integers(0, 256, (min(block, count - start), *shape), np.uint8)
+            for start in range(0, count, block)
+        )
+        store.stream(xr.Dataset(attrs=store.provenance("Images", {})), path, "images", look, blocks)
+        samples = torch.rand(1000, *shape, device=DEVICE)
+        among = Stored(path)
+        flat, others = samples.flatten(1), torch.rand(4096, 6400, device=DEVICE)
+        bare = in_turns({"product": lambda: flat @ others.T})["product"] * count / 4096
+        found = seconds(lambda: nearest(samples, among, 4))
+        again = in_turns({"product": lambda: flat @ others.T})["product"] * count / 4096
+        read = seconds(lambda: [among[s : s + 4096] for s in range(0, count, 4096)])
+    bare = min(bare, again)
+    return {
+        "images": count,
+        "s of the search": found,
+        "s of the bare matrix product": bare,
+        "s of reading the store alone": read,
+        "share of the search that is the product": bare / found,
+    }
+
+
+BENCHMARKS = {
+    "jacobian": jacobian,
+    "large": large,
+    "sampling": sampling,
+    "nearest": nearest_neighbours,
+}
+
+
+def measured(name: str, weights: str | None, threads: int) -> dict:
+    torch.set_num_threads(threads)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    result = BENCHMARKS[name](weights)
+    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    return {**result, "GB of memory at most": after, "GB before it began": before}
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--only", choices=BENCHMARKS)
+    parser.add_argument("--weights", help="a file of weights of this project")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--json", type=Path, help="where the numbers are written")
+    options = parser.parse_args()
+    results = {"device": str(DEVICE), "threads": options.threads}
+    for name in [options.only] if options.only else BENCHMARKS:
+        context = multiprocessing.get_context("spawn")
+        with concurrent.futures.ProcessPoolExecutor(1, context) as pool:
+            found = pool.submit(measured, name, options.weights, options.threads).result()
+        results[name] = found
+        print(f"\n{name}")
+        for what, value in found.items():
+            print(f"  {what:<75} {value:10.4g}", flush=True)
+    if options.json:
+        options.json.write_text(json.dumps(results, indent=2) + "\n")

@@ -1,0 +1,106 @@
+"""Denoisers that were trained elsewhere, in the config and in the plan."""
+
+import copy
+
+import pytest
+from conftest import TINY
+from study.config import ConfigError, checked
+from study.plan import Plan
+
+JOB = {"dataset": "photo", "network": "own", "side": "S1", "N": "16"}
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A working directory with files of weights and a module of the user's."""
+    for name in ("one.pt", "net-S1-8.pt", "net-S2-8.pt", "net-S1-16.pt"):
+        (tmp_path / name).write_bytes(name.encode())
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "nets.py").write_text("raise RuntimeError('imported')\n")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def study(network: dict, sizes=(16,), figures=("psnr_curves", "shrinkage")) -> dict:
+    config = copy.deepcopy(TINY)
+    config["networks"]["own"] = network
+    config["run"] = ["own"]
+    config["studies"]["own"] = {
+        "datasets": ["photo"], "networks": ["own"], "sizes": list(sizes), "figures": list(figures)
+    }  # fmt: skip
+    return config
+
+
+MODULE = {"function": "mine.nets:make", "predicts": "denoised"}
+
+
+@pytest.mark.parametrize(
+    ("network", "sizes", "figures", "words"),
+    [
+        ({"weights": "none.pt"}, [16], ["shrinkage"], ["none.pt", "no such file"]),
+        ({"weights": "one.pt"}, [16], ["samples"], ["'samples'", "{side}"]),
+        ({"weights": "one.pt"}, [8, 16], ["psnr_curves"], ["sizes", "{N}"]),
+        ({"weights": "net-{side}-{N}.pt"}, [16], ["samples"], ["net-S2-16.pt", "no such file"]),
+        ({"weights": "net-{seed}.pt"}, [16], ["shrinkage"], ["weights", "{side} and {N}"]),
+        ({"weights": "one.pt", "blocks": 3}, [16], ["shrinkage"], ["networks.own", "blocks"]),
+        (MODULE | {"function": "nowhere:make"}, [16], ["shrinkage"], ["nowhere", "no such module"]),
+        (MODULE | {"function": "mine/nets.py"}, [16], ["shrinkage"], ["networks.own.function"]),
+        (MODULE | {"predicts": "score"}, [16], ["shrinkage"], ["score", "denoised, noise"]),
+        ({"function": "mine.nets:make"}, [16], ["shrinkage"], ["networks.own", "predicts"]),
+        (MODULE, [16], ["samples"], ["'samples'", "{side}"]),
+        (MODULE, [8, 16], ["shrinkage"], ["sizes", "{N}"]),
+    ],
+)  # fmt: skip
+def test_mistakes_are_named_before_anything_is_read(folder, network, sizes, figures, words):
+    with pytest.raises(ConfigError) as caught:
+        checked(study(network, sizes, figures))
+    assert all(word in str(caught.value) for word in words), str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("network", "sizes", "figures"),
+    [
+        ({"weights": "one.pt"}, [16], ["psnr_curves", "shrinkage"]),
+        ({"weights": "net-{side}-{N}.pt"}, [8], ["samples"]),
+        ({"weights": "net-{side}-{N}.pt"}, [8, 16], ["psnr_curves"]),
+        (MODULE, [16], ["shrinkage"]),
+    ],
+)
+def test_what_can_be_done_is_planned_and_nothing_imported(folder, network, sizes, figures):
+    plan = Plan(checked(study(network, sizes, figures)))
+    assert plan.figures()
+    assert plan.psnr.key(JOB | {"N": str(sizes[0])})
+
+
+def test_the_file_of_each_network_of_a_pair(folder):
+    plan = Plan(checked(study({"weights": "net-{side}-{N}.pt"}, [8], ["samples"])))
+    assert plan.import_inputs(JOB | {"N": "8", "side": "S2"}) == {"weights": "net-S2-8.pt"}
+
+
+def test_only_the_content_of_a_file_counts(folder):
+    def keys(name):
+        plan = Plan(checked(study({"weights": name})))
+        stages = plan.imported, plan.psnr, plan.samples, plan.eigenbasis
+        return [stage.key(JOB) for stage in stages]
+
+    before = keys("one.pt")
+    (folder / "moved.pt").write_bytes((folder / "one.pt").read_bytes())
+    assert keys("moved.pt") == before
+    (folder / "moved.pt").write_bytes(b"other weights")
+    assert not set(keys("moved.pt")) & set(before)
+
+
+def test_the_code_of_a_function_counts(folder):
+    def key():
+        return Plan(checked(study(MODULE))).eigenbasis.key(JOB)
+
+    before = key()
+    (folder / "mine" / "nets.py").write_text("raise RuntimeError('imported again')\n")
+    assert key() != before
+
+
+def test_trained_networks_are_trained_and_others_imported(folder):
+    plan = Plan(checked(study({"weights": "one.pt"})))
+    assert plan.network_names("architecture") == "tiny|cnn"
+    assert plan.network_names("weights", "function") == "own"
+    assert Plan(checked(TINY)).network_names("weights", "function") == "(?!)"

@@ -1,0 +1,179 @@
+"""Nearest images, memorization and intervals against brute force and definitions."""
+
+import numpy as np
+import pytest
+import torch
+import xarray as xr
+from gahb import similarity, store
+from gahb.similarity import (
+    closest_pairs,
+    fraction,
+    memorized,
+    nearest,
+    nearest_patches,
+    paired_cosine,
+    standardized,
+)
+
+
+def some(count, seed=0, side=8):
+    return torch.rand(count, 1, side, side, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize("block", [1, 7, 1000])
+@pytest.mark.parametrize("k", [1, 3, 40, 99])
+def test_nearest_is_brute_force(k, block):
+    images, among = some(9), some(40, 1)
+    found = nearest(images, among, k, block)
+    k = min(k, 40)
+    a, b = images.flatten(1).double(), among.flatten(1).double()
+    distance, by_distance = torch.cdist(a, b).sort(1)
+    torch.testing.assert_close(found.distance.double(), distance[:, :k], atol=1e-5, rtol=0)
+    torch.testing.assert_close(found.by_distance, by_distance[:, :k])
+    cosine = torch.corrcoef(torch.cat([a, b]))[:9, 9:]
+    cosine, by_cosine = cosine.sort(1, descending=True)
+    torch.testing.assert_close(found.cosine.double(), cosine[:, :k], atol=1e-5, rtol=0)
+    torch.testing.assert_close(found.by_cosine, by_cosine[:, :k])
+
+
+def test_cosine_ignores_brightness_and_contrast_and_distance_does_not():
+    images = some(5)
+    changed = 0.3 + 0.4 * images.flip(0)
+    found = nearest(images, changed, 1)
+    torch.testing.assert_close(found.by_cosine[:, 0], torch.arange(5).flip(0))
+    torch.testing.assert_close(found.cosine[:, 0], torch.ones(5))
+    torch.testing.assert_close(paired_cosine(images, changed.flip(0)), torch.ones(5))
+    torch.testing.assert_close(paired_cosine(images, 1 - images), -torch.ones(5))
+
+
+def test_an_equal_image_is_at_distance_0_to_the_last_bit():
+    # In a single-precision matrix product |a|^2 + |b|^2 - 2 <a, b> would be wrong by 1e-3.
+    among = some(30, side=80) * 1e-2 + 0.9
+    found = nearest(among[:3], among, 2)
+    assert (found.distance[:, 0] == 0).all()
+    assert (found.by_distance[:, 0] == torch.arange(3)).all()
+
+
+@pytest.mark.parametrize("block", [3, 64])
+def test_of_equally_near_images_the_first_comes_first(block):
+    among = some(20)
+    among[15] = among[4]
+    among[11] = among[4]
+    found = nearest(among[4:5], among, 3, block)
+    assert found.by_cosine.tolist() == [[4, 11, 15]]
+    assert found.by_distance.tolist() == [[4, 11, 15]]
+
+
+def test_blank_images_have_cosine_0():
+    among = some(6)
+    among[2] = 0.7
+    blank = torch.stack([torch.full((1, 8, 8), 0.1), torch.full((1, 8, 8), 1.0)])
+    found = nearest(blank, among, 2)
+    assert (found.cosine == 0).all()
+    assert (found.by_cosine == torch.tensor([0, 1])).all()
+    assert found.by_distance[1, 0] == 2
+    assert (standardized(blank) == 0).all()
+    assert nearest(1 - among[:1], among, 1).by_cosine.item() != 0
+
+
+def test_bytes_are_images_in_0_to_1():
+    among = (some(20) * 255).to(torch.uint8)
+    images = some(3, 1)
+    for a, b in zip(
+        nearest(images, among, 2).__dict__.values(),
+        nearest(images, among.float() / 255, 2).__dict__.values(),
+        strict=True,
+    ):
+        torch.testing.assert_close(a, b)
+
+
+def test_training_sets_are_read_in_blocks_from_a_store(tmp_path):
+    images = (some(50) * 255).to(torch.uint8)
+    dims = ("image", "channel", "y", "x")
+    dataset = xr.Dataset({"images": store.variable(dims, images.numpy(), "images")})
+    dataset.attrs = store.provenance("Images", {})
+    store.save(dataset, tmp_path / "images.zarr")
+
+    class Lazy:
+        longest = 0
+
+        def __init__(self):
+            self.images = store.open_store(tmp_path / "images.zarr").images
+
+        def __len__(self):
+            return self.images.sizes["image"]
+
+        def __getitem__(self, which):
+            taken = store.take(self.images, np.arange(50)[which])
+            Lazy.longest = max(Lazy.longest, len(taken))
+            return taken
+
+    found = nearest(some(2, 1), Lazy(), 2, block=10)
+    expected = nearest(some(2, 1), images, 2)
+    torch.testing.assert_close(found.distance, expected.distance)
+    torch.testing.assert_close(found.by_cosine, expected.by_cosine)
+    assert Lazy.longest <= 16  # a block, or the candidates of two images
+
+
+def test_little_memory_gives_the_same(monkeypatch):
+    images, among = some(9), some(40, 1)
+    expected, patches = nearest(images, among, 2), nearest_patches(images, among, 4)
+    monkeypatch.setattr(similarity, "BLOCK_BYTES", 4096)
+    found = nearest(images, among, 2)
+    torch.testing.assert_close(found.distance, expected.distance)
+    torch.testing.assert_close(found.by_cosine, expected.by_cosine)
+    torch.testing.assert_close(nearest_patches(images, among, 4)[1], patches[1])
+
+
+def test_closest_pairs_are_the_same_in_blocks():
+    first, second = some(11), some(13, 1)
+    expected = nearest(first, second, 1)
+    found = closest_pairs(first, second, block=4)
+    torch.testing.assert_close(found.cosine, expected.cosine)
+    torch.testing.assert_close(found.by_distance, expected.by_distance)
+
+
+def test_patches_find_what_an_image_was_put_together_of():
+    among = some(10)
+    image = among[0].clone()
+    image[:, :4, 4:] = 0.2 + 0.5 * among[7, :, :4, 4:]
+    image[:, 4:, :4] = among[3, :, 4:, :4]
+    for block in (None, 3):
+        cosine, index = nearest_patches(image[None], among, 4, block)
+        assert index.tolist() == [[[0, 7], [3, 0]]]
+        torch.testing.assert_close(cosine, torch.ones(1, 2, 2))
+    # 8 pixels hold two patches of 3; the rest is left out.
+    assert nearest_patches(image[None], among, 3)[0].shape == (1, 2, 2)
+
+
+def test_the_rule_of_a_third():
+    among = torch.zeros(2, 1, 1, 4)
+    among[1, 0, 0, 0] = 1.0
+    images = torch.zeros(4, 1, 1, 4)
+    images[:, 0, 0, 0] = torch.tensor([0.0, 0.24, 0.26, 0.9])  # a third is reached at 1/4
+    assert memorized(images, nearest(images, among, 2)).tolist() == [True, True, False, True]
+
+
+def test_memorized_where_training_images_are_equal():
+    among = some(5)[[0, 1, 1, 2]]
+    images = torch.stack([among[1], among[1] + 0.01, among[0] + 0.01])
+    assert memorized(images, nearest(images, among, 2)).tolist() == [True, False, True]
+
+
+def test_memorized_with_a_single_training_image():
+    among = some(1)
+    noise = some(3, 1)
+    images = torch.cat([among, among + 0.001 * noise[:1], noise, torch.full((1, 1, 8, 8), 0.5)])
+    found = memorized(images, nearest(images, among, 2)).tolist()
+    assert found == [True, True, False, False, False, False]
+
+
+def test_fractions_and_their_intervals():
+    rng = np.random.default_rng(0)
+    happened = np.arange(60) < 24
+    estimate, low, high = fraction(happened)
+    resampled = rng.choice(happened, (40000, 60)).mean(1)
+    assert estimate == 0.4
+    np.testing.assert_allclose([low, high], np.quantile(resampled, [0.025, 0.975]), atol=1 / 60)
+    np.testing.assert_array_equal(fraction(np.ones(5)), 1)
+    assert np.isnan(fraction(np.array([]))).all()

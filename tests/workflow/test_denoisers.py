@@ -1,0 +1,72 @@
+"""Denoisers that were trained elsewhere go through the whole workflow."""
+
+import numpy as np
+import pytest
+import torch
+import xarray as xr
+from conftest import TINY, Study
+from gahb import networks
+
+USERS_OWN = """
+import torch
+
+class Shrink(torch.nn.Module):
+    def forward(self, y, sigma):
+        return y / (1 + sigma**2)
+
+def make():
+    return Shrink()
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for seed, side in enumerate(("S1", "S2")):
+        network = networks.initialized("bfcnn", seed, channels=4, layers=4, gain=0.3)
+        torch.save(network.state_dict(), tmp_path / f"net-{side}.pt")
+    (tmp_path / "mine.py").write_text(USERS_OWN)
+    return tmp_path
+
+
+def study(folder, network, *figures) -> Study:
+    config = TINY | {"run": ["own"], "eigenbasis": {"images": [0], "keep": 5}}
+    config["networks"] = TINY["networks"] | {"own": network}
+    config["studies"] = {
+        "own": {
+            "datasets": ["calpha"], "networks": ["own"], "sizes": [8], "figures": list(figures)
+        }
+    }  # fmt: skip
+    return Study(folder, config)
+
+
+def test_a_pair_from_files(folder):
+    own = study(folder, {"weights": "net-{side}.pt"}, "psnr_curves", "samples", "shrinkage")
+    own.run("all")
+    opened = {
+        path.name: xr.open_zarr(path)
+        for path in (folder / "results/calpha/own").rglob("*.zarr")
+        if "S2" not in str(path)
+    }
+    assert opened.keys() == {"psnr.zarr", "samples.zarr", "similarity.zarr", "eigenbasis.zarr"}
+    assert opened["eigenbasis.zarr"].sizes["rank"] == 5
+    assert opened["eigenbasis.zarr"].attrs["method"] == "matrix-free"
+    assert len(list((folder / "results/figures").rglob("*.pdf"))) == 3
+    assert "Nothing to be done" in own.run("all")
+
+
+def test_a_function(folder):
+    own = study(
+        folder, {"function": "mine:make", "predicts": "denoised", "needs_sigma": True}, "shrinkage"
+    )
+    own.run("results/calpha/own/S1-8/eigenbasis.zarr", "results/calpha/own/S1-8/samples.zarr")
+    basis = xr.open_zarr(folder / "results/calpha/own/S1-8/eigenbasis.zarr")
+    np.testing.assert_allclose(basis.shrinkage, 1 / (1 + 0.15**2), rtol=1e-5)
+
+
+def test_a_hostile_file_stops_the_job(folder):
+    # A pickle that would run os.mkdir("harm").
+    (folder / "net-S1.pt").write_bytes(b"cos\nmkdir\n(S'harm'\ntR.")
+    own = study(folder, {"weights": "net-S1.pt"}, "psnr_curves")
+    output = own.run("all", fails=True)
+    assert "net-S1.pt: cannot be read safely" in output
+    assert not list(folder.rglob("harm"))
