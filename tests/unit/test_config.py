@@ -33,6 +33,13 @@ def test_defaults_are_filled_in():
     assert config["datasets"]["photo"]["scales"] == [0.5]
 
 
+def test_a_folder_whose_images_tell_their_side_is_valid():
+    folder = {"source": "folder", "path": "somewhere"}
+    config = changed("datasets.folder", folder)
+    config["studies"]["pair"]["datasets"] = ["folder"]
+    assert checked(config)["datasets"]["folder"]["side"] is None
+
+
 def test_checking_leaves_its_argument_alone():
     config = copy.deepcopy(TINY)
     checked(config)

@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import subprocess
 
 import pytest
 import yaml
@@ -23,6 +24,7 @@ OF_CNN = {
     for dataset in ("photo", "photo-shuffled")
     for file in ("weights.safetensors", "psnr.zarr", "eigenbasis.zarr")
 }
+EIGENBASES = {path for path in ALL_PSNR if "-1/" not in path}
 SUMMARY = {"summary.csv"}
 CURVES = {"figures/pair/psnr_curves_calpha_tiny.pdf"}
 SAMPLES = {"figures/pair/samples_calpha_tiny.pdf"}
@@ -231,6 +233,40 @@ def test_dry_run(copy, change):
     make, expected = CHANGES[change]
     make(copy)
     assert copy.stale() == expected
+
+
+def test_trained_networks_are_kept_on_purpose_after_a_change_of_code(copy):
+    """The command of docs/staleness.md: what was trained counts as made with the code of now."""
+    copy.edit("gahb/training.py", "import math\n", "import math\n\nCHANGED = 1\n")
+    trained = {output for output in copy.stale() if output.endswith("weights.safetensors")}
+    assert len(trained) == 8
+    before = {path: (copy.folder / "results" / path).read_bytes() for path in trained}
+    copy.run("--touch", "--until", "train", "--", "all")
+    assert {path: (copy.folder / "results" / path).read_bytes() for path in trained} == before
+    assert copy.stale() == (
+        ALL_PSNR | ALL_SAMPLES | ALL_SIMILARITIES | SUMMARY | CURVES | SAMPLES | SHRINKAGE | RATES
+        | DISKS | SHUFFLED | {f"{p.rpartition('/')[0]}/eigenbasis.zarr" for p in EIGENBASES}
+    )  # fmt: skip
+
+
+def test_what_is_stale_is_said_in_words(copy):
+    copy.config["sampling"]["samples"] = 5
+    copy.edit("gahb/figures/rates.py", "\n\n\ndef ", "\n\nADDED = 1\n\n\ndef ")
+    command = copy.command("all")
+    command[command.index("snakemake")] = "study.stale"
+    done = subprocess.run(
+        command,
+        cwd=copy.folder,
+        text=True,
+        capture_output=True,
+        env=os.environ | {"PYTHONPATH": str(copy.source / "workflow")},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    said = done.stdout.splitlines()
+    assert "results/calpha/tiny/S1-8/samples.zarr: samples was 4, is 5" in said
+    assert "results/figures/rates/rates_tiny.pdf: the code that it runs has changed" in said
+    assert "results/calpha/tiny/pair-8/similarity.zarr: what it is made from is made again" in said
+    assert len(said) == len(copy.stale())
 
 
 def test_real_run(copy):

@@ -166,11 +166,10 @@ def _check_study(config, path, study) -> list[str]:
             found.append(
                 f"eigenbasis.images: found {last}; {dataset} has test images 0 to {test - 1}"
             )
-        pixels = root(config, dataset)[1]["side"] ** 2
-        if (config["eigenbasis"]["keep"] or 0) > pixels:
+        side, keep = _side(root(config, dataset)[1]), config["eigenbasis"]["keep"]
+        if side and keep and keep > side**2:
             found.append(
-                f"eigenbasis.keep: found {config['eigenbasis']['keep']}; the images of {dataset} "
-                f"have {pixels} pixels"
+                f"eigenbasis.keep: found {keep}; the images of {dataset} have {side**2} pixels"
             )
     for figure, source in (("rates", "calpha"), ("disks", "disks")):
         wrong = [e["source"] for e in sources if e["source"] != source]
