@@ -12,7 +12,6 @@ import xarray as xr
 from gahb import store
 from gahb.duplicates import features, near_duplicates
 from study.job import running
-from tqdm import tqdm
 
 #: Images compared with as many others at a time, and pixels that are pooled at a time.
 BLOCK, PIXELS = 2048, 2**24
@@ -20,7 +19,7 @@ BLOCK, PIXELS = 2048, 2**24
 with running(snakemake) as job:
     images = store.open_store(job.input[0]).images
     width = features(images[:1].values).shape[1]
-    with tempfile.TemporaryFile() as file, tqdm(total=len(images), unit="images") as bar:
+    with tempfile.TemporaryFile() as file, job.progress(len(images), "images") as bar:
         unit = np.memmap(file, np.float32, "w+", shape=(len(images), width))
         step = max(1, min(BLOCK, PIXELS // images[0].size))
         for start in range(0, len(images), step):

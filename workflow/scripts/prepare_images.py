@@ -12,7 +12,6 @@ from gahb import store
 from gahb.datasets import Source, open_source
 from study.files import existing
 from study.job import running
-from tqdm import tqdm
 
 #: Images and bytes read at a time by each thread.
 BLOCK, BLOCK_BYTES = 128, 2**25
@@ -74,5 +73,11 @@ with running(snakemake) as job:
     )
     length = max(1, min(BLOCK, BLOCK_BYTES // first.nbytes))
     blocks = source.blocks(length, snakemake.threads)
-    bar = tqdm(blocks, total=-(-source.count // length), unit=f" x {length} images", mininterval=2)
-    store.stream(dataset, job.output[0], "images", images, bar)
+    with job.progress(source.count, "images") as bar:
+
+        def counted(blocks):
+            for block in blocks:
+                yield block
+                bar.update(len(block))
+
+        store.stream(dataset, job.output[0], "images", images, counted(blocks))
