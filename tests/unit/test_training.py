@@ -156,10 +156,12 @@ def test_only_long_trainings_are_compiled(monkeypatch):
     monkeypatch.setattr("shutil.which", lambda name: name)
     paper, small = networks.build("unet"), networks.build("unet", channels=24, blocks=2)
     quick, full = Recipe(1500, 32, 2e-3), Recipe(488_282, 512, 1e-3)
-    assert compiling_pays(paper, (1, 80, 80), full)
-    assert not compiling_pays(small, (1, 24, 24), quick)
+    gpu = torch.device("cuda")
+    assert compiling_pays(paper, (1, 80, 80), full, gpu)
+    assert not compiling_pays(paper, (1, 80, 80), full, torch.device("cpu"))
+    assert not compiling_pays(small, (1, 24, 24), quick, gpu)
     monkeypatch.setattr("shutil.which", lambda name: None)
-    assert not compiling_pays(paper, (1, 80, 80), full)
+    assert not compiling_pays(paper, (1, 80, 80), full, gpu)
 
 
 # Truth.

@@ -89,7 +89,7 @@ with running(snakemake) as job:
         image_channels=shape[0],
         **values["sizes"],
     ).to(job.device)
-    compiled = compiling_pays(network, shape, recipe)
+    compiled = compiling_pays(network, shape, recipe, job.device)
     if compiled:
         # One place for all jobs, so that a network is compiled once.
         os.environ.setdefault(
