@@ -112,8 +112,9 @@ def leading_eigenpairs(
 
     new = randoms()
     basis, image = new[:0], new[:0]
+    check_at = keep + block
     while True:
-        for _ in range(4):
+        while len(basis) < min(check_at, d):
             size = new.norm(dim=1, keepdim=True)
             new = new - (new @ basis.T) @ basis
             # What the basis holds already, up to rounding, makes room for another direction.
@@ -124,10 +125,8 @@ def leading_eigenpairs(
                 new = torch.linalg.qr(new.T)[0].T
             basis, new = torch.cat([basis, new]), product(new)
             image = torch.cat([image, new])
-            if len(basis) == d:
-                break
-        if len(basis) < min(keep + block, d):
-            continue
+        # Growing steps, so that looking whether it is enough costs less than the products.
+        check_at = len(basis) + max(block, len(basis) // 16)
         projected = (basis @ image.T).double()
         values, mixing = torch.linalg.eigh((projected + projected.T) / 2)
         largest = values.abs().max()
