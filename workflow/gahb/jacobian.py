@@ -138,7 +138,7 @@ def leading_eigenpairs(
 
 
 def deflated_probes(
-    products: Products, values: torch.Tensor, vectors: torch.Tensor, seed: int, probes: int = 32
+    products: Products, values: torch.Tensor, vectors: torch.Tensor, seed: int, probes: int = 16
 ) -> tuple[float, float, float]:
     """Hutchinson estimates of the trace and the asymmetry of J, without forming it.
 
