@@ -3,23 +3,25 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+# More for snakemake: make all ARGS="--configfile mine.yaml"
+ARGS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .PHONY: all resume test stale verify lint lock
 all: $(READY)
-	$(BIN)/snakemake --profile profiles/local all
+	$(BIN)/snakemake --profile profiles/local $(ARGS) -- all
 
 test: $(READY)
 	$(BIN)/python -m pytest
 
 # After a hard kill: drop the lock that it left behind, then go on.
 resume: $(READY)
-	$(BIN)/snakemake --unlock
+	$(BIN)/snakemake --unlock $(ARGS)
 	$(MAKE) all
 
 # What `make all` would make again, and why, in words.
 stale: $(READY)
-	$(BIN)/python -m study.stale --profile profiles/local all
+	$(BIN)/python -m study.stale --profile profiles/local $(ARGS) -- all
 
 # Every store and every file of weights of results/: whole, as declared, finite?
 verify: $(READY)

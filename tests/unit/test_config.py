@@ -75,7 +75,9 @@ def test_checking_leaves_its_argument_alone():
         ("psnr.input_psnr", [1, 2], ["psnr.input_psnr"]),
         ("psnr.slope_range", [10, 11], ["psnr.slope_range", "three"]),
         ("sampling.beta", 1.5, ["sampling.beta", "1.5", "maximum of 1"]),
-        ("eigenbasis.images", [10], ["eigenbasis.images", "10", "calpha"]),
+        ("eigenbasis.images", [20], ["eigenbasis.images", "20", "photo"]),
+        ("sampling.sd", 4, ["sampling.sd", "4", "sigma_max = 3"]),
+        ("datasets.calpha", {"alpha": 2}, ["datasets.calpha", "'source' is a required key"]),
     ],
 )
 def test_mistakes_are_named(path, value, words):
@@ -83,6 +85,10 @@ def test_mistakes_are_named(path, value, words):
         checked(changed(path, value))
     for word in words:
         assert word in str(error.value)
+
+
+def test_a_study_that_is_not_run_is_not_held_to_what_it_needs():
+    assert checked(changed("studies.pair.sizes", [1, 26]) | {"run": ["disks"]})
 
 
 def test_all_mistakes_are_named_at_once():

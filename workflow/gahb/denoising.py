@@ -80,7 +80,7 @@ def to_float(images: torch.Tensor) -> torch.Tensor:
 
 
 def psnr(estimate: torch.Tensor, clean: torch.Tensor) -> torch.Tensor:
-    """-10 log10(mean squared error per pixel) in dB of each image; peak value 1 (section 2)."""
+    """-10 log10(mean squared error per pixel) in dB of each image; peak value 1."""
     return -10 * torch.log10((estimate - clean).square().flatten(1).mean(1))
 
 

@@ -1,4 +1,4 @@
-"""The basis in which a denoiser shrinks: eigendecomposition of its Jacobian (section 1, figure 3).
+"""The basis in which a denoiser shrinks: eigendecomposition of its Jacobian (section 3, figure 3).
 
 A bias-free network is locally linear, f(y) = J(y) y. With J close to symmetric,
 

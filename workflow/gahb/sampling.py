@@ -1,6 +1,6 @@
 """Sampling from the density implicit in a denoiser by stochastic coarse-to-fine ascent.
 
-Kadkhodaie & Simoncelli (2021), algorithm 1; section 5. From y ~ N(mean, sd^2), for t = 1, 2, ...
+Kadkhodaie & Simoncelli (2021), algorithm 1. From y ~ N(mean, sd^2), for t = 1, 2, ...
 
     d = f(y) - y,   sigma_t = |d| / sqrt(number of pixels),   stop once sigma_t < sigma_min,
     h_t = h0 t / (1 + h0 (t - 1)),   gamma_t^2 = [(1 - beta h_t)^2 - (1 - h_t)^2] sigma_t^2,

@@ -1,4 +1,4 @@
-"""How alike images are: nearest training images, memorization, reproducibility (sections 6 and 8).
+"""How alike images are: nearest training images, memorization, reproducibility.
 
 A cosine, between mean-removed images, near 1 between a sample and a training image says that it was
 memorized; near 1 between the samples of two networks, that they learned the same density. Blank
@@ -210,7 +210,7 @@ def memorized(images: torch.Tensor, found: Nearest) -> torch.Tensor:
     """Which images are memorized: (image,), True or False.
 
     An image is, if its L2 distance to the nearest training image is at most a third of that to the
-    second nearest (Yoon et al., 2023; section 8). One between two equal training images is not,
+    second nearest (Yoon et al., 2023). One between two equal training images is not,
     unless it equals them. With a single training image, the blank image of the same mean stands in
     for the second nearest.
 

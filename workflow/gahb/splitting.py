@@ -1,4 +1,4 @@
-"""Which images train the first network, which the second, and which test both (section 3).
+"""Which images train the first network, which the second, and which test both.
 
 S1 is the first N of the shuffled images and S2 the last N, so that the set of a smaller N is inside
 that of a larger one. Images cut from one picture stay on one side.

@@ -5,6 +5,7 @@ was made. A store appears under its name when it is complete, or not at all.
 """
 
 import contextlib
+import errno
 import importlib.metadata
 import json
 import math
@@ -21,6 +22,8 @@ from zarr.codecs import Crc32cCodec, ZstdCodec
 #: Raised when the layout of any store changes, so that an older one is told apart.
 LAYOUT = 1
 SOFTWARE = ("numpy", "torch", "xarray", "zarr")
+#: Errors that say that a file cannot be written.
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
 CHUNK_BYTES = 8 * 2**20
 MOST_CHUNKS = 2000
 #: Every chunk is compressed and carries a checksum, so that damage is noticed when it is read.
@@ -99,7 +102,7 @@ def whole(path: str | Path) -> Iterator[Path]:
     except BaseException as error:
         with contextlib.suppress(OSError):
             _remove(partial)
-        if isinstance(error, OSError):
+        if isinstance(error, OSError) and error.errno in UNWRITABLE:
             raise StoreError(f"{path}: cannot be written: {error}") from error
         raise
 
@@ -220,13 +223,17 @@ def problems(path: str | Path) -> list[str]:
     group = zarr.open_group(path, mode="r")
     for name, array in group.arrays():
         where = f"{path}: {name}"
-        lost = array.nchunks - array.nchunks_initialized
+        # Counted in files: a shard holds several chunks, the last one room for more than there are.
+        size = array.shards or array.chunks
+        files = math.prod(-(-n // s) for n, s in zip(array.shape, size, strict=True))
+        each = math.prod(s // c for s, c in zip(size, array.chunks, strict=True))
+        lost = files - array.nchunks_initialized // each
         if lost:
-            found.append(f"{where} has lost {lost} of {array.nchunks} chunks")
+            found.append(f"{where} has lost {lost} of {files} chunks")
             continue
         if not {"long_name", "units"} <= dataset[name].attrs.keys():
             found.append(f"{where} has no long_name or units")
-        step = (array.shards or array.chunks or (1,))[0]
+        step = size[0] if size else 1
         for start in range(0, array.shape[0] if array.ndim else 1, step):
             try:
                 block = np.asarray(array[start : start + step] if array.ndim else array[()])

@@ -1,4 +1,4 @@
-"""What theory says of denoising errors: rates, oracles, slopes on PSNR plots (section 1)."""
+"""What theory says of denoising errors: rates, oracles, slopes on PSNR plots ."""
 
 import numpy as np
 

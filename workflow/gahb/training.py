@@ -1,4 +1,4 @@
-"""Training a blind universal denoiser (section 3 of the specification; section 2 of the paper).
+"""Training a blind universal denoiser (section 2 of the paper).
 
 Minimizes E ||f(x + sigma z) - x||^2 over z ~ N(0, I) and sigma = u^2, u ~ U(0, 1): all noise
 levels, with more weight on the small ones, and the network is not told which. The loss is summed
@@ -396,7 +396,7 @@ class Checkpoint:
 
 
 def history_steps(steps: int, points: int = 16) -> list[int]:
-    """Steps at which the history is recorded: dense early, logarithmic later, the last included."""
+    """Steps at which the history is recorded: spaced logarithmically, the last included."""
     first = min(steps, 50)
     return sorted({round(s) for s in np.geomspace(first, steps, points)})
 

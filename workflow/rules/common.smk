@@ -8,7 +8,12 @@ import snakemake.io
 LIBRARY = os.path.join(workflow.basedir, "workflow")
 sys.path.insert(0, LIBRARY)
 # Jobs import the library that lies beside this file: the one whose fingerprint the rules carry.
-os.environ.update(PYTHONPATH=LIBRARY)
+others = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+os.environ.update(
+    PYTHONPATH=os.pathsep.join(
+        [LIBRARY, *(p for p in others if p not in ("", LIBRARY))]
+    )
+)
 
 from study.config import ConfigError, checked
 from study.plan import PATHS, Plan, figure_path

@@ -12,7 +12,7 @@ rule fetch:
     conda:
         "../../envs/environment.yml"
     params:
-        **plan.fetch.params,
+        values=plan.fetch.values,  # the SHA-256 says what the file is, whatever code fetches it
     script:
         "../scripts/fetch.py"
 

@@ -12,6 +12,8 @@ rule psnr:
         "logs/psnr/{dataset}/{network}/{side}-{N}.log",
     conda:
         "../../envs/environment.yml"
+    resources:
+        gpu=1,
     params:
         **plan.psnr.params,
     script:

@@ -12,6 +12,8 @@ rule eigenbasis:
         "logs/eigenbasis/{dataset}/{network}/{side}-{N}.log",
     conda:
         "../../envs/environment.yml"
+    resources:
+        gpu=1,
     params:
         **plan.eigenbasis.params,
     script:

@@ -11,6 +11,8 @@ rule sample:
         "logs/sample/{dataset}/{network}/{side}-{N}.log",
     conda:
         "../../envs/environment.yml"
+    resources:
+        gpu=1,
     params:
         **plan.samples.params,
     script:

@@ -12,6 +12,8 @@ rule similarity:
         "logs/similarity/{dataset}/{network}/{N}.log",
     conda:
         "../../envs/environment.yml"
+    resources:
+        gpu=1,
     params:
         **plan.similarity.params,
     script:

@@ -15,6 +15,7 @@ rule train:
     conda:
         "../../envs/environment.yml"
     resources:
+        gpu=1,
         # Between two checkpoints. A resource, since it makes no result stale; a profile sets
         # another with `set-resources`.
         checkpoint_minutes=5,

@@ -2,7 +2,7 @@
 
 Input: images.zarr, split.zarr. Output: weights.safetensors, and history.zarr with the training loss
 (step), the learning rate (step) and the PSNR on training and test images (step, set, sigma) at
-steps that are dense early and logarithmic later; with `snapshots`, the weights (step, weight) too.
+steps that are spaced logarithmically; with `snapshots`, the weights (step, weight) too.
 
 A checkpoint beside the weights is no declared output, so that Snakemake does not delete it: a job
 that is killed goes on from it. SIGTERM, SIGUSR1 and SIGINT save one and end the job with exit code
@@ -117,6 +117,8 @@ with running(snakemake) as job:
     with job.progress(recipe.steps * recipe.batch, "images") as bar:
 
         def progress(training):
+            if not bar.n:  # a training that is resumed does not count what it had seen before
+                bar.initial = bar.n = (training.step - 1) * recipe.batch
             bar.update(training.step * recipe.batch - bar.n)
 
         try:

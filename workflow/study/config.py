@@ -119,6 +119,12 @@ def _cross_check(config: dict) -> list[str]:
     known("run", config["run"] or [], "studies")
     if config["eigenbasis"]["keep"] and config["eigenbasis"]["svd"]:
         found.append("eigenbasis.svd: found true, which needs the dense Jacobian, so no `keep`")
+    sampling = config["sampling"]
+    if not sampling["sigma_min"] < sampling["sd"] < sampling["sigma_max"]:
+        found.append(
+            f"sampling.sd: found {sampling['sd']}, which must be above sigma_min = "
+            f"{sampling['sigma_min']} and below sigma_max = {sampling['sigma_max']}"
+        )
     low, high = config["psnr"]["slope_range"]
     inside = [p for p in config["psnr"]["input_psnr"] if low <= p <= high]
     if len(inside) < 3:
@@ -132,7 +138,8 @@ def _cross_check(config: dict) -> list[str]:
     if found:
         return found
     for name, study in config["studies"].items():
-        found += _check_study(config, f"studies.{name}", study)
+        if name in (config["run"] or config["studies"]):
+            found += _check_study(config, f"studies.{name}", study)
     return found
 
 
@@ -160,7 +167,8 @@ def _check_study(config, path, study) -> list[str]:
     for network in study["networks"]:
         found += _check_import(config["networks"][network], f"networks.{network}", path, study)
     last = max(config["eigenbasis"]["images"])
-    for dataset in study["datasets"]:
+    analysed = {"shrinkage", "rates", "disks", "shuffled"} & set(study["figures"])
+    for dataset in study["datasets"] if analysed else ():
         test = root(config, dataset)[1]["test"]
         if last >= test:
             found.append(

@@ -62,7 +62,7 @@ def _below(folder: str, prefix: str):
     """(name, size) of the files below a folder; hidden ones are left out."""
     with os.scandir(folder) as entries:
         for entry in entries:
-            if entry.name.startswith("."):
+            if entry.name.startswith(".") or entry.name == "lock.mdb":  # LMDB writes it on reading
                 continue
             if entry.is_dir(follow_symlinks=False):
                 yield from _below(entry.path, f"{prefix}{entry.name}/")

@@ -32,7 +32,7 @@ class Job:
     def __init__(self, snakemake):
         self.input, self.output = snakemake.input, snakemake.output
         self.values = snakemake.params.values
-        self.made_by = {k: snakemake.params[k] for k in ("values", "code", "upstream")}
+        self.made_by = dict(snakemake.params.items())
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         names = ", ".join(f"{k}={v}" for k, v in snakemake.wildcards.items())
         self.name = f"{snakemake.rule} ({names})"

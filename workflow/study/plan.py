@@ -151,7 +151,10 @@ class Plan:
         self.similarity = Stage(
             "similarity.py",
             lambda wc: {**self.config["similarity"], "N": int(wc["N"])},
-            lambda wc: [self.samples.key({**wc, "side": side}) for side in ("S1", "S2")],
+            lambda wc: [
+                self.split.key(wc),
+                *(self.samples.key({**wc, "side": side}) for side in ("S1", "S2")),
+            ],
         )
         self.eigenbasis = Stage(
             "eigenbasis.py", self._eigenbasis, self._network_and_split, self._architecture
@@ -170,7 +173,8 @@ class Plan:
         path, sha256 = entry.pop("path", None), entry.pop("sha256", None)
         if path is not None:
             # What the files are counts, not where they lie. Results outlive the files.
-            found = sha256 or listing(path, entry.get("match"))
+            match = "*.jpg" if entry["source"] == "celeba" else entry.get("match")
+            found = sha256 or listing(path, match)
             entry["files"] = found or recorded(PATHS["images"].format(dataset=name))
         return {**entry, "seed": self._seed("images", name)}
 
@@ -330,6 +334,9 @@ class Plan:
         values = {"sizes": sizes, "datasets": datasets}
         if "psnr" in kinds:
             values["images"] = self.config["psnr"]["images"]
+        if "eigenbasis" in kinds:
+            values["sigma"] = self.config["eigenbasis"]["sigma"][0]
+            values["precision"] = self.config["eigenbasis"]["precision"]
         if "samples" in kinds:
             values["samples"] = self.config["sampling"]["samples"]
         if name in ("rates", "disks"):

@@ -65,7 +65,7 @@ def _flat(values: dict, prefix: str = ""):
 
 
 if __name__ == "__main__":
-    command = [sys.executable, "-m", "snakemake", *sys.argv[1:], "--dry-run"]
+    command = [sys.executable, "-m", "snakemake", "--dry-run", *sys.argv[1:]]
     done = subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     if done.returncode:
         sys.exit(done.stdout)

@@ -14,6 +14,8 @@ from gahb.datasets.album import MOST_BYTES, encoded, prepared
 from gahb.datasets.base import ImageError, Source, UnusableImage
 from gahb.datasets.folder import matching
 
+#: What the decompressors raise.
+DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError)
 #: How a compressed file starts.
 COMPRESSIONS = {b"\x1f\x8b": gzip, b"BZh": bz2, b"\xfd7zXZ": lzma}
 #: A compressed tar file that expands to more than this many times its size is refused.
@@ -33,7 +35,7 @@ def archive(*, path: str, match: str | None = None, **options) -> Source:
     """
     try:
         members = _zip(path) if zipfile.is_zipfile(path) else _tar(path)
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError, lzma.LZMAError) as error:
+    except (*DAMAGED, tarfile.TarError) as error:
         raise ImageError(f"{path}: cannot be read as a zip or tar file ({error})") from error
     for name in members:
         if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts or "\\" in name:
@@ -47,7 +49,7 @@ def archive(*, path: str, match: str | None = None, **options) -> Source:
             raise UnusableImage(f"{names[i]}: expands to {size} bytes, more than {MOST_BYTES}")
         try:
             return read()
-        except (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError) as error:
+        except (*DAMAGED, RuntimeError) as error:
             raise UnusableImage(f"{names[i]}: is damaged ({error})") from error
 
     return prepared(encoded(len(names), fetch, names.__getitem__, Path(path).name), **options)

@@ -86,6 +86,9 @@ def _from_npz(path: str, key: str | None) -> np.ndarray:
         if key not in names:
             found = f"has no array {key!r}" if key else "holds several arrays, `key` says which"
             raise ImageError(f"{path}: {found}: {', '.join(names)}")
+        folder, size = tempfile.gettempdir(), archive.getinfo(f"{key}.npy").file_size
+        if size > shutil.disk_usage(folder).free:
+            raise ImageError(f"{path}: expands to {size} bytes, more than fit in {folder}")
         with archive.open(f"{key}.npy") as member, tempfile.NamedTemporaryFile() as file:
             shutil.copyfileobj(member, file)
             file.flush()

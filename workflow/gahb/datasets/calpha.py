@@ -1,4 +1,4 @@
-"""C^alpha images: regular backgrounds on either side of a regular contour (section 4; appendix D).
+"""C^alpha images: regular backgrounds on either side of a regular contour (section 3.2).
 
 Contour: white noise on the columns, its Fourier coefficients times |k|^-alpha, gives the row at
 which the background changes. Backgrounds: two-dimensional white noise, likewise. One, at random, is

@@ -1,4 +1,4 @@
-"""Disks: a five-dimensional curved manifold of images (section 4; section 3.2 of the paper).
+"""Disks: a five-dimensional curved manifold of images (section 3.2 of the paper).
 
 Centre (2), radius and the intensities of disk and background are uniform; the disk lies inside the
 image and its edge is antialiased. The optimal denoiser projects on the tangent space at small

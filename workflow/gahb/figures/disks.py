@@ -37,7 +37,7 @@ def draw(curves: xr.Dataset, basis: xr.Dataset, slope_range: tuple[float, float]
     curve = parts.mean_psnr(curves, "test")
     slope, error = fitted_slope(curve.input_psnr, curve, *slope_range)
     parts.psnr_panel(left, [(curve, {"label": f"network, slope {slope:.3f} ± {error:.3f}"})])
-    optimum = projection_psnr(10 ** (-curve.input_psnr / 20), DIMENSION, one.sizes["rank"])
+    optimum = projection_psnr(10 ** (-curve.input_psnr / 20), DIMENSION, one.clean.size)
     left.plot(curve.input_psnr, optimum, "--", color="black", label=r"$5 \sigma^2 / d$, slope 1")
     left.legend(loc="upper left")
 

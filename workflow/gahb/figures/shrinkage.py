@@ -17,14 +17,13 @@ EIGENVECTORS = 10
 
 
 @style.sheet()
-def draw(basis: xr.Dataset, sigma: float = 0.15) -> Figure:
+def draw(basis: xr.Dataset) -> Figure:
     """Images, shrinkage factors, coefficients and eigenvectors, for each of the first images.
 
     Args:
-        basis: eigenbasis.zarr.
-        sigma: noise level; the nearest in the store is shown.
+        basis: eigenbasis.zarr; the first noise level is shown.
     """
-    basis = basis.sel(sigma=sigma, method="nearest")
+    basis = basis.isel(sigma=0)
     count = min(basis.sizes["image"], IMAGES)
     below = parts.mosaic_height(style.PAGE, EIGENVECTORS, 1)
     figure = Figure((style.PAGE, count * (1.7 + below)))

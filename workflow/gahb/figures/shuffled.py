@@ -33,7 +33,7 @@ def draw(curves: list[xr.Dataset], bases: list[xr.Dataset]) -> Figure:
     psnr, factors, rough = top.subplots(1, 3)
     means = [parts.mean_psnr(c, "test") for c in curves]
     parts.psnr_panel(psnr, list(zip(means, lines, strict=True)))
-    psnr.legend(loc="upper left")
+    psnr.legend(*(handles[:2] for handles in psnr.get_legend_handles_labels()), loc="upper left")
     parts.shrinkage_panel(factors, list(zip(shown, lines, strict=True)))
     for basis, line in zip(shown, lines, strict=True):
         ranks = parts.spread_ranks(basis, RANKS)

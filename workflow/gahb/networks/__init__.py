@@ -22,7 +22,7 @@ def build(architecture: str, **sizes) -> nn.Module:
 
 
 def initialized(architecture: str, seed: int, **sizes) -> nn.Module:
-    """The named network with Kaiming-normal weights (fan-in; section 2) drawn from `seed`."""
+    """The named network with Kaiming-normal weights (fan-in) drawn from `seed`."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = build(architecture, **sizes)

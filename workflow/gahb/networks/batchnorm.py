@@ -62,7 +62,7 @@ def _scaled(x, mean, variance, gain):
 
 
 class BFBatchNorm2d(nn.Module):
-    """Bias-free batch normalization (section 2 and appendix A of the paper).
+    """Bias-free batch normalization (appendix A of the paper).
 
     x: (image, channel, y, x). In training, divides by the standard deviation over the batch and
     updates `running_sd` with momentum 0.1; in evaluation, divides by `running_sd`, so that the

@@ -1,4 +1,4 @@
-"""The bias-free UNet of the paper (section 2 and appendix A).
+"""The bias-free UNet of the paper (appendix A).
 
 `blocks` encoder blocks, a middle block and as many decoder blocks of two 3x3 convolutions each;
 2x2 average pooling down, 2x2 transposed convolutions up, skips by concatenation. ReLU after every
