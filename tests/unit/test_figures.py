@@ -217,7 +217,7 @@ def test_shrinkage(channels, images, sigmas):
     basis = eigenbasis_store(channels, images, sigmas)
     figure = shrinkage.draw(basis)
     assert_legible(figure)
-    error = np.square(basis.noisy.sel(sigma=0.15)[0] - basis.clean[0]).mean()
+    error = np.square(basis.noisy.isel(image=0, sigma=0) - basis.clean[0]).mean()
     assert f"noisy\n{-10 * np.log10(float(error)):.1f} dB" in words(figure)
     assert len(figure.findobj(Axes)) == 4 * min(images, shrinkage.IMAGES)
 
