@@ -237,7 +237,7 @@ def _check_import(entry, key, path, study) -> list[str]:
 def code_file(function: str) -> Path | None:
     """The file of the module of "module:name", without importing it; None if there is none."""
     parts = function.partition(":")[0].split(".")
-    for folder in (Path.cwd(), *map(Path, sys.path)):
+    for folder in (*map(Path, sys.path), Path.cwd()):  # the order in which a job looks
         stem = folder.joinpath(*parts)
         for file in (stem / "__init__.py", stem.with_suffix(".py")):
             if file.is_file():
