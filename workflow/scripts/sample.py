@@ -37,6 +37,7 @@ with running(snakemake) as job:
             "diverged": store.variable("sample", drawn.diverged, "did not end; to be left out"),
         },
         coords={
+            "sample": store.variable("sample", np.arange(count), "number of the sample"),
             "level": store.variable("level", options["snapshots"], "noise level"),
             "y": store.pixels("y", images.sizes["y"]),
             "x": store.pixels("x", images.sizes["x"]),

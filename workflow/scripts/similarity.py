@@ -164,6 +164,7 @@ with running(snakemake) as job:
         },
         coords={
             "side": store.variable("side", list(SIDES), "training side"),
+            "sample": store.variable("sample", drawn[0]["sample"].values, "number of the sample"),
             "neighbour": store.variable(
                 "neighbour", np.arange(1, cosine.shape[2] + 1), "rank among the nearest"
             ),
