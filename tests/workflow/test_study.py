@@ -154,7 +154,7 @@ def test_a_mistake_in_the_config_stops_the_run_before_any_job(finished, tmp_path
 
 def test_plain_snakemake_finds_everything_up_to_date(finished):
     # Without a profile on the command line: profiles/default is loaded by itself.
-    command = [a for a in finished.command("all") if "profile" not in a]
+    command = [a for a in finished.command("--", "all") if "profile" not in a]
 
     done = subprocess.run(command, cwd=finished.folder, text=True, capture_output=True)
     assert done.returncode == 0, done.stdout + done.stderr
