@@ -45,20 +45,25 @@ def copied(study: Study, folder) -> Study:
     return Study(folder / "run", yaml.safe_load(yaml.safe_dump(study.config)))
 
 
+def started(study: Study) -> subprocess.Popen:
+    """A run of its own process group, so that it can be killed with all its jobs."""
+    return subprocess.Popen(
+        study.command("all"),
+        cwd=study.folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )
+
+
 def test_killed_at_any_moment_it_goes_on_to_the_same_bytes(small, tmp_path):
     study = Study(tmp_path, SMALL)
     moments = random.Random(0)
     kills = 0
     while kills < 20:
         subprocess.run(study.command("--unlock"), cwd=tmp_path, capture_output=True)
-        process = subprocess.Popen(
-            study.command("all"),
-            cwd=tmp_path,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-            env=os.environ | {"OMP_NUM_THREADS": "1"},
-        )
+        process = started(study)
         try:
             process.wait(moments.uniform(1, 9))
             # It came to its end between two kills: one comparison more, and from the beginning.
@@ -75,13 +80,7 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_bytes(small, tmp_path):
 
 def test_a_second_run_in_the_same_folder_refuses_at_once(tmp_path):
     study = Study(tmp_path, SMALL)
-    first = subprocess.Popen(
-        study.command("all"),
-        cwd=tmp_path,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    first = started(study)
     try:
         while not list((tmp_path / ".snakemake" / "locks").glob("*")):
             assert first.poll() is None, "the first run ended before it could be seen"
