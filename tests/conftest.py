@@ -6,7 +6,12 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
+from filelock import FileLock
+
+# Tests run side by side.
+torch.set_num_threads(1)
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -90,8 +95,13 @@ class Study:
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory) -> Study:
-    """The tiny study, run once; tests that change it work on a copy."""
-    study = Study(tmp_path_factory.mktemp("study"), TINY)
-    study.output = study.run("all")
+def finished(tmp_path_factory, testrun_uid) -> Study:
+    """The tiny study, run once for all workers; tests that change it work on a copy."""
+    folder = tmp_path_factory.getbasetemp().parent / f"study-{testrun_uid}"
+    study, output = Study(folder, TINY), folder / "output.txt"
+    with FileLock(f"{folder}.lock"):
+        if not output.exists():
+            folder.mkdir()
+            output.write_text(study.run("all"))
+    study.output = output.read_text()
     return study

@@ -272,11 +272,11 @@ def test_what_is_stale_is_said_in_words(copy):
 def test_real_run(copy):
     """The same changes one after another, each run for real: what was announced is what is run."""
     for change, (make, expected) in CHANGES.items():
-        if make is _forget_snakemake:
-            continue  # what was forgotten could no longer become stale
+        if not expected:
+            continue  # nothing to run
         make(copy)
         # Sizes and samples are of the changed config, so that a later change can reach more.
         announced = copy.stale()
         assert expected <= announced, change
         assert copy.rerun() == announced, change
-        assert copy.stale() == set(), change
+    assert copy.stale() == set()
