@@ -20,4 +20,4 @@ rule all:
     default_target: True
     input:
         PATHS["summary"],
-        expand("{figure}.{ending}", figure=plan.figures(), ending=["pdf", "png"]),
+        expand("{figure}.{ending}", figure=plan.figures(), ending=["pdf", "png", "csv"]),

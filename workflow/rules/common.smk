@@ -33,6 +33,21 @@ async def _no_file_is_newer(file, time):
 snakemake.io._IOFile.is_newer = _no_file_is_newer
 
 
+def drawn(figure, title):
+    """Outputs of the rule of a figure; in the report it stands under its study."""
+    path = figure_path(figure)
+    labels = {"figure": title, "data set": "{dataset}", "network": "{network}"}
+    if "{dataset}" not in path:
+        del labels["data set"]
+    png = report(
+        f"{path}.png",
+        caption=f"../report/{figure}.rst",
+        category="{study}",
+        labels=labels,
+    )
+    return {"pdf": f"{path}.pdf", "png": png, "numbers": f"{path}.csv"}
+
+
 wildcard_constraints:
     study=r"[A-Za-z0-9.-]+",
     dataset=r"[A-Za-z0-9.-]+",

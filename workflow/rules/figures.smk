@@ -1,21 +1,11 @@
-# Each figure of the paper, drawn from stores only.
+# Each figure of the paper, drawn from stores only, with its numbers.
 
 
 rule figure_psnr_curves:
     input:
         unpack(plan.figure_inputs("psnr_curves")),
     output:
-        figure_path("psnr_curves") + ".pdf",
-        report(
-            figure_path("psnr_curves") + ".png",
-            caption="../report/psnr_curves.rst",
-            category="{study}",
-            labels={
-                "figure": "PSNR curves",
-                "data set": "{dataset}",
-                "network": "{network}",
-            },
-        ),
+        **drawn("psnr_curves", "PSNR curves"),
     log:
         "logs/figures/{study}/psnr_curves_{dataset}_{network}.log",
     conda:
@@ -30,17 +20,7 @@ rule figure_samples:
     input:
         unpack(plan.figure_inputs("samples")),
     output:
-        figure_path("samples") + ".pdf",
-        report(
-            figure_path("samples") + ".png",
-            caption="../report/samples.rst",
-            category="{study}",
-            labels={
-                "figure": "Samples of two networks",
-                "data set": "{dataset}",
-                "network": "{network}",
-            },
-        ),
+        **drawn("samples", "Samples of two networks"),
     log:
         "logs/figures/{study}/samples_{dataset}_{network}.log",
     conda:
@@ -55,17 +35,7 @@ rule figure_shrinkage:
     input:
         unpack(plan.figure_inputs("shrinkage")),
     output:
-        figure_path("shrinkage") + ".pdf",
-        report(
-            figure_path("shrinkage") + ".png",
-            caption="../report/shrinkage.rst",
-            category="{study}",
-            labels={
-                "figure": "Shrinkage and eigenbasis",
-                "data set": "{dataset}",
-                "network": "{network}",
-            },
-        ),
+        **drawn("shrinkage", "Shrinkage and eigenbasis"),
     log:
         "logs/figures/{study}/shrinkage_{dataset}_{network}.log",
     conda:
@@ -80,13 +50,7 @@ rule figure_rates:
     input:
         unpack(plan.figure_inputs("rates")),
     output:
-        figure_path("rates") + ".pdf",
-        report(
-            figure_path("rates") + ".png",
-            caption="../report/rates.rst",
-            category="{study}",
-            labels={"figure": "Slopes and regularity", "network": "{network}"},
-        ),
+        **drawn("rates", "Slopes and regularity"),
     log:
         "logs/figures/{study}/rates_{network}.log",
     conda:
@@ -101,17 +65,7 @@ rule figure_disks:
     input:
         unpack(plan.figure_inputs("disks")),
     output:
-        figure_path("disks") + ".pdf",
-        report(
-            figure_path("disks") + ".png",
-            caption="../report/disks.rst",
-            category="{study}",
-            labels={
-                "figure": "Disks",
-                "data set": "{dataset}",
-                "network": "{network}",
-            },
-        ),
+        **drawn("disks", "Disks"),
     log:
         "logs/figures/{study}/disks_{dataset}_{network}.log",
     conda:
@@ -126,13 +80,7 @@ rule figure_shuffled:
     input:
         unpack(plan.figure_inputs("shuffled")),
     output:
-        figure_path("shuffled") + ".pdf",
-        report(
-            figure_path("shuffled") + ".png",
-            caption="../report/shuffled.rst",
-            category="{study}",
-            labels={"figure": "Shuffled pixels", "network": "{network}"},
-        ),
+        **drawn("shuffled", "Shuffled pixels"),
     log:
         "logs/figures/{study}/shuffled_{network}.log",
     conda:
@@ -141,3 +89,48 @@ rule figure_shuffled:
         **plan.figure("shuffled").params,
     script:
         "../scripts/figure_shuffled.py"
+
+
+rule figure_pairs:
+    input:
+        unpack(plan.figure_inputs("pairs")),
+    output:
+        **drawn("pairs", "Closest pairs"),
+    log:
+        "logs/figures/{study}/pairs_{dataset}_{network}.log",
+    conda:
+        "../../envs/environment.yml"
+    params:
+        **plan.figure("pairs").params,
+    script:
+        "../scripts/figure_pairs.py"
+
+
+rule figure_patches:
+    input:
+        unpack(plan.figure_inputs("patches")),
+    output:
+        **drawn("patches", "Closest patches"),
+    log:
+        "logs/figures/{study}/patches_{dataset}_{network}.log",
+    conda:
+        "../../envs/environment.yml"
+    params:
+        **plan.figure("patches").params,
+    script:
+        "../scripts/figure_patches.py"
+
+
+rule figure_history:
+    input:
+        unpack(plan.figure_inputs("history")),
+    output:
+        **drawn("history", "Training history"),
+    log:
+        "logs/figures/{study}/history_{dataset}_{network}.log",
+    conda:
+        "../../envs/environment.yml"
+    params:
+        **plan.figure("history").params,
+    script:
+        "../scripts/figure_history.py"

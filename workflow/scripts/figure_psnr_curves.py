@@ -1,10 +1,14 @@
-"""Figure 1. Input: psnr.zarr of every N. Output: the figure as PDF and PNG."""
+"""Figure 1. Input: psnr.zarr of every N.
 
-from gahb import store
+Output: the figure as PDF and PNG, and its numbers as CSV.
+"""
+
+from gahb import measured, store
 from gahb.figures import psnr_curves, style
 from study.job import running
 
 with running(snakemake) as job:
-    curves = map(store.open_store, job.input.psnr)
-    figure = psnr_curves.draw(dict(zip(job.values["sizes"], curves, strict=True)))
-    style.save(figure, job.output)
+    opened = map(store.open_store, job.input.psnr)
+    curves = dict(zip(job.values["sizes"], opened, strict=True))
+    style.save(psnr_curves.draw(curves), job.output[:2])
+    measured.write(psnr_curves.numbers(curves, job.values["slope_range"]), job.output.numbers)

@@ -11,6 +11,10 @@ from jsonschema import Draft202012Validator, validators
 
 from study.files import is_url
 
+#: Figures of samples, which need networks of two training sets; figures of eigenbases.
+OF_PAIRS = {"samples", "pairs", "patches"}
+OF_EIGENBASES = {"shrinkage", "rates", "disks", "shuffled"}
+
 SCHEMA = Path(__file__).resolve().parent.parent / "schemas" / "config.schema.yaml"
 
 
@@ -148,7 +152,7 @@ def _check_study(config, path, study) -> list[str]:
     sources = [config["datasets"][d] for d in study["datasets"]]
     for entry, dataset in zip(sources, study["datasets"], strict=True):
         entry = root(config, dataset)[1]
-        sides = 2 if "samples" in study["figures"] else 1
+        sides = 2 if OF_PAIRS & set(study["figures"]) else 1
         needed = sides * max(study["sizes"]) + entry["test"]
         if entry.get("images") and needed > entry["images"]:
             found.append(
@@ -167,7 +171,7 @@ def _check_study(config, path, study) -> list[str]:
     for network in study["networks"]:
         found += _check_import(config["networks"][network], f"networks.{network}", path, study)
     last = max(config["eigenbasis"]["images"])
-    analysed = {"shrinkage", "rates", "disks", "shuffled"} & set(study["figures"])
+    analysed = OF_EIGENBASES & set(study["figures"])
     for dataset in study["datasets"] if analysed else ():
         test = root(config, dataset)[1]["test"]
         if last >= test:
@@ -213,17 +217,23 @@ def _check_import(entry, key, path, study) -> list[str]:
         return []
     weights = entry.get("weights", "")
     found = []
-    if "samples" in study["figures"] and "{side}" not in weights:
+    of_pairs = [figure for figure in study["figures"] if figure in OF_PAIRS]
+    if of_pairs and "{side}" not in weights:
         found.append(
-            f"{path}.figures: found 'samples', which compares networks of two training sets; "
+            f"{path}.figures: found {of_pairs[0]!r}, which compares networks of two training sets; "
             f"{key} is one network, unless its `weights` hold {{side}} (S1 or S2)"
+        )
+    if "history" in study["figures"]:
+        found.append(
+            f"{path}.figures: found 'history', which shows how networks were trained; {key} is "
+            "trained elsewhere"
         )
     if len(study["sizes"]) > 1 and "{N}" not in weights:
         found.append(
             f"{path}.sizes: found {study['sizes']}; {key} is trained elsewhere: give one size, "
             "unless its `weights` hold {N}"
         )
-    sides = ("S1", "S2") if "samples" in study["figures"] else ("S1",)
+    sides = ("S1", "S2") if of_pairs else ("S1",)
     for side, N in itertools.product(sides, study["sizes"]) if weights else ():
         try:
             file = Path(weights.format(side=side, N=N))

@@ -44,19 +44,20 @@ FIGURES = {
     "rates": (("psnr", "eigenbasis"), "largest", ("S1",)),
     "disks": (("psnr", "eigenbasis"), "largest", ("S1",)),
     "shuffled": (("psnr", "eigenbasis"), "largest", ("S1",)),
+    "pairs": (("similarity", "images"), "largest", ("S1",)),
+    "patches": (("samples", "similarity", "images"), "every", ("S1",)),
+    "history": (("history",), "every", ("S1",)),
 }
-#: Figures of one data set; the others compare the data sets of a study.
-OF_ONE_DATASET = ("psnr_curves", "samples", "shrinkage", "disks")
+#: Figures that compare the data sets of a study; the others are of one data set.
+OF_SEVERAL_DATASETS = ("rates", "shuffled")
 #: The look of all figures, no module and so in no fingerprint.
 STYLE_SHEET = ROOT / "gahb" / "figures" / "paper.mplstyle"
 
 
 def figure_path(figure: str) -> str:
     """Path of a figure without its ending; its wildcards are study, network and maybe dataset."""
-    name = (
-        f"{figure}_{{dataset}}_{{network}}" if figure in OF_ONE_DATASET else f"{figure}_{{network}}"
-    )
-    return f"results/figures/{{study}}/{name}"
+    of = "{network}" if figure in OF_SEVERAL_DATASETS else "{dataset}_{network}"
+    return f"results/figures/{{study}}/{figure}_{of}"
 
 
 def derived_seed(*names) -> int:
@@ -138,6 +139,7 @@ class Plan:
         self.train = Stage(
             "train.py", self._train, lambda wc: [self.split.key(wc)], self._architecture
         )
+        self.history = self.train  # made by the same job
         self.imported = Stage(
             "import_denoiser.py", self._import, self._import_upstream, self._architecture
         )
@@ -334,13 +336,17 @@ class Plan:
         values = {"sizes": sizes, "datasets": datasets}
         if "psnr" in kinds:
             values["images"] = self.config["psnr"]["images"]
+            values["slope_range"] = self.config["psnr"]["slope_range"]
         if "eigenbasis" in kinds:
             values["sigma"] = self.config["eigenbasis"]["sigma"][0]
             values["precision"] = self.config["eigenbasis"]["precision"]
         if "samples" in kinds:
             values["samples"] = self.config["sampling"]["samples"]
-        if name in ("rates", "disks"):
-            values["slope_range"] = self.config["psnr"]["slope_range"]
+        if name == "patches":
+            values["patch"] = self.config["similarity"]["patch"]
+        if name == "history":
+            recipe = self.config["networks"][wc["network"]]["training"]
+            values["batch"] = self.config["trainings"][recipe]["batch"]
         if name == "rates":
             values["alphas"] = [self.config["datasets"][d]["alpha"] for d in datasets]
         return values
@@ -362,13 +368,11 @@ class Plan:
         """(study, job, kinds) of every row of the summary."""
         for study, job in self._runs():
             entry = self.config["studies"][study]
-            kinds = ["psnr"]
-            if "samples" in entry["figures"]:
-                kinds.append("similarity")
             largest = job["N"] == max(entry["sizes"])
-            if largest and any("eigenbasis" in FIGURES[f][0] for f in entry["figures"]):
-                kinds.append("eigenbasis")
-            yield study, job, kinds
+            shown = [f for f in entry["figures"] if largest or FIGURES[f][1] == "every"]
+            drawn_from = {kind for figure in shown for kind in FIGURES[figure][0]}
+            kinds = [k for k in ("similarity", "eigenbasis") if k in drawn_from]
+            yield study, job, ["psnr", *kinds]
 
     def _summary(self, wc) -> dict:
         rows = [

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
+from gahb import measured
 from gahb.figures import parts, style
 from gahb.theory import fitted_slope, projection_psnr
 
@@ -26,9 +27,7 @@ def draw(curves: xr.Dataset, basis: xr.Dataset, slope_range: tuple[float, float]
         basis: eigenbasis.zarr; the image of most contrast is shown, at the first noise level.
         slope_range: input PSNRs in dB between which the slope is fitted.
     """
-    # Disk and background may have almost the same intensity.
-    contrast = basis.clean.std(("channel", "y", "x")).values
-    one = basis.isel(image=contrast.argmax(), sigma=0)
+    one = _shown(basis)
     below = parts.mosaic_height(style.PAGE, 1 + EIGENVECTORS, 2, parts.NOTE)
     figure = Figure((style.PAGE, 2.2 + below))
     top, bottom = figure.subfigures(2, 1, height_ratios=[2.2, below])
@@ -43,8 +42,7 @@ def draw(curves: xr.Dataset, basis: xr.Dataset, slope_range: tuple[float, float]
 
     parts.shrinkage_panel(right, [(one, {})])
     right.axvline(DIMENSION, color="black", linestyle="--", linewidth=0.8)
-    kept = int((one.shrinkage > 0.5).sum())
-    right.set_title(rf"$\lambda_k > 1/2$ for {kept} ranks; tr $J$ = {float(one.trace):.1f}")
+    right.set_title(rf"$\lambda_k > 1/2$ for {_kept(one)} ranks; tr $J$ = {float(one.trace):.1f}")
 
     first, second = np.arange(1, 2 * EIGENVECTORS + 1).reshape(2, -1)
     rows = [
@@ -53,3 +51,19 @@ def draw(curves: xr.Dataset, basis: xr.Dataset, slope_range: tuple[float, float]
     ]
     parts.mosaic(bottom.subplots(), rows, space=parts.NOTE)
     return figure
+
+
+def _shown(basis: xr.Dataset) -> xr.Dataset:
+    # Disk and background may have almost the same intensity.
+    contrast = basis.clean.std(("channel", "y", "x")).values
+    return basis.isel(image=contrast.argmax(), sigma=0)
+
+
+def _kept(one: xr.Dataset) -> int:
+    return int((one.shrinkage > 0.5).sum())
+
+
+def numbers(curves: xr.Dataset, basis: xr.Dataset, slope_range) -> list[dict]:
+    """PSNRs and slope, and how many dimensions are kept of the image shown."""
+    one = _shown(basis)
+    return [measured.curves(curves, *slope_range) | {"kept": _kept(one)} | measured.basis(one)]

@@ -11,7 +11,8 @@ from gahb.figures.style import DIVERGING, GRAY
 GAP, NOTE = 0.08, 0.3
 #: Where the colours of an eigenvector end, in root mean squares.
 SATURATION = 2.5
-#: Keywords of a line to compare with.
+#: Keywords of a filled histogram, and of a line to compare with.
+FILLED = {"fill": True, "alpha": 0.6}
 REFERENCE = {"color": GRAY, "dashes": (4, 2), "linewidth": 0.8, "zorder": 1}
 
 
@@ -102,16 +103,16 @@ def spread_ranks(basis: xr.Dataset, count: int) -> np.ndarray:
 
 def denoising(basis: xr.Dataset) -> list[tuple]:
     """A row of a mosaic: clean, noisy and denoised image, with PSNRs."""
-    clean = basis.clean.values
-
-    def psnr(image):
-        return f"{-10 * np.log10(np.square(image.values - clean).mean()):.1f} dB"
-
     return [
         (photo(basis.clean), "clean"),
-        (photo(basis.noisy), f"noisy\n{psnr(basis.noisy)}"),
-        (photo(basis.denoised), f"denoised\n{psnr(basis.denoised)}"),
+        (photo(basis.noisy), f"noisy\n{psnr(basis.noisy, basis.clean):.1f} dB"),
+        (photo(basis.denoised), f"denoised\n{psnr(basis.denoised, basis.clean):.1f} dB"),
     ]
+
+
+def psnr(image: xr.DataArray, clean: xr.DataArray) -> float:
+    """PSNR in dB of an image."""
+    return float(-10 * np.log10(np.square(image.values - clean.values).mean()))
 
 
 def compare_bases(ax: Axes, bases: list[xr.Dataset], names, count: int) -> None:

@@ -6,6 +6,7 @@ Small N: the training set far above the test set. Large N: they coincide.
 import xarray as xr
 from matplotlib.figure import Figure
 
+from gahb import measured
 from gahb.figures import parts, style
 
 
@@ -32,3 +33,11 @@ def draw(curves: dict[int, xr.Dataset]) -> Figure:
     panels[1].label_outer()
     figure.legend(*panels[0].get_legend_handles_labels(), title="$N$", loc="outside right upper")
     return figure
+
+
+def numbers(curves: dict[int, xr.Dataset], slope_range: tuple[float, float]) -> list[dict]:
+    """PSNRs, their gap and the slope, for each N."""
+    return [
+        {"N": N, "images": c.sizes["image"], **measured.curves(c, *slope_range)}
+        for N, c in curves.items()
+    ]

@@ -8,6 +8,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from gahb import measured
 from gahb.figures import parts, style
 from gahb.theory import fitted_slope, rate
 
@@ -63,3 +64,18 @@ def _curves(ax: Axes, alphas, curves: list[xr.DataArray], slope_range) -> None:
         ax.plot(span, height + slope * offset, color=color[alpha], linewidth=4, alpha=0.25)
         ax.plot(span, height + ABOVE + rate(alpha) * offset, "--", color=color[alpha])
     parts.psnr_panel(ax, lines)
+
+
+def numbers(alphas, curves, bases, slope_range) -> list[dict]:
+    """Measured and theoretical slope, and effective dimension of the image shown, by alpha."""
+    return [
+        {
+            "alpha": alpha,
+            "rate": rate(alpha),
+            **measured.curves(curve, *slope_range),
+            **measured.basis(basis.isel(image=0, sigma=0)),
+        }
+        for alpha, curve, basis in sorted(
+            zip(alphas, curves, bases, strict=True), key=lambda row: row[0]
+        )
+    ]

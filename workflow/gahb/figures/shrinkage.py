@@ -9,6 +9,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from gahb import measured
 from gahb.figures import parts, style
 
 #: Most images shown, each in a block of its own.
@@ -46,3 +47,20 @@ def coefficient_panel(ax: Axes, basis: xr.Dataset) -> None:
     ax.axhline(sigma, label=rf"$\sigma = {sigma:g}$", **parts.REFERENCE)
     ax.legend(loc="upper right")
     ax.set(xlabel="rank $k$", ylabel=r"coefficient $|\langle x, e_k \rangle|$")
+
+
+def numbers(basis: xr.Dataset) -> list[dict]:
+    """PSNRs, effective dimension and factors above 1, for each image shown."""
+    rows = []
+    for i in range(min(basis.sizes["image"], IMAGES)):
+        one = basis.isel(sigma=0, image=i)
+        rows.append(
+            {
+                "image": int(one.image),
+                "noisy_psnr": parts.psnr(one.noisy, one.clean),
+                "denoised_psnr": parts.psnr(one.denoised, one.clean),
+                "above_1": int((one.shrinkage > 1).sum()),
+                **measured.basis(one),
+            }
+        )
+    return rows

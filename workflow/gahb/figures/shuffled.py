@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
+from gahb import measured
 from gahb.figures import parts, style
 
 NAMES = ("original", "shuffled")
@@ -56,3 +57,16 @@ def roughness(vectors: xr.DataArray) -> np.ndarray:
     squares = [np.square(vectors.diff(dim)) for dim in ("y", "x")]
     pairs = sum(s[0].size for s in squares)
     return sum(s.sum(pixels) for s in squares).values * vectors[0].size / (2 * pairs)
+
+
+def numbers(curves, bases, slope_range: tuple[float, float]) -> list[dict]:
+    """PSNRs, slope, effective dimension, mean roughness of the leading eigenvectors, of both."""
+    rows = []
+    for name, curve, basis in zip(NAMES, curves, bases, strict=True):
+        one = basis.isel(image=0, sigma=0)
+        leading = roughness(one.vectors.isel(rank=slice(EIGENVECTORS)).compute()).mean()
+        rows.append(
+            {"images": name, **measured.curves(curve, *slope_range), **measured.basis(one)}
+            | {"roughness": float(leading)}
+        )
+    return rows
