@@ -19,9 +19,10 @@ from study.config import ConfigError, checked
 from study.plan import PATHS, Plan, figure_path
 
 try:
-    plan = Plan(checked(config))
+    config = checked(config)  # with the defaults, as the report shows it
 except ConfigError as error:
     raise WorkflowError(str(error))
+plan = Plan(config)
 
 
 async def _no_file_is_newer(file, time):

@@ -5,7 +5,12 @@ rule summary:
     input:
         plan.summary_inputs,
     output:
-        PATHS["summary"],
+        report(
+            PATHS["summary"],
+            caption="../report/summary.rst",
+            category="Summary",
+            labels={"table": "The numbers of all studies"},
+        ),
     log:
         "logs/summary.log",
     conda:
