@@ -7,9 +7,19 @@ READY := .venv/.ready
 ARGS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: all resume test stale verify lint lock
+.PHONY: all report publish resume test stale verify lint lock
 all: $(READY)
 	$(BIN)/snakemake --profile profiles/local $(ARGS) -- all
+
+# All of it in one file: results/report/index.html
+report: $(READY)
+	mkdir -p results/report
+	$(BIN)/snakemake --profile profiles/local $(ARGS) --report results/report/index.html \
+	    --report-after-run -- all
+
+# The report as the web page of the repository: branch gh-pages of `origin`.
+publish: report
+	$(BIN)/python -m ghp_import --no-jekyll --push --message "Report" results/report
 
 test: $(READY)
 	$(BIN)/python -m pytest

@@ -15,7 +15,7 @@ torch.set_num_threads(1)
 
 ROOT = Path(__file__).resolve().parent.parent
 
-#: Every kind of data set, both architectures and all six figures, at the smallest sizes.
+#: Every kind of data set, both architectures and every figure, at the smallest sizes.
 TINY = {
     "run": ["pair", "photographs", "rates", "disks", "shuffled"],
     "datasets": {
@@ -35,7 +35,7 @@ TINY = {
     "studies": {
         "pair": {
             "datasets": ["calpha"], "networks": ["tiny"], "sizes": [1, 8],
-            "figures": ["psnr_curves", "samples"],
+            "figures": ["psnr_curves", "samples", "pairs", "patches", "history"],
         },
         "photographs": {
             "datasets": ["photo"], "networks": ["cnn"], "sizes": [16], "figures": ["shrinkage"]

@@ -87,6 +87,33 @@ def test_mistakes_are_named(path, value, words):
         assert word in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("figure", "words"),
+    [
+        ("history", ["studies.pair.figures", "'history'", "networks.tiny is trained elsewhere"]),
+        ("samples", ["studies.pair.figures", "'samples'", "two training sets", "networks.tiny"]),
+        ("pairs", ["studies.pair.figures", "'pairs'", "two training sets", "networks.tiny"]),
+    ],
+)
+def test_figures_that_a_denoiser_trained_elsewhere_cannot_give_are_named(figure, words):
+    config = changed("networks.tiny", {"function": "conftest:Study", "predicts": "noise"})
+    config = config | {"run": ["pair"]}
+    config["studies"]["pair"] |= {"sizes": [8], "figures": [figure]}
+    with pytest.raises(ConfigError) as error:
+        checked(config)
+    for word in words:
+        assert word in str(error.value)
+
+
+def test_every_figure_is_drawn_for_every_network():
+    config = changed("studies.pair.networks", ["tiny", "cnn"])
+    for figure in config["studies"]["pair"]["figures"]:
+        for network in ("tiny", "cnn"):
+            assert (
+                f"results/figures/pair/{figure}_calpha_{network}" in Plan(checked(config)).figures()
+            )
+
+
 def test_a_study_that_is_not_run_is_not_held_to_what_it_needs():
     assert checked(changed("studies.pair.sizes", [1, 26]) | {"run": ["disks"]})
 

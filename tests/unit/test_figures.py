@@ -7,8 +7,20 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 import xarray as xr
-from gahb import store
-from gahb.figures import disks, parts, psnr_curves, rates, samples, shrinkage, shuffled, style
+from gahb import measured, store
+from gahb.figures import (
+    disks,
+    history,
+    pairs,
+    parts,
+    patches,
+    psnr_curves,
+    rates,
+    samples,
+    shrinkage,
+    shuffled,
+    style,
+)
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.image import imread
@@ -62,8 +74,9 @@ def eigenbasis_store(channels: int = 1, images: int = 1, sigmas=(0.15,), seed=0)
             "noisy": (("image", "sigma", *PIXELS), noisy),
             "denoised": (("image", "sigma", *PIXELS), noisy.clip(0, 1)),
             "trace": (("image", "sigma"), np.full(shape, (1 / rank).sum())),
+            "asymmetry": (("image", "sigma"), np.full(shape, 0.1)),
         },
-        coords={"sigma": list(sigmas), "rank": rank},
+        coords={"image": 3 + np.arange(images), "sigma": list(sigmas), "rank": rank},
     )
 
 
@@ -81,6 +94,7 @@ def sample_stores(sizes, channels=1, count=6, diverged=0, dtype=np.uint8):
             for _ in range(2)
         ]
         gone = np.arange(count) < diverged
+        members = np.arange(min(N, 10))
         similarity[N] = xr.Dataset(
             {
                 "between": ("sample", np.where(gone, np.nan, generator.random(count))),
@@ -89,9 +103,20 @@ def sample_stores(sizes, channels=1, count=6, diverged=0, dtype=np.uint8):
                     np.where(gone, np.nan, generator.random((2, count))),
                 ),
                 "closest_image": (("side", "sample"), generator.integers(0, 20, (2, count))),
-                "closest_pair": ("member", generator.random(min(N, 50))),
+                "closest_patch": (
+                    ("side", "sample", "row", "column"),
+                    np.where(gone[:, None, None], np.nan, generator.random((2, count, 2, 2))),
+                ),
+                "closest_patch_image": (
+                    ("side", "sample", "row", "column"),
+                    generator.integers(0, 20, (2, count, 2, 2)),
+                ),
+                "memorized": (("side", "sample"), np.where(gone, np.nan, np.ones((2, count)))),
+                "closest_pair": ("member", generator.random(len(members))),
+                "closest_pair_image": ("member", 19 - members),
                 "diverged": ("sample", gone),
-            }
+            },
+            coords={"side": ["S1", "S2"], "member": members},
         )
     return drawn, similarity, xr.DataArray(images, dims=("image", *PIXELS))
 
@@ -272,6 +297,155 @@ def test_roughness():
     np.testing.assert_allclose(found, [0, 2])
     basis = eigenbasis_store(3).vectors[0, 0]
     assert shuffled.roughness(basis).mean() == pytest.approx(1, abs=0.02)
+
+
+# Appendix.
+
+
+@pytest.mark.parametrize("N", [1, 10])
+@pytest.mark.parametrize(("channels", "dtype"), [(1, np.uint8), (3, np.float32)])
+def test_pairs(N, channels, dtype):
+    _, similarity, images = sample_stores([N], channels, diverged=2, dtype=dtype)
+    figure = pairs.draw(similarity[N], images)
+    assert_legible(figure)
+    top = figure.axes[0]
+    assert len(top.images) == 2 * N
+    # The most similar pair stands first, S1 above S2.
+    best = int(similarity[N].closest_pair.values.argmax())
+    assert words(figure).startswith(f"{float(similarity[N].closest_pair[best]):.3f}")
+    first, second = sorted(top.images, key=lambda im: im.get_extent()[::3])[:2]
+    for shown, index in ((first, best), (second, 19 - best)):
+        pixels = shown.get_array()[:: 200 // SIDE, :: 200 // SIDE]
+        np.testing.assert_allclose(pixels, parts.photo(images[index]))
+    for count in (f"S_2$ ({N})", "networks (4)", "image (8)"):
+        assert count in words(figure)
+
+
+@pytest.mark.filterwarnings("error")
+def test_pairs_whose_samples_all_diverged():
+    _, similarity, images = sample_stores([10], diverged=6)
+    figure = pairs.draw(similarity[10], images)
+    assert_legible(figure)
+    assert "networks (0)" in words(figure)
+
+
+@pytest.mark.parametrize("sizes", [*ONE_AND_TEN, [10, 100]])
+@pytest.mark.parametrize(("channels", "patch"), [(1, 4), (3, 3)])
+def test_patches(sizes, channels, patch):
+    drawn, similarity, images = sample_stores(sizes, channels, diverged=2)
+    figure = patches.draw({N: pair[0] for N, pair in drawn.items()}, similarity, images, patch)
+    assert_legible(figure)
+    top, bottom = figure.axes
+    each = 3 if len(sizes) < 10 else 1
+    assert len(top.images) == 3 * each * len(sizes)
+    assert [t.get_text() for t in bottom.get_xticklabels()] == ["2/6"] * len(sizes)
+
+
+def test_patchwork_of_the_images_that_the_sample_was_cut_from():
+    images = np.random.default_rng(0).integers(0, 256, (4, 1, SIDE, SIDE)).astype(np.uint8)
+    sample = np.empty((1, SIDE, SIDE), np.float32)
+    for image, (row, column) in zip(images, np.ndindex(2, 2), strict=True):
+        place = np.s_[:, 4 * row : 4 * row + 4, 4 * column : 4 * column + 4]
+        sample[place] = 0.2 + 0.1 * (row + column) + image[place] / 1000
+    among = xr.DataArray(images, dims=("image", *PIXELS))
+    found = patches.patchwork(sample, among, np.arange(4).reshape(2, 2), 4)
+    np.testing.assert_allclose(found, parts.photo(sample), atol=1e-6)
+    # Patches of 3 pixels leave two rows and columns, white.
+    found = patches.patchwork(sample, among, np.arange(4).reshape(2, 2), 3)
+    assert (found[6:] == 1).all() and (found[:, 6:] == 1).all()
+
+
+def history_store(rise: float) -> xr.Dataset:
+    """Training PSNR rises by `rise` dB a step; the test PSNR is best at the third of five."""
+    step = np.geomspace(10, 1000, 5).round().astype(int)
+    train, test = 20 + rise * np.arange(5), 20 - np.abs(np.arange(5) - 2.0)
+    return xr.Dataset(
+        {
+            "loss": store.variable("step", 1 / step, "training loss per pixel"),
+            "psnr": store.variable(
+                ("step", "set", "sigma"),
+                np.stack([train, test], 1)[:, :, None] + [0, 100],
+                "output PSNR",
+                "dB",
+            ),
+        },
+        coords={"step": step, "set": ["train", "test"], "sigma": [0.1, 0.02]},
+    )
+
+
+@pytest.mark.parametrize("sizes", ONE_AND_TEN)
+def test_history(sizes):
+    figure = history.draw({N: history_store(rise=1 / N) for N in sizes}, batch=32)
+    assert_legible(figure)
+    loss, train, test = figure.axes
+    for ax in figure.axes:
+        assert len(ax.lines) == len(sizes)
+        np.testing.assert_allclose(ax.lines[0].get_xdata()[[0, -1]], [320, 32_000])
+    assert train.get_ylim() == test.get_ylim()
+    np.testing.assert_allclose(loss.lines[0].get_ydata()[0], 1 / 10)
+    np.testing.assert_allclose(train.lines[0].get_ydata(), 20 + np.arange(5) / sizes[0])
+
+
+# Numbers.
+
+
+def test_numbers_of_curves_are_exact_on_lines():
+    curves = {N: psnr_store(0.6, gap=10 / N) for N in (1, 100)}
+    rows = psnr_curves.numbers(curves, (10, 20))
+    assert [(r["N"], r["images"]) for r in rows] == [(1, 3), (100, 3)]
+    assert [r["gap"] for r in rows] == pytest.approx([10, 0.1])
+    assert [r["slope"] for r in rows] == pytest.approx([0.6, 0.6])
+    assert rows[0]["test_psnr"] == pytest.approx(12 + 0.6 * 15)
+    low, high = rates.numbers(
+        [4, 1], [psnr_store(0.8), psnr_store(0.5)], [eigenbasis_store()] * 2, (10, 20)
+    )
+    assert (low["alpha"], low["rate"], high["rate"]) == (1, 0.5, 0.8)
+    assert (low["slope"], high["slope"]) == pytest.approx((0.5, 0.8))
+
+
+def test_numbers_of_bases():
+    trace = (1 / np.arange(1, SIDE**2 + 1)).sum()
+    rows = shrinkage.numbers(eigenbasis_store(images=5))
+    assert [r["image"] for r in rows] == [3, 4, 5]
+    assert all(r["dimension"] == pytest.approx(trace) and r["above_1"] == 0 for r in rows)
+    assert all(r["denoised_psnr"] > r["noisy_psnr"] for r in rows)
+    (row,) = disks.numbers(psnr_store(0.7), eigenbasis_store(), (10, 20))
+    assert (row["kept"], row["slope"]) == (1, pytest.approx(0.7))
+    original, other = shuffled.numbers(
+        [psnr_store(0.8), psnr_store(0.6)], [eigenbasis_store()] * 2, (10, 20)
+    )
+    assert (original["images"], other["images"]) == ("original", "shuffled")
+    assert original["roughness"] == pytest.approx(1, abs=0.2)
+
+
+def test_numbers_of_samples_leave_out_those_that_diverged():
+    _, similarity, _ = sample_stores([10], diverged=2)
+    ended = similarity[10].isel(sample=slice(2, None))
+    for (row,) in (
+        samples.numbers(similarity), patches.numbers(similarity), pairs.numbers(10, similarity[10])
+    ):  # fmt: skip
+        assert (row["N"], row["samples"], row["diverged"]) == (10, 6, 2)
+        assert row["closest_S2"] == pytest.approx(float(ended.closest[1].median()))
+    assert patches.numbers(similarity)[0]["closest_patch_S1"] == pytest.approx(
+        float(ended.closest_patch[0].median())
+    )
+    row = pairs.numbers(10, similarity[10])[0]
+    assert row["between"] == pytest.approx(float(ended.between.median()))
+    assert row["nearest_pair"] == pytest.approx(float(similarity[10].closest_pair.max()))
+
+
+def test_numbers_of_histories():
+    (row,) = history.numbers({7: history_store(rise=1)}, batch=32)
+    assert (row["N"], row["images_seen"], row["best_at"]) == (7, 32_000, 3200)
+    assert (row["train_psnr"], row["test_psnr"], row["best_test_psnr"]) == (24, 18, 20)
+
+
+def test_tables_are_csv(tmp_path):
+    rows = [{"N": 1, "slope": 0.12345, "images": "original"}, {"N": 10, "slope": None}]
+    measured.write(rows, tmp_path / "a.csv")
+    assert (tmp_path / "a.csv").read_text().splitlines() == [
+        "N,slope,images", "1,0.123,original", "10,,"
+    ]  # fmt: skip
 
 
 # Parts.

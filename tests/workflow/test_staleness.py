@@ -27,7 +27,9 @@ OF_CNN = {
 EIGENBASES = {path for path in ALL_PSNR if "-1/" not in path}
 SUMMARY = {"summary.csv"}
 CURVES = {"figures/pair/psnr_curves_calpha_tiny.pdf"}
-SAMPLES = {"figures/pair/samples_calpha_tiny.pdf"}
+SAMPLES = {"figures/pair/samples_calpha_tiny.pdf", "figures/pair/patches_calpha_tiny.pdf"}
+PAIRS = {"figures/pair/pairs_calpha_tiny.pdf"}  # of the largest N alone
+HISTORY = {"figures/pair/history_calpha_tiny.pdf"}
 SHRINKAGE = {"figures/photographs/shrinkage_photo_cnn.pdf"}
 RATES = {"figures/rates/rates_tiny.pdf"}
 DISKS = {"figures/disks/disks_disk_tiny.pdf"}
@@ -170,15 +172,15 @@ CHANGES = {
     ),
     "the style sheet": (
         _edit("gahb/figures/paper.mplstyle", "font.size: 8", "font.size: 8.5"),
-        CURVES | SAMPLES | SHRINKAGE | RATES | DISKS | SHUFFLED,
+        CURVES | SAMPLES | PAIRS | HISTORY | SHRINKAGE | RATES | DISKS | SHUFFLED,
     ),
     "the number of samples": (
         _set("sampling.samples", 5),
-        ALL_SAMPLES | ALL_SIMILARITIES | SAMPLES | SUMMARY,
+        ALL_SAMPLES | ALL_SIMILARITIES | SAMPLES | PAIRS | SUMMARY,
     ),
     "the code of the sampler": (
         _edit("gahb/sampling.py", "max_steps + 1):", "1 + max_steps):"),
-        ALL_SAMPLES | ALL_SIMILARITIES | SAMPLES | SUMMARY,
+        ALL_SAMPLES | ALL_SIMILARITIES | SAMPLES | PAIRS | SUMMARY,
     ),
     "the noise levels": (
         _set("psnr.input_psnr", [0, 10, 15, 20, 40]),
@@ -199,6 +201,7 @@ CHANGES = {
         }
         | CURVES
         | SAMPLES
+        | HISTORY
         | SUMMARY,
     ),
     "one network's training steps": (
@@ -244,8 +247,9 @@ def test_trained_networks_are_kept_on_purpose_after_a_change_of_code(copy):
     copy.run("--touch", "--until", "train", "--", "all")
     assert {path: (copy.folder / "results" / path).read_bytes() for path in trained} == before
     assert copy.stale() == (
-        ALL_PSNR | ALL_SAMPLES | ALL_SIMILARITIES | SUMMARY | CURVES | SAMPLES | SHRINKAGE | RATES
-        | DISKS | SHUFFLED | {f"{p.rpartition('/')[0]}/eigenbasis.zarr" for p in EIGENBASES}
+        ALL_PSNR | ALL_SAMPLES | ALL_SIMILARITIES | SUMMARY | CURVES | SAMPLES | PAIRS | HISTORY
+        | SHRINKAGE | RATES | DISKS | SHUFFLED
+        | {f"{p.rpartition('/')[0]}/eigenbasis.zarr" for p in EIGENBASES}
     )  # fmt: skip
 
 

@@ -15,6 +15,9 @@ from study.verify import broken
 FIGURES = [
     "pair/psnr_curves_calpha_tiny",
     "pair/samples_calpha_tiny",
+    "pair/pairs_calpha_tiny",
+    "pair/patches_calpha_tiny",
+    "pair/history_calpha_tiny",
     "photographs/shrinkage_photo_cnn",
     "rates/rates_tiny",
     "disks/disks_disk_tiny",
@@ -27,6 +30,8 @@ def test_every_figure_is_drawn(finished, figure):
     pdf = finished.folder / "results/figures" / f"{figure}.pdf"
     assert pdf.read_bytes().startswith(b"%PDF")
     assert pdf.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
+    rows = list(csv.DictReader(pdf.with_suffix(".csv").read_text().splitlines()))
+    assert rows and all(value for row in rows for value in row.values())
 
 
 def test_nothing_else_is_drawn(finished):
