@@ -24,3 +24,4 @@ rule all:
     input:
         PATHS["summary"],
         expand("{figure}.{ending}", figure=plan.figures(), ending=["pdf", "png", "csv"]),
+        expand("{figure}.html", figure=plan.figures("shrinkage")),

@@ -11,11 +11,14 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT, TINY
+from gahb.figures import page
 from study.config import checked
 from study.plan import Plan
+from unit.test_figures import eigenbasis_store
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 FIGURES = {f"{figure}.png" for figure in Plan(checked(TINY)).figures()}
+PAGES = {"results/figures/photographs/shrinkage_photo_cnn.html"}
 SUMMARY = "results/summary.csv"
 
 #: Runs before the page does: keeps whatever it complains of.
@@ -26,17 +29,32 @@ addEventListener("error", e => complaints.push(e.message || e.target.outerHTML),
 addEventListener("unhandledrejection", e => complaints.push(String(e.reason)));
 </script>"""
 
-#: Runs at the end: clicks through the page and writes down what it finds.
+#: Runs at the end, and writes down what a visit finds.
 VISIT = """<script>
-const found = {studies: {}, captions: {}, figures: {}, tables: {}, rules: {}};
+const found = {};
 const wait = milliseconds => new Promise(done => setTimeout(done, milliseconds));
+const all = selector => [...document.querySelectorAll(selector)];
 const visit = async () => {
   await wait(500);
-  const all = selector => [...document.querySelectorAll(selector)];
+  VISIT
+};
+visit().catch(error => complaints.push(error.stack)).finally(() => {
+  found.complaints = complaints;
+  found.loaded = performance.getEntriesByType("resource").map(e => e.name.slice(0, 80));
+  const written = document.createElement("pre");
+  written.id = "found";
+  written.innerText = JSON.stringify(found);
+  document.body.replaceChildren(written);
+});
+</script>"""
+
+#: Opens each study, and of each result the caption, what the eye shows, and its rule.
+VISIT_REPORT = """
   const click = element => (element.click(), wait(50));
   const rows = () => all("nav tbody tr");
   const home = () => click(all("nav ol a")[0]);
   const menu = text => click(all("nav li > a").find(a => a.innerText.trim() == text));
+  Object.assign(found, {studies: {}, captions: {}, figures: {}, pages: [], tables: {}, rules: {}});
   await menu("Workflow");
   found.graph = all("#rulegraph canvas, #rulegraph svg").map(g => g.getBoundingClientRect().height);
   found.text = all(".prose")[0].innerText;
@@ -57,7 +75,8 @@ const visit = async () => {
       } else {
         await click(eye);
         const image = all("#app img").pop();
-        found.figures[path] = image.complete ? image.naturalWidth : 0;
+        if (path.endsWith(".png")) found.figures[path] = image.complete && image.naturalWidth;
+        else if (all("iframe").pop().src.startsWith("data:text/html")) found.pages.push(path);
       }
       await click(all("nav span a").pop());
       found.rules[path] = all("nav .source").length;
@@ -66,41 +85,46 @@ const visit = async () => {
   await home();
   await menu("Statistics");
   await menu("About");
-};
-visit().catch(error => complaints.push(error.stack)).finally(() => {
-  found.complaints = complaints;
-  found.loaded = performance.getEntriesByType("resource").map(e => e.name.slice(0, 80));
-  const written = document.createElement("pre");
-  written.id = "found";
-  written.innerText = JSON.stringify(found);
-  document.body.replaceChildren(written);
-});
-</script>"""
+"""
+
+#: Moves the slider to its end and chooses the last image.
+VISIT_PAGE = """
+  const state = () => [all("figcaption").pop().innerText, ...all("canvas").map(c => c.toDataURL())];
+  found.first = state();
+  all("input")[0].value = all("input")[0].max;
+  all("input")[0].dispatchEvent(new Event("input"));
+  found.last = state();
+  all("select")[0].selectedIndex = all("select")[0].length - 1;
+  all("select")[0].dispatchEvent(new Event("change"));
+  found.other = state();
+"""
 
 
-@pytest.fixture(scope="module")
-def report(finished, tmp_path_factory) -> Path:
-    path = tmp_path_factory.mktemp("report") / "report.html"
-    finished.run("all", "--report", str(path))
-    return path
-
-
-@pytest.fixture(scope="module")
-def visited(report) -> dict:
-    """What a visitor finds who clicks on everything."""
-    head, tail = report.read_text().split("<head>", 1)
-    tail, end = tail.rsplit("</body>", 1)
-    page = report.with_name("visited.html")
-    page.write_text(f"{head}<head>{LISTEN}{tail}{VISIT}</body>{end}")
+def opened(made: Path, copy: Path, visit: str) -> dict:
+    """What `visit` finds on a page; the copy of it that is opened listens and is visited."""
+    head, body = made.read_text().split("<head>", 1)
+    body, end = body.rsplit("</body>", 1)
+    copy.write_text(f"{head}<head>{LISTEN}{body}{VISIT.replace('VISIT', visit)}</body>{end}")
     command = [
         CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-        f"--user-data-dir={report.parent / 'profile'}", "--virtual-time-budget=60000", "--dump-dom",
-        page.as_uri(),
+        f"--user-data-dir={copy.with_suffix('')}", "--virtual-time-budget=60000", "--dump-dom",
+        copy.as_uri(),
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     found = re.search('<pre id="found">(.*?)</pre>', done.stdout, re.DOTALL)
     assert found, done.stdout[-2000:] + done.stderr
-    return json.loads(html.unescape(found[1]))
+    found = json.loads(html.unescape(found[1]))
+    assert found["complaints"] == []
+    assert [url for url in found["loaded"] if not url.startswith(("data:", "blob:"))] == []
+    return found
+
+
+@pytest.fixture(scope="module")
+def visited(finished, tmp_path_factory) -> dict:
+    """What a visitor of the report finds who clicks on everything."""
+    folder = tmp_path_factory.mktemp("report")
+    finished.run("all", "--report", str(folder / "report.html"))
+    return opened(folder / "report.html", folder / "visited.html", VISIT_REPORT)
 
 
 in_chromium = pytest.mark.skipif(
@@ -109,22 +133,17 @@ in_chromium = pytest.mark.skipif(
 
 
 @in_chromium
-def test_nothing_is_complained_of_and_nothing_loaded(visited):
-    assert visited["complaints"] == []
-    assert [url for url in visited["loaded"] if not url.startswith(("data:", "blob:"))] == []
-
-
-@in_chromium
 def test_every_figure_is_shown(visited):
     assert visited["figures"].keys() == FIGURES
     assert min(visited["figures"].values()) >= 600
+    assert set(visited["pages"]) == PAGES
 
 
 @in_chromium
 def test_studies_are_listed_with_their_figures(visited):
-    assert visited["studies"] == {
-        study: len(TINY["studies"][study]["figures"]) for study in TINY["run"]
-    } | {"Summary": 1}
+    of = {study: len(TINY["studies"][study]["figures"]) for study in TINY["run"]}
+    of["photographs"] += len(PAGES)
+    assert visited["studies"] == of | {"Summary": 1}
     assert all(visited["rules"].values())
 
 
@@ -139,7 +158,7 @@ def test_the_first_page_has_the_config_and_the_rule_graph(visited):
 
 @in_chromium
 def test_captions_hold_the_numbers(finished, visited):
-    assert visited["captions"].keys() == FIGURES | {SUMMARY}
+    assert visited["captions"].keys() == FIGURES | PAGES | {SUMMARY}
     assert visited["tables"] == {SUMMARY: (finished.folder / SUMMARY).read_bytes().decode()}
     for path, caption in visited["captions"].items():
         shown = [[cell.strip() for cell in line.split("\t")] for line in caption.splitlines()]
@@ -147,6 +166,21 @@ def test_captions_hold_the_numbers(finished, visited):
         assert all(row in shown for row in csv.reader(table.splitlines())), path
         assert "System Message" not in caption
         assert "{{" not in caption
+
+
+@in_chromium
+def test_an_eigenbasis_can_be_leafed_through(tmp_path):
+    basis = eigenbasis_store(images=2)
+    page.write(basis, tmp_path / "page.html")
+    found = opened(tmp_path / "page.html", tmp_path / "visited.html", VISIT_PAGE)
+    for state, image, rank in (("first", 0, 1), ("last", 0, 64), ("other", 1, 64)):
+        size = abs(float(basis.clean_coefficients[image, 0, rank - 1]))
+        words = found[state][0].split("\n")
+        assert words == [f"eigenvector k = {rank}", f"λ = {1 / rank:.3f}", f"|⟨x, e⟩| = {size:.3f}"]
+    changed = [a != b for a, b in zip(found["first"], found["last"], strict=True)]
+    assert changed == [True, False, False, False, True]
+    changed = [a != b for a, b in zip(found["last"], found["other"], strict=True)]
+    assert changed == [True, True, True, True, False]
 
 
 def test_published_by_one_command(tmp_path):

@@ -34,18 +34,20 @@ async def _no_file_is_newer(file, time):
 snakemake.io._IOFile.is_newer = _no_file_is_newer
 
 
-def drawn(figure, title):
-    """Outputs of the rule of a figure; in the report it stands under its study."""
-    path = figure_path(figure)
+def reported(path, caption, title):
+    """A file that stands in the report under its study."""
     labels = {"figure": title, "data set": "{dataset}", "network": "{network}"}
     if "{dataset}" not in path:
         del labels["data set"]
-    png = report(
-        f"{path}.png",
-        caption=f"../report/{figure}.rst",
-        category="{study}",
-        labels=labels,
+    return report(
+        path, caption=f"../report/{caption}.rst", category="{study}", labels=labels
     )
+
+
+def drawn(figure, title):
+    """Outputs of the rule of a figure."""
+    path = figure_path(figure)
+    png = reported(f"{path}.png", figure, title)
     return {"pdf": f"{path}.pdf", "png": png, "numbers": f"{path}.csv"}
 
 

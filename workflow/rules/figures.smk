@@ -36,6 +36,11 @@ rule figure_shrinkage:
         unpack(plan.figure_inputs("shrinkage")),
     output:
         **drawn("shrinkage", "Shrinkage and eigenbasis"),
+        page=reported(
+            figure_path("shrinkage") + ".html",
+            "eigenbasis",
+            "Eigenbasis, rank by rank",
+        ),
     log:
         "logs/figures/{study}/shrinkage_{dataset}_{network}.log",
     conda:

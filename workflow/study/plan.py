@@ -396,12 +396,13 @@ class Plan:
         rows = self._summary({})["rows"]
         return list(dict.fromkeys(path for row in rows for path in row["stores"].values()))
 
-    def figures(self) -> list[str]:
-        """Paths of all figures of the studies, without their endings."""
+    def figures(self, *names: str) -> list[str]:
+        """Paths of the figures of the studies, all or those named, without their endings."""
         return list(
             dict.fromkeys(
                 figure_path(figure).format(study=study, **job)
                 for study, job in self._runs()
                 for figure in self.config["studies"][study]["figures"]
+                if not names or figure in names
             )
         )
