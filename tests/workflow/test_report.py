@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, TINY
+from conftest import ROOT, TINY, Study
 from gahb.figures import page
 from study.config import checked
 from study.plan import Plan
@@ -123,7 +123,9 @@ def opened(made: Path, copy: Path, visit: str) -> dict:
 def visited(finished, tmp_path_factory) -> dict:
     """What a visitor of the report finds who clicks on everything."""
     folder = tmp_path_factory.mktemp("report")
-    finished.run("all", "--report", str(folder / "report.html"))
+    # Of a copy: another test may hold the lock of the study.
+    shutil.copytree(finished.folder, folder / "run", ignore=shutil.ignore_patterns("locks"))
+    Study(folder / "run", TINY).run("all", "--report", str(folder / "report.html"))
     return opened(folder / "report.html", folder / "visited.html", VISIT_REPORT)
 
 

@@ -45,7 +45,10 @@ class Copy(Study):
             copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
             copy(ROOT / name, _made(source) / name)
         # copytree without copy2: every file has another time stamp, as after a fresh clone.
-        shutil.copytree(finished.folder, folder / "run", copy_function=shutil.copyfile)
+        shutil.copytree(
+            finished.folder, folder / "run", copy_function=shutil.copyfile,
+            ignore=shutil.ignore_patterns("locks"),  # another test may hold one
+        )  # fmt: skip
         super().__init__(folder / "run", yaml.safe_load(yaml.safe_dump(TINY)), source)
 
     def stale(self) -> set[str]:

@@ -13,14 +13,9 @@ import xarray as xr
 from gahb import store
 from gahb.theory import fitted_slope
 
-#: How each is written; words, and what is not here, as they are.
-FORMATS = (
-    dict.fromkeys(["train_psnr", "test_psnr", "gap", "noisy_psnr", "denoised_psnr"], ".2f")
-    | dict.fromkeys(["best_test_psnr"], ".2f")
-    | dict.fromkeys(["slope", "slope_error", "rate", "asymmetry", "roughness", "memorized"], ".3f")
-    | dict.fromkeys(["between", "closest_S1", "closest_S2", "closest_pair", "nearest_pair"], ".3f")
-    | dict.fromkeys(["closest_patch_S1", "closest_patch_S2"], ".3f")
-    | {"dimension": ".1f", "loss": ".5f"}
+#: Digits after the point of what is no cosine, part or slope; these have three.
+DIGITS = {"dimension": 1, "loss": 5} | dict.fromkeys(
+    ["train_psnr", "test_psnr", "best_test_psnr", "gap", "noisy_psnr", "denoised_psnr"], 2
 )
 
 
@@ -76,9 +71,10 @@ def basis(basis: xr.Dataset) -> dict:
 def write(rows: list[dict], path: str | Path, columns: Iterable[str] = ()) -> None:
     """A table with a line for each row, as CSV; by default with the columns of the first row."""
     with store.whole(path) as partial, open(partial, "w", newline="") as file:
-        writer = csv.DictWriter(file, list(columns) or list(rows[0]), extrasaction="ignore")
+        writer = csv.DictWriter(file, list(columns) or list(rows[0]))
         writer.writeheader()
-        writer.writerows(
-            {k: format(v, FORMATS.get(k, "")) for k, v in row.items() if v is not None}
-            for row in rows
-        )
+        writer.writerows({name: _written(name, row[name]) for name in row} for row in rows)
+
+
+def _written(name: str, value) -> str:
+    return f"{value:.{DIGITS.get(name, 3)}f}" if isinstance(value, float) else value
