@@ -4,6 +4,7 @@ import os
 import sys
 
 import snakemake.io
+from snakemake.logging import logger
 
 LIBRARY = os.path.join(workflow.basedir, "workflow")
 sys.path.insert(0, LIBRARY)
@@ -16,6 +17,7 @@ os.environ.update(
 )
 
 from study.config import ConfigError, checked
+from study import progress
 from study.plan import PATHS, Plan, figure_path
 
 try:
@@ -59,6 +61,10 @@ wildcard_constraints:
     N=r"[0-9]+",
     sha256=r"[0-9a-f]{64}",
     file=r"[^/]+",
+
+
+onstart:
+    progress.show(logger, workflow.dag.stats()[1])
 
 
 onsuccess:
