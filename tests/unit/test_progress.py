@@ -66,10 +66,13 @@ def test_a_failed_job_is_still_to_be_done(clock):
     assert left.seconds() == pytest.approx(100)
 
 
-def test_a_job_that_was_not_seen_to_start_is_no_error(clock):
+def test_jobs_of_other_rules_and_those_not_seen_to_start_do_not_count(clock):
     left = TimeLeft({"train": 2}, clock)
-    left.finished(1)
+    left.finished(1)  # as with --quiet rules
     assert left.seconds() is None
+    done(left, 2, "train", 100)
+    done(left, 3, "all", 0)
+    assert left.seconds() == pytest.approx(100)
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ class TimeLeft:
     """An estimate from the times that the finished jobs of each rule took.
 
     Args:
-        jobs: number of jobs of each rule.
+        jobs: number of jobs of each rule; others take no time.
         clock: in seconds.
     """
 
@@ -32,10 +32,11 @@ class TimeLeft:
         self.took: dict[str, list[float]] = defaultdict(list)
 
     def started(self, job: int, rule: str) -> None:
-        self.running[job] = rule, self.clock()
+        if rule in self.jobs:
+            self.running[job] = rule, self.clock()
 
     def finished(self, job: int) -> None:
-        if job in self.running:  # with --quiet no start is told
+        if job in self.running:
             rule, start = self.running.pop(job)
             self.took[rule].append(self.clock() - start)
             self.left[rule] -= 1

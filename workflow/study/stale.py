@@ -10,13 +10,13 @@ import re
 import subprocess
 import sys
 
-_JOB = re.compile(r"^(?:local)?rule (\w+):\n((?:    .*\n)+)", re.MULTILINE)
+JOB = re.compile(r"^(?:local)?rule (\w+):\n((?:    .*\n)+)", re.MULTILINE)
 
 
 def explained(dry_run: str) -> list[str]:
     """A line for each job of the output of `snakemake --dry-run`."""
     lines = []
-    for rule, body in _JOB.findall(dry_run):
+    for rule, body in JOB.findall(dry_run):
         found = dict(re.findall(r"^    (\w+): (.*)$", body, re.MULTILINE))
         if rule != "all":
             output = found["output"].split(", ")[0]
