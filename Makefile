@@ -7,7 +7,7 @@ READY := .venv/.ready
 ARGS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: all report publish resume test stale verify lint lock
+.PHONY: all report publish resume test stale verify lint docs lock
 all: $(READY)
 	$(BIN)/snakemake --profile profiles/local $(ARGS) -- all
 
@@ -42,6 +42,10 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow/rules
 	$(BIN)/snakemake --lint
+
+# The pages of docs/ that are made from the code.
+docs: $(READY)
+	$(BIN)/python docs/generate.py
 
 $(READY): envs/requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv
