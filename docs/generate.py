@@ -15,6 +15,8 @@ from study.plan import PATHS
 from study.stale import JOB
 
 ROOT = Path(__file__).resolve().parent.parent
+SCHEMA = schema()
+SECTIONS, DEFINITIONS = SCHEMA["properties"], SCHEMA["$defs"]
 KEYS = ("key", "allowed", "default", "meaning")
 
 # docs/config.md
@@ -22,53 +24,51 @@ KEYS = ("key", "allowed", "default", "meaning")
 
 def config_page() -> str:
     """Every key of the config: its type, default and description, from the schema."""
-    whole = schema()
-    sections, definitions = whole["properties"], whole["$defs"]
-    training = definitions["training"]
     parts = [
         "# Every key of the config",
         "Made by `make docs` from [workflow/schemas/config.schema.yaml]"
-        "(../workflow/schemas/config.schema.yaml), by which every config is checked before anything "
-        "runs. Examples are from [config.yaml](../config.yaml).",
-        "A config is `config.yaml` with the files of `--configfile` laid over it, key by key; what "
-        "is in none has the default that stands here, and a key that has none may be left out. Names "
-        "of entries consist of letters, digits, `.` and `-`.",
-        _table([r for r in _keys(whole) if r[0] in ("`seed`", "`run`")]),
-        *_head("datasets", sections, "More: [your own images](data.md)."),
-        *_sources(definitions),
-        *_head("networks", sections, "More: [your own denoiser](denoisers.md)."),
+        "(../workflow/schemas/config.schema.yaml), by which every config is checked\n"
+        "before anything runs. Examples are from [config.yaml](../config.yaml).",
+        "A config is `config.yaml` with the files of `--configfile` laid over it, key by key.\n"
+        "What is in none has the default that stands here; a key that has none may be left out.\n"
+        "Names of entries consist of letters, digits, `.` and `-`.",
+        _table([r for r in _keys(SCHEMA) if r[0] in ("`seed`", "`run`")]),
+        *_head("datasets", "More: [your own images](data.md)."),
+        *_sources(),
+        *_head("networks", "More: [your own denoiser](denoisers.md)."),
     ]
     for kind, key in (("unet", "architecture: unet"), ("bfcnn", "architecture: bfcnn"),
                       ("file", "weights"), ("function", "function")):  # fmt: skip
-        parts += [f"### `{key}`", definitions[kind]["description"]]
-        required = definitions["trained"]["required"] if "architecture" in key else (key,)
-        parts.append(_table(_keys(definitions[kind], required=required)))
+        parts += [f"### `{key}`", DEFINITIONS[kind]["description"]]
+        required = DEFINITIONS["trained"]["required"] if "architecture" in key else (key,)
+        parts.append(_table(_keys(DEFINITIONS[kind], required=required)))
     parts += [
-        *_head("trainings", sections, f"More: [training](training.md). {training['description']}."),
-        _table(_keys(training)),
-        *_head("studies", sections),
-        _table(_keys(definitions["study"])),
+        *_head("trainings", "More: [training](training.md). In each, "
+               f"{DEFINITIONS['training']['description']}."),
+        _table(_keys(DEFINITIONS["training"])),
+        *_head("studies"),
+        _table(_keys(DEFINITIONS["study"])),
     ]  # fmt: skip
     for name in ("psnr", "sampling", "similarity", "eigenbasis"):
-        parts += [*_head(name, sections), _table(_keys(sections[name]))]
+        parts += [*_head(name), _table(_keys(SECTIONS[name]))]
     return "\n\n".join(parts) + "\n"
 
 
-def _head(name: str, sections: dict, more: str = "") -> list[str]:
+def _head(name: str, more: str = "") -> list[str]:
     """Title, description and example of a section of the config."""
     found = re.search(rf"^{name}:.*\n(?:(?: .*)?\n)*", (ROOT / "config.yaml").read_text(), re.M)
     example = [f"```yaml\n{found[0].strip()}\n```"] if found else []
-    return [f"## `{name}`", f"{sections[name]['description']} {more}".strip(), *example]
+    return [f"## `{name}`", f"{SECTIONS[name]['description']} {more}".strip(), *example]
 
 
-def _sources(definitions: dict) -> list[str]:
+def _sources() -> list[str]:
     """The sources of images, and their keys: those that mean the same are one row."""
-    names = definitions["dataset"]["properties"]["source"]["enum"]
+    names = DEFINITIONS["dataset"]["properties"]["source"]["enum"]
     sources, used_by = [], defaultdict(list)
     for name in names:
-        rows = list(_keys(definitions[name]))
+        rows = list(_keys(DEFINITIONS[name]))
         top = ", ".join(row[0] for row in rows if "." not in row[0])
-        sources.append((f"`{name}`", definitions[name]["description"], top))
+        sources.append((f"`{name}`", DEFINITIONS[name]["description"], top))
         for row in rows:
             used_by[row].append(f"`{name}`")
     rows = [(key, ", ".join(used), *rest) for (key, *rest), used in used_by.items()]
@@ -82,7 +82,7 @@ def _resolved(entry: dict) -> dict:
     """The schema that an entry refers to; what stands beside the reference goes first."""
     if "$ref" not in entry:
         return entry
-    found = schema()["$defs"][entry["$ref"].rpartition("/")[2]]
+    found = DEFINITIONS[entry["$ref"].rpartition("/")[2]]
     return _resolved({**found, **{k: v for k, v in entry.items() if k != "$ref"}})
 
 
@@ -149,7 +149,8 @@ def _table(rows: Iterable[tuple], head: tuple = KEYS) -> str:
 MORE = {
     "datasets": {
         "fetched": {
-            "source": "arrays", "path": "https://example.org/a.npy", "sha256": sha256().hexdigest(), "side": 8
+            "source": "arrays", "side": 8,
+            "path": "https://example.org/a.npy", "sha256": sha256().hexdigest(),
         }
     },
     "networks": {"imported": {"function": "torch.nn:Identity", "predicts": "denoised"}},

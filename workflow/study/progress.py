@@ -1,7 +1,7 @@
 """What a run says while it runs: which job starts, how many are left, and for about how long.
 
-A log has Snakemake's own messages, line by line. On a terminal, whose last line the bars of the jobs
-share, a job is one line. The log that Snakemake keeps in .snakemake/log has everything.
+A log has Snakemake's own messages, line by line. On a terminal, whose last line the bars of the
+jobs share, a job is one line. The log that Snakemake keeps in .snakemake/log has everything.
 """
 
 import statistics

@@ -1,0 +1,89 @@
+"""The pages of docs/ agree with the code."""
+
+import ast
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+import snakemake.exceptions
+from conftest import ROOT
+
+PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+FAQ = (ROOT / "docs" / "faq.md").read_text()
+
+
+@pytest.fixture(scope="module")
+def generate():
+    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("name", ["config.md", "architecture.md"])
+def test_pages_that_are_made_from_the_code_are_current(generate, name):
+    page = (ROOT / "docs" / name).read_text()
+    assert page == generate.PAGES[name](), "`make docs` brings it up to date"
+
+
+def test_the_picture_shows_every_rule_and_store(generate):
+    shown = (ROOT / "docs" / "architecture.md").read_text()
+    rules = "".join(path.read_text() for path in (ROOT / "workflow" / "rules").glob("*.smk"))
+    for rule in re.findall(r"^rule (\w+):", rules, re.M):
+        assert re.search(rf'["\n>]{rule}[<"]', shown), rule
+    for kind in generate.PATHS:
+        assert f"    {kind}[(" in shown
+
+
+def anchors(page) -> set[str]:
+    """The anchors that GitHub gives to the headings of a page."""
+    titles = re.findall(r"^#+ (.*)$", page.read_text(), re.M)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page):
+    text = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.M | re.S)
+    for link in re.findall(r"\]\(([^)\s]+)\)", text):
+        if link.startswith(("http:", "https:")):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+def texts(path) -> list[str]:
+    """The texts in a file of Python, with … for what is filled in."""
+
+    def text(node) -> str:
+        if isinstance(node, ast.JoinedStr):
+            return "".join(map(text, node.values))
+        return str(node.value) if isinstance(node, ast.Constant) else "…"
+
+    nodes = ast.walk(ast.parse(path.read_text()))
+    return [text(n) for n in nodes if isinstance(n, ast.JoinedStr | ast.Constant)]
+
+
+def quoted(*sections: str) -> list[str]:
+    """The messages that are headings of these sections of the FAQ."""
+    found = re.findall(r"^## (.*?)\n(.*?)(?=^## |\Z)", FAQ, re.M | re.S)
+    chosen = "".join(text for title, text in found if title in sections)
+    return re.findall(r"^### `(.*)`$", chosen, re.M)
+
+
+def is_said(message: str, said: list[str]) -> bool:
+    pattern = ".*".join(map(re.escape, message.strip("…").split("…")))
+    return any(re.search(pattern, text, re.S) for text in said)
+
+
+@pytest.mark.parametrize("message", quoted("The config", "Jobs"))
+def test_messages_of_the_faq_are_said_by_the_code(message):
+    said = [t for path in (ROOT / "workflow").rglob("*.py") for t in texts(path)]
+    assert is_said(message, said)
+
+
+@pytest.mark.parametrize("message", quoted("Snakemake"))
+def test_messages_of_the_faq_are_said_by_snakemake(message):
+    assert is_said(message, texts(Path(snakemake.exceptions.__file__)))
