@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 import snakemake.exceptions
+import yaml
 from conftest import ROOT
+from study.config import checked
+from study.plan import Plan
 
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
 FAQ = (ROOT / "docs" / "faq.md").read_text()
@@ -52,6 +55,15 @@ def test_links_lead_somewhere(page):
         target = (page.parent / path).resolve() if path else page
         assert target.exists(), link
         assert not anchor or anchor in anchors(target), link
+
+
+def test_the_config_of_the_readme_is_valid():
+    page = (ROOT / "README.md").read_text()
+    (example,) = re.findall(r"^```yaml\n(.*?)^```$", page, re.M | re.S)
+    config = yaml.safe_load((ROOT / "config.yaml").read_text())
+    for section, value in yaml.safe_load(example).items():
+        config[section] = config[section] | value if section in config else value
+    assert len(Plan(checked(config)).figures()) == 6
 
 
 def texts(path) -> list[str]:
