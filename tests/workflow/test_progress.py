@@ -3,6 +3,7 @@
 import os
 import pty
 import re
+import shutil
 import subprocess
 
 import pytest
@@ -13,7 +14,8 @@ FIGURE = "results/figures/photographs/shrinkage_photo_cnn.pdf"
 
 @pytest.fixture
 def study(finished, tmp_path):
-    subprocess.run(["cp", "-a", finished.folder, tmp_path / "run"], check=True)
+    ignored = shutil.ignore_patterns("locks")  # another test may hold one
+    shutil.copytree(finished.folder, tmp_path / "run", ignore=ignored)
     (tmp_path / "run" / FIGURE).unlink()
     return Study(tmp_path / "run", finished.config)
 
