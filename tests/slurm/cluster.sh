@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A real SLURM cluster of one node with two pretend GPUs, for the tests; needs root and Debian's packages
+# A real SLURM cluster of one node with eight pretend GPUs, for the tests; needs root and Debian's packages
 # munge, slurmctld, slurmd and slurm-client, and no systemd.
 #
 #     tests/slurm/cluster.sh start | stop
@@ -28,10 +28,10 @@ wait_for() { # seconds, command: until it succeeds
 
 configure() {
     mkdir -p "$DIR"/{state,spool} /etc/slurm
-    for i in 0 1; do # as GPUs, two more of /dev/null: with device files SLURM hands out which one
+    for i in {0..7}; do # as GPUs, more of /dev/null: with device files SLURM hands out which one
         [ -c "$DIR/gpu$i" ] || mknod -m 666 "$DIR/gpu$i" c 1 3
     done
-    echo "NodeName=$HOST Name=gpu File=$DIR/gpu[0-1]" >/etc/slurm/gres.conf
+    echo "NodeName=$HOST Name=gpu File=$DIR/gpu[0-7]" >/etc/slurm/gres.conf
     # More CPUs than there are, so that small jobs run side by side. A job over its memory is killed
     # without cgroups, which a container may lack. A requeued job starts again after cred_expire.
     cat >$CONF <<END
@@ -60,9 +60,9 @@ SelectTypeParameters=CR_Core_Memory
 SchedulerType=sched/backfill
 SchedulerParameters=bf_interval=1,sched_interval=1,sched_min_interval=0,batch_sched_delay=0
 ReturnToService=2
-SlurmdTimeout=10
+SlurmdTimeout=5
 GresTypes=gpu
-NodeName=$HOST NodeAddr=127.0.0.1 CPUs=8 RealMemory=64000 Gres=gpu:2 State=UNKNOWN
+NodeName=$HOST NodeAddr=127.0.0.1 CPUs=16 RealMemory=64000 Gres=gpu:8 State=UNKNOWN
 PartitionName=cpu Nodes=$HOST Default=YES MaxTime=1-0
 PartitionName=gpu Nodes=$HOST MaxTime=1-0
 END

@@ -109,6 +109,7 @@ rule figure_pairs:
         **drawn("pairs", "Closest pairs"),
     log:
         "logs/figures/{study}/pairs_{dataset}_{network}.log",
+    localrule: True
     conda:
         "../../envs/environment.yml"
     params:
@@ -124,6 +125,7 @@ rule figure_patches:
         **drawn("patches", "Closest patches"),
     log:
         "logs/figures/{study}/patches_{dataset}_{network}.log",
+    localrule: True
     conda:
         "../../envs/environment.yml"
     params:
@@ -139,6 +141,7 @@ rule figure_history:
         **drawn("history", "Training history"),
     log:
         "logs/figures/{study}/history_{dataset}_{network}.log",
+    localrule: True
     conda:
         "../../envs/environment.yml"
     params:

@@ -1,21 +1,20 @@
 """Jobs that a run of snakemake left behind on a SLURM cluster when it was killed."""
 
 import os
-import re
 import shutil
 import subprocess
 import time
 
 
 def _left_behind() -> list[str]:
-    """Ids of this user's SLURM jobs of the working directory that snakemake has submitted."""
-    lines = subprocess.run(
-        ["squeue", "--me", "--noheader", "--format=%i|%k|%Z"],
-        check=True, text=True, stdout=subprocess.PIPE,
-    ).stdout.splitlines()  # fmt: skip
-    found = [line.split("|", 2) for line in lines]
+    """Ids of this user's SLURM jobs that snakemake has submitted in the working directory."""
+    asked = ["squeue", "--me", "--noheader", "--format=%i|%k|%Z"]
+    # Where SLURM is installed but not in use squeue fails, and there are none.
+    answer = subprocess.run(asked, text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    jobs = [line.split("|", 2) for line in answer.stdout.splitlines()]
     here = os.getcwd()
-    return [id for id, comment, folder in found if re.match("rule_", comment) and folder == here]
+    # The plugin's comment on a job is "rule_" and its name.
+    return [job for job, comment, folder in jobs if comment.startswith("rule_") and folder == here]
 
 
 def cancel_what_was_left_behind() -> None:
