@@ -7,7 +7,7 @@ READY := .venv/.ready
 ARGS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: all report publish resume test stale verify lint docs lock
+.PHONY: all report publish resume test stale cost verify lint docs lock
 all: $(READY)
 	$(BIN)/snakemake --profile profiles/local $(ARGS) -- all
 
@@ -32,6 +32,10 @@ resume: $(READY)
 # What `make all` would make again, and why, in words.
 stale: $(READY)
 	$(BIN)/python -m study.stale --profile profiles/local $(ARGS) -- all
+
+# What the study costs: expected, and measured for what has run.
+cost: $(READY)
+	$(BIN)/python -m study.cost --profile profiles/local $(ARGS) -- all
 
 # Every store and every file of weights of results/: whole, as declared, finite?
 verify: $(READY)

@@ -1,6 +1,7 @@
 """Fixtures that the workflow tests share: a tiny study, and the snakemake command."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -92,6 +93,15 @@ class Study:
         )
         assert (done.returncode != 0) == fails, done.stdout
         return done.stdout
+
+
+def checkout(folder: Path) -> Path:
+    """A fresh clone of the project, in the folder."""
+    for name in ("Snakefile", "config.yaml", "workflow", "profiles", "envs"):
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        copy(ROOT / name, folder / name)
+    shutil.copy(ROOT / "slurm", folder / "slurm", follow_symlinks=False)
+    return folder
 
 
 @pytest.fixture(scope="session")

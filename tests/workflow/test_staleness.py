@@ -114,6 +114,10 @@ def _delete_figure(copy):
     (copy.folder / "results" / "figures/rates/rates_tiny.pdf").unlink()
 
 
+def _delete_logs(copy):
+    shutil.rmtree(copy.folder / "logs")
+
+
 def _touch_everything(copy):
     """Inputs much newer than what was made from them."""
     for folder in (copy.folder / "results", copy.source):
@@ -157,6 +161,8 @@ CHANGES = {
         _edit("scripts/train.py", "SIGMAS =", "# In [0, 1].\nSIGMAS ="),
         set(),
     ),
+    "the speed that is expected": (_edit("study/cost.py", "FLOPS = 3e13", "FLOPS = 1e13"), set()),
+    "no logs and no benchmark files": (_delete_logs, set()),
     "a new data set": (
         _new_data_set,
         {

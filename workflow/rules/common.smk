@@ -1,4 +1,5 @@
-# The checked config, the plan of the jobs made from it, and the names that wildcards may have.
+# The checked config, the plan of the jobs made from it and their cost, and the names that wildcards
+# may have.
 
 import os
 import sys
@@ -16,8 +17,10 @@ os.environ.update(
     )
 )
 
-from study.config import ConfigError, checked
 from study import progress
+from study.cluster import cancel_what_was_left_behind
+from study.config import ConfigError, checked
+from study.cost import Cost
 from study.plan import PATHS, Plan, figure_path
 
 try:
@@ -25,6 +28,7 @@ try:
 except ConfigError as error:
     raise WorkflowError(str(error))
 plan = Plan(config)
+cost = Cost(plan)
 
 
 async def _no_file_is_newer(file, time):
@@ -64,6 +68,7 @@ wildcard_constraints:
 
 
 onstart:
+    cancel_what_was_left_behind()
     progress.show(logger, workflow.dag.stats()[1])
 
 

@@ -24,9 +24,13 @@ rule prepare_images:
         directory(PATHS["images"]),
     log:
         "logs/prepare_images/{dataset}.log",
+    benchmark:
+        "logs/prepare_images/{dataset}.tsv"
     conda:
         "../../envs/environment.yml"
     threads: 2
+    resources:
+        **cost.resources("images"),
     params:
         **plan.images.params,
     script:
@@ -40,9 +44,13 @@ rule near_duplicates:
         directory(PATHS["duplicates"]),
     log:
         "logs/near_duplicates/{dataset}.log",
+    benchmark:
+        "logs/near_duplicates/{dataset}.tsv"
     conda:
         "../../envs/environment.yml"
     threads: 2
+    resources:
+        **cost.resources("duplicates"),
     params:
         **plan.duplicates.params,
     script:
@@ -57,6 +65,7 @@ rule split:
         directory(PATHS["split"]),
     log:
         "logs/split/{dataset}.log",
+    localrule: True
     conda:
         "../../envs/environment.yml"
     params:

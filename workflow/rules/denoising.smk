@@ -10,9 +10,12 @@ rule psnr:
         directory(PATHS["psnr"]),
     log:
         "logs/psnr/{dataset}/{network}/{side}-{N}.log",
+    benchmark:
+        "logs/psnr/{dataset}/{network}/{side}-{N}.tsv"
     conda:
         "../../envs/environment.yml"
     resources:
+        **cost.resources("psnr"),
         gpu=1,
     params:
         **plan.psnr.params,

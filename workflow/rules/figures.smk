@@ -8,6 +8,7 @@ rule figure_psnr_curves:
         **drawn("psnr_curves", "PSNR curves"),
     log:
         "logs/figures/{study}/psnr_curves_{dataset}_{network}.log",
+    localrule: True
     conda:
         "../../envs/environment.yml"
     params:
@@ -23,6 +24,7 @@ rule figure_samples:
         **drawn("samples", "Samples of two networks"),
     log:
         "logs/figures/{study}/samples_{dataset}_{network}.log",
+    localrule: True
     conda:
         "../../envs/environment.yml"
     params:
@@ -43,6 +45,7 @@ rule figure_shrinkage:
         ),
     log:
         "logs/figures/{study}/shrinkage_{dataset}_{network}.log",
+    localrule: True
     conda:
         "../../envs/environment.yml"
     params:
@@ -58,6 +61,7 @@ rule figure_rates:
         **drawn("rates", "Slopes and regularity"),
     log:
         "logs/figures/{study}/rates_{network}.log",
+    localrule: True
     conda:
         "../../envs/environment.yml"
     params:
@@ -73,6 +77,7 @@ rule figure_disks:
         **drawn("disks", "Disks"),
     log:
         "logs/figures/{study}/disks_{dataset}_{network}.log",
+    localrule: True
     conda:
         "../../envs/environment.yml"
     params:
@@ -88,6 +93,7 @@ rule figure_shuffled:
         **drawn("shuffled", "Shuffled pixels"),
     log:
         "logs/figures/{study}/shuffled_{network}.log",
+    localrule: True
     conda:
         "../../envs/environment.yml"
     params:
@@ -103,6 +109,7 @@ rule figure_pairs:
         **drawn("pairs", "Closest pairs"),
     log:
         "logs/figures/{study}/pairs_{dataset}_{network}.log",
+    localrule: True
     conda:
         "../../envs/environment.yml"
     params:
@@ -118,6 +125,7 @@ rule figure_patches:
         **drawn("patches", "Closest patches"),
     log:
         "logs/figures/{study}/patches_{dataset}_{network}.log",
+    localrule: True
     conda:
         "../../envs/environment.yml"
     params:
@@ -133,6 +141,7 @@ rule figure_history:
         **drawn("history", "Training history"),
     log:
         "logs/figures/{study}/history_{dataset}_{network}.log",
+    localrule: True
     conda:
         "../../envs/environment.yml"
     params:

@@ -10,9 +10,12 @@ rule eigenbasis:
         directory(PATHS["eigenbasis"]),
     log:
         "logs/eigenbasis/{dataset}/{network}/{side}-{N}.log",
+    benchmark:
+        "logs/eigenbasis/{dataset}/{network}/{side}-{N}.tsv"
     conda:
         "../../envs/environment.yml"
     resources:
+        **cost.resources("eigenbasis"),
         gpu=1,
     params:
         **plan.eigenbasis.params,

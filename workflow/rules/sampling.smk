@@ -9,9 +9,12 @@ rule sample:
         directory(PATHS["samples"]),
     log:
         "logs/sample/{dataset}/{network}/{side}-{N}.log",
+    benchmark:
+        "logs/sample/{dataset}/{network}/{side}-{N}.tsv"
     conda:
         "../../envs/environment.yml"
     resources:
+        **cost.resources("samples"),
         gpu=1,
     params:
         **plan.samples.params,

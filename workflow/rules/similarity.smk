@@ -10,9 +10,12 @@ rule similarity:
         directory(PATHS["similarity"]),
     log:
         "logs/similarity/{dataset}/{network}/{N}.log",
+    benchmark:
+        "logs/similarity/{dataset}/{network}/{N}.tsv"
     conda:
         "../../envs/environment.yml"
     resources:
+        **cost.resources("similarity"),
         gpu=1,
     params:
         **plan.similarity.params,

@@ -13,6 +13,7 @@ rule summary:
         ),
     log:
         "logs/summary.log",
+    localrule: True
     conda:
         "../../envs/environment.yml"
     params:

@@ -10,15 +10,20 @@ rule train:
         history=directory(PATHS["history"]),
     log:
         "logs/train/{dataset}/{network}/{side}-{N}.log",
+    benchmark:
+        "logs/train/{dataset}/{network}/{side}-{N}.tsv"
     wildcard_constraints:
         network=plan.network_names("architecture"),
     conda:
         "../../envs/environment.yml"
     resources:
+        **cost.resources("train"),
         gpu=1,
         # Between two checkpoints. A resource, since it makes no result stale; a profile sets
         # another with `set-resources`.
         checkpoint_minutes=5,
+        # SLURM asks it to end five minutes before its time is up; it saves a checkpoint.
+        slurm_extra="--signal=TERM@300",
     params:
         **plan.train.params,
     script:
@@ -35,6 +40,7 @@ rule import_denoiser:
         "logs/import_denoiser/{dataset}/{network}/{side}-{N}.log",
     wildcard_constraints:
         network=plan.network_names("weights", "function"),
+    localrule: True
     conda:
         "../../envs/environment.yml"
     params:

@@ -162,7 +162,7 @@ def _check_study(config, path, study) -> list[str]:
             )
         for network in study["networks"]:
             blocks = config["networks"][network].get("blocks", 0)
-            side = _side(entry)
+            side = known_side(entry)
             if side and side % 2**blocks:
                 found.append(
                     f"{path}: the {side} pixels of {dataset} are not a multiple of "
@@ -178,7 +178,7 @@ def _check_study(config, path, study) -> list[str]:
             found.append(
                 f"eigenbasis.images: found {last}; {dataset} has test images 0 to {test - 1}"
             )
-        side, keep = _side(root(config, dataset)[1]), config["eigenbasis"]["keep"]
+        side, keep = known_side(root(config, dataset)[1]), config["eigenbasis"]["keep"]
         if side and keep and keep > side**2:
             found.append(
                 f"eigenbasis.keep: found {keep}; the images of {dataset} have {side**2} pixels"
@@ -199,7 +199,7 @@ def _check_study(config, path, study) -> list[str]:
     return found
 
 
-def _side(entry: dict) -> int | None:
+def known_side(entry: dict) -> int | None:
     """Side of the images in pixels; None if only the images tell."""
     crop = entry.get("crop")
     return entry["side"] or (crop if isinstance(crop, int) else None)

@@ -1,6 +1,7 @@
 """What every script does: its log, its threads, its device, its errors."""
 
 import contextlib
+import os
 import sys
 import traceback
 
@@ -57,6 +58,8 @@ def running(snakemake):
     torch.set_num_threads(snakemake.threads)
     with open(snakemake.log[0], "w", buffering=1) as log:
         with contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
+            if "SLURM_JOB_ID" in os.environ:
+                print(f"SLURM job {os.environ['SLURM_JOB_ID']} on {os.environ['SLURMD_NODENAME']}")
             job = Job(snakemake)
             try:
                 yield job

@@ -1,0 +1,120 @@
+"""What jobs are expected to cost, and the sums over a study."""
+
+import copy
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import ROOT, TINY
+from gahb import networks
+from gahb.training import training_flop
+from study import cost
+from study.config import checked
+from study.plan import Plan
+
+JOB = {"dataset": "calpha", "network": "tiny", "side": "S1", "N": "8"}
+STAGES = ("images", "duplicates", "train", "psnr", "samples", "similarity", "eigenbasis")
+
+
+def estimates(**changes) -> cost.Cost:
+    config = copy.deepcopy(TINY)
+    for section, entries in changes.items():
+        config.setdefault(section, {}).update(entries)
+    return cost.Cost(Plan(checked(config)))
+
+
+@pytest.mark.parametrize(
+    ("sizes", "side"),
+    [
+        ({"architecture": "unet", "channels": 64, "blocks": 3}, 80),
+        ({"architecture": "unet", "channels": 24, "blocks": 2}, 16),
+        ({"architecture": "unet", "channels": 4, "blocks": 1}, 8),
+        ({"architecture": "bfcnn", "channels": 64, "layers": 21}, 40),
+        ({"architecture": "bfcnn", "channels": 4, "layers": 3}, 8),
+    ],
+)
+@pytest.mark.parametrize("image_channels", [1, 3])
+def test_operations_are_those_that_torch_counts(sizes, side, image_channels):
+    network = networks.initialized(
+        sizes["architecture"], 0, image_channels=image_channels,
+        **{k: v for k, v in sizes.items() if k != "architecture"},
+    )  # fmt: skip
+    counted = training_flop(network, (image_channels, side, side)) / 3
+    assert cost.forward_flop(sizes, side, image_channels) == counted
+
+
+def test_a_training_takes_its_operations_over_the_speed():
+    """The paper's UNet at 80 x 80: 5e18 operations (config.paper.yaml)."""
+    config = yaml.safe_load((ROOT / "config.yaml").read_text())
+    paper = yaml.safe_load((ROOT / "config.paper.yaml").read_text())
+    config = {**config, **{k: {**config[k], **v} for k, v in paper.items() if k in config}}
+    found = cost.Cost(Plan(checked(config)))
+    job = {"dataset": "disks-80", "network": "unet-80", "side": "S1", "N": "1"}
+    assert found.train(job)[0] * cost.FLOPS == pytest.approx(5e18, rel=0.02)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_more_is_asked_for_at_each_attempt_and_never_too_much(stage):
+    asked = estimates().resources(stage)
+    minutes = [asked["runtime"](JOB, attempt) for attempt in (1, 2, 3, 20)]
+    assert minutes == sorted(set(minutes))
+    assert minutes[0] > 2 * asked["expected_seconds"](JOB) / 60
+    assert minutes[-1] == cost.MOST_MINUTES
+    assert asked["mem_mb"](JOB, 3) == pytest.approx(3 * asked["mem_mb"](JOB, 1), abs=3)
+
+
+@pytest.mark.parametrize(
+    ("stage", "changes"),
+    [
+        ("images", {"datasets": {"calpha": TINY["datasets"]["calpha"] | {"images": 10**6}}}),
+        ("train", {"trainings": {"tiny": {"steps": 10**6, "batch": 512, "rate": 0.01}}}),
+        ("psnr", {"psnr": {"images": 10**5}}),
+        ("samples", {"sampling": {"h0": 0.001, "max_steps": 10**5}}),
+        ("eigenbasis", {"eigenbasis": {"images": list(range(10)), "precision": "float64"}}),
+    ],
+)
+def test_larger_work_takes_longer(stage, changes):
+    assert getattr(estimates(**changes), stage)(JOB)[0] > getattr(estimates(), stage)(JOB)[0]
+
+
+def test_images_that_only_the_files_know():
+    found = estimates(datasets={"photo": {"source": "folder", "path": "x"}})
+    seconds, megabytes = found.eigenbasis(JOB | {"dataset": "photo"})
+    assert seconds > cost.START + 25 * cost.SIDE**6 / cost.DOUBLE_FLOPS
+    assert megabytes > cost.GPU_BASE + 8 * cost.SIDE**4 / 1e6
+
+
+DRY_RUN = """\
+rule train:
+    output: a
+    benchmark: {folder}/a.tsv
+    resources: tmpdir=/tmp, mem_mb=4000, runtime=1440, expected_seconds=7200, gpu=1
+
+localrule figure_rates:
+    output: b
+    resources: tmpdir=/tmp
+
+rule train:
+    output: c
+    benchmark: {folder}/c.tsv
+    resources: tmpdir=/tmp, mem_mb=4000, runtime=1440, expected_seconds=18000, gpu=1
+
+rule prepare_images:
+    output: d
+    benchmark: {folder}/d.tsv
+    resources: tmpdir=/tmp, mem_mb=1500, runtime=13, expected_seconds=3600
+"""
+
+
+def test_the_sum_over_a_study(tmp_path: Path):
+    (tmp_path / "a.tsv").write_text("s\th:m:s\tmax_rss\n3600.0\t1:00:00\t512.5\n")
+    (tmp_path / "d.tsv").write_text("s\th:m:s\tmax_rss\n1800.0\t0:30:00\tNA\n")
+    lines = cost.table(cost.jobs(DRY_RUN.format(folder=tmp_path))).splitlines()
+    rows = {line.split()[0]: line.split()[1:] for line in lines[1:3]}
+    # Jobs, GPUs, hours expected, the longest, jobs that have run, hours, megabytes.
+    assert rows["train"] == ["2", "1", "7.0", "5.0", "1", "1.0", "512"]
+    assert rows["prepare_images"] == ["1", "0", "1.0", "1.0", "1", "0.5", "0"]
+    assert lines[-2:] == [
+        "4 jobs, 2 of them with a GPU: 7.0 GPU hours expected",
+        "1 of these have run: 1.0 GPU hours, 0.50 times what was expected of them",
+    ]
