@@ -3,18 +3,19 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
-# More for snakemake: make all ARGS="--configfile mine.yaml"
+# More for snakemake: make all ARGS="--configfile mine.yaml"; on a cluster: make resume PROFILE=slurm
 ARGS ?=
+PROFILE ?= profiles/local
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .PHONY: all report publish resume test stale cost verify lint docs lock
 all: $(READY)
-	$(BIN)/snakemake --profile profiles/local $(ARGS) -- all
+	$(BIN)/snakemake --profile $(PROFILE) $(ARGS) -- all
 
 # All of it in one file: results/report/index.html
 report: $(READY)
 	mkdir -p results/report
-	$(BIN)/snakemake --profile profiles/local $(ARGS) --report results/report/index.html \
+	$(BIN)/snakemake --profile $(PROFILE) $(ARGS) --report results/report/index.html \
 	    --report-after-run -- all
 
 # The report as the web page of the repository: branch gh-pages of `origin`.
@@ -31,11 +32,11 @@ resume: $(READY)
 
 # What `make all` would make again, and why, in words.
 stale: $(READY)
-	$(BIN)/python -m study.stale --profile profiles/local $(ARGS) -- all
+	$(BIN)/python -m study.stale --profile $(PROFILE) $(ARGS) -- all
 
 # What the study costs: expected, and measured for what has run.
 cost: $(READY)
-	$(BIN)/python -m study.cost --profile profiles/local $(ARGS) -- all
+	$(BIN)/python -m study.cost --profile $(PROFILE) $(ARGS) -- all
 
 # Every store and every file of weights of results/: whole, as declared, finite?
 verify: $(READY)

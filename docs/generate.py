@@ -12,7 +12,7 @@ from pathlib import Path
 import yaml
 from study.config import schema
 from study.plan import PATHS
-from study.stale import JOB
+from study.stale import planned
 
 ROOT = Path(__file__).resolve().parent.parent
 SCHEMA = schema()
@@ -170,10 +170,10 @@ def picture() -> str:
     """
     forms = {kind: re.compile(re.sub(r"\{\w+\}", "[^/]+", path)) for kind, path in PATHS.items()}
     reads, writes = defaultdict(set), defaultdict(set)
-    for rule, body in JOB.findall(_dry_run()):
-        for direction, paths in re.findall(r"^    (input|output): (.*)$", body, re.MULTILINE):
-            kinds = {k for p in paths.split(", ") for k, form in forms.items() if form.fullmatch(p)}
-            (reads if direction == "input" else writes)[rule] |= kinds
+    for rule, said in planned(_dry_run()):
+        for direction, found in (("input", reads), ("output", writes)):
+            paths = said.get(direction, "").split(", ")
+            found[rule] |= {k for p in paths for k, form in forms.items() if form.fullmatch(p)}
 
     def above(kind: str, seen: frozenset = frozenset()) -> set[str]:
         """The stores that a store is made from, directly or not."""

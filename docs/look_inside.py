@@ -18,7 +18,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
 
-arguments = [a for a in sys.argv[1:] if "/" in a]  # in a notebook there are others
+# In a notebook sys.argv is the kernel's.
+arguments = [] if "ipykernel" in sys.modules else sys.argv[1:]
 curves, analysed = arguments or ("calpha-2/unet", "photographs/unet/S1-5000")
 results = Path("results")
 

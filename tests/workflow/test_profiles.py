@@ -8,6 +8,8 @@ import sys
 import pytest
 import yaml
 from conftest import ROOT, checkout
+from study.cost import jobs
+from study.stale import planned
 
 
 def dry_run(folder, *arguments: str) -> str:
@@ -20,8 +22,8 @@ def dry_run(folder, *arguments: str) -> str:
 
 def asked(output: str) -> dict[str, dict[str, str]]:
     """The resources of a job of each rule that has work for a cluster."""
-    jobs = re.findall(r"^rule (\w+):\n(?:    .*\n)*    resources: (.*)$", output, re.MULTILINE)
-    found = {rule: dict(re.findall(r"(\w+)=([^,]+)", resources)) for rule, resources in jobs}
+    jobs = planned(output)
+    found = {rule: dict(re.findall(r"(\w+)=([^,]+)", said["resources"])) for rule, said in jobs}
     return {rule: resources for rule, resources in found.items() if "expected_seconds" in resources}
 
 
@@ -36,12 +38,16 @@ def test_what_jobs_ask_for(tmp_path, profile):
 
 
 def test_a_site_overrides(tmp_path):
-    found = asked(dry_run(tmp_path, "--profile", "profiles/slurm-site", "all"))
+    output = dry_run(tmp_path, "--profile", "profiles/slurm-site", "all")
+    found = asked(output)
     assert {r["slurm_account"] for r in found.values()} == {"diffusion"}
     assert {r["constraint"] for r in found.values()} == {"scratch"}
     assert "--signal" in found["train"]["slurm_extra"]
     assert found["train"]["runtime"] == "720"
     assert found["similarity"]["gpu"] == "0"
+    # Packed jobs are counted, too.
+    assert len(jobs(output)) == len(planned(output)) == 73
+    assert {"psnr", "sample", "eigenbasis"} <= {job["rule"] for job in jobs(output) if job["gpus"]}
 
 
 def test_the_default_profile_lies_over_the_others():

@@ -2,6 +2,7 @@
 # may have.
 
 import os
+import re
 import sys
 
 import snakemake.io
@@ -57,10 +58,15 @@ def drawn(figure, title):
     return {"pdf": f"{path}.pdf", "png": png, "numbers": f"{path}.csv"}
 
 
+def names(section):
+    """Pattern of the names of a section's entries: a path with another is made by no rule."""
+    return "|".join(map(re.escape, config[section]))
+
+
 wildcard_constraints:
-    study=r"[A-Za-z0-9.-]+",
-    dataset=r"[A-Za-z0-9.-]+",
-    network=r"[A-Za-z0-9.-]+",
+    study=names("studies"),
+    dataset=names("datasets"),
+    network=names("networks"),
     side="S1|S2",
     N=r"[0-9]+",
     sha256=r"[0-9a-f]{64}",

@@ -4,13 +4,18 @@ import os
 import shutil
 import subprocess
 import time
+from pathlib import Path
 
 
-def _left_behind() -> list[str]:
-    """Ids of this user's SLURM jobs that snakemake has submitted in the working directory."""
+def _left_behind() -> list[str] | None:
+    """Ids of this user's SLURM jobs that snakemake has submitted in the working directory.
+
+    None if squeue does not answer.
+    """
     asked = ["squeue", "--me", "--noheader", "--format=%i|%k|%Z"]
-    # Where SLURM is installed but not in use squeue fails, and there are none.
     answer = subprocess.run(asked, text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    if answer.returncode:
+        return None
     jobs = [line.split("|", 2) for line in answer.stdout.splitlines()]
     here = os.getcwd()
     # The plugin's comment on a job is "rule_" and its name.
@@ -18,13 +23,16 @@ def _left_behind() -> list[str]:
 
 
 def cancel_what_was_left_behind() -> None:
-    """Cancel such jobs and wait for their end: they write what this run is about to write.
+    """Cancel such jobs and wait for their end: they may write what this run is about to write.
 
-    Snakemake's lock says that no other run is alive. Trainings save a checkpoint when cancelled.
+    Trainings save a checkpoint when cancelled. Where another run holds a lock in this folder, the
+    jobs may be that one's, and its lock says that it writes other files: nothing is cancelled.
+    Where SLURM is installed but squeue does not answer, nothing is known and nothing is done.
     """
-    if not shutil.which("squeue") or not (jobs := _left_behind()):
+    locks = Path(".snakemake/locks").glob("*.output.lock")
+    if not shutil.which("squeue") or len(list(locks)) > 1 or not (jobs := _left_behind()):
         return
     print(f"Cancelling SLURM jobs of a run that was killed: {' '.join(jobs)}", flush=True)
-    subprocess.run(["scancel", *jobs], check=True)
-    while _left_behind():
+    subprocess.run(["scancel", *jobs])  # a job that has just ended is no error
+    while _left_behind() != []:
         time.sleep(2)

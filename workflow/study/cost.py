@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from study.config import known_side, root
+from study.stale import planned
 
 #: Operations per second of a network on one GPU. Assumed: a fifth of an A100's peak in TF32.
 FLOPS = 3e13
@@ -110,9 +111,9 @@ class Cost:
 
     def similarity(self, wc):
         images, N = self._of(wc), int(wc["N"])
-        patch, samples = self._config["similarity"]["patch"], self._config["sampling"]["samples"]
-        in_patches = (images.side - patch + 1) ** 2 * patch**2
-        work = 2 * N * (N * images.pixels + 2 * samples * (images.pixels + in_patches))
+        samples = self._config["sampling"]["samples"]
+        # Each sample with each image, whole and patch by patch.
+        work = 2 * N * images.pixels * (N + 4 * samples)
         return START + 6 * N * images.bytes / READING + work / FLOPS, 2 * GPU_BASE
 
     def eigenbasis(self, wc):
@@ -147,24 +148,20 @@ class Images(NamedTuple):
     bytes: int
 
 
-_JOB = re.compile(r"^(?:local)?rule (\w+):\n((?:    .*\n)+)", re.MULTILINE)
-
-
 def jobs(dry_run: str) -> list[dict]:
     """Rule, GPUs, expected hours and benchmark file of each job of `snakemake --dry-run`.
 
     Jobs that are not expected to cost anything (figures, for instance) have 0 hours.
     """
     found = []
-    for rule, body in _JOB.findall(dry_run):
-        asked = dict(re.findall(r"(\w+)=([^,\n]+)", body.rpartition("    resources: ")[2]))
-        benchmark = re.search(r"^    benchmark: (.*)$", body, re.MULTILINE)
+    for rule, said in planned(dry_run):
+        asked = dict(re.findall(r"(\w+)=([^,]+)", said.get("resources", "")))
         found.append(
             {
                 "rule": rule,
                 "gpus": int(asked.get("gpu", 0)),
                 "expected": int(asked.get("expected_seconds", 0)) / 3600,
-                "benchmark": Path(benchmark[1]) if benchmark else None,
+                "benchmark": Path(said["benchmark"]) if "benchmark" in said else None,
             }
         )
     return found
@@ -175,7 +172,9 @@ def measured(job: dict) -> tuple[float, float] | None:
     if job["benchmark"] is None or not job["benchmark"].is_file():
         return None
     with open(job["benchmark"]) as file:
-        row = next(csv.DictReader(file, delimiter="\t"))
+        row = next(csv.DictReader(file, delimiter="\t"), None)
+    if row is None:  # the job was killed while it was written
+        return None
     return float(row["s"]) / 3600, float(row["max_rss"]) if row["max_rss"] != "NA" else 0
 
 

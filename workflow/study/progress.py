@@ -46,9 +46,10 @@ class TimeLeft:
 
     def seconds(self) -> float | None:
         """Seconds left; None until rules with half of all jobs have each finished one."""
-        if 2 * sum(self.jobs[rule] for rule in self.took) < sum(self.jobs.values()):
-            return None
         now = self.clock()
+        enough = 2 * sum(self.jobs[rule] for rule in self.took) >= sum(self.jobs.values())
+        if not self.took or not enough or now == self.begin:
+            return None
         mean = {rule: statistics.mean(times) for rule, times in self.took.items()}
         of_any = statistics.mean(t for times in self.took.values() for t in times)
         passed = {job: now - start for job, (_, start) in self.running.items()}
@@ -58,7 +59,7 @@ class TimeLeft:
         )
         # Jobs at a time, on average so far.
         speed = (sum(map(sum, self.took.values())) + sum(passed.values())) / (now - self.begin)
-        return ahead / speed
+        return ahead / speed if speed else None
 
 
 class Messages(DefaultFormatter):

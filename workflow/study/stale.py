@@ -10,14 +10,22 @@ import re
 import subprocess
 import sys
 
-JOB = re.compile(r"^(?:local)?rule (\w+):\n((?:    .*\n)+)", re.MULTILINE)
+# The jobs of a group are indented.
+_JOB = re.compile(r"^( *)(?:local)?rule (\w+):\n((?:\1    .*\n)+)", re.MULTILINE)
+
+
+def planned(dry_run: str) -> list[tuple[str, dict[str, str]]]:
+    """Rule of each job of the output of `snakemake --dry-run`, and what it says of it by name."""
+    return [
+        (rule, dict(re.findall(r"^ +(\w+): (.*)$", body, re.MULTILINE)))
+        for _, rule, body in _JOB.findall(dry_run)
+    ]
 
 
 def explained(dry_run: str) -> list[str]:
     """A line for each job of the output of `snakemake --dry-run`."""
     lines = []
-    for rule, body in JOB.findall(dry_run):
-        found = dict(re.findall(r"^    (\w+): (.*)$", body, re.MULTILINE))
+    for rule, found in planned(dry_run):
         if rule != "all":
             output = found["output"].split(", ")[0]
             lines.append(f"{output}: {_why(found.get('reason', ''))}")
