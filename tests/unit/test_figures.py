@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
@@ -24,8 +25,10 @@ from gahb.figures import (
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.image import imread
+from matplotlib.testing.compare import compare_images
 from matplotlib.text import Text
 
+LOOKS = Path(__file__).parent / "looks"
 SIDE = 8
 INPUT_PSNR = np.arange(0, 41, 5.0)
 PIXELS = ("channel", "y", "x")
@@ -384,6 +387,39 @@ def test_history(sizes):
     assert train.get_ylim() == test.get_ylim()
     np.testing.assert_allclose(loss.lines[0].get_ydata()[0], 1 / 10)
     np.testing.assert_allclose(train.lines[0].get_ydata(), 20 + np.arange(5) / sizes[0])
+
+
+# How they look.
+
+SIZES = [1, 10, 100, 1000]
+
+
+def looks():
+    """Every figure, of stores that never change."""
+    drawn, similarity, images = sample_stores(SIZES, diverged=2)
+    curves, basis = [psnr_store(slope) for slope in (0.5, 0.65)], eigenbasis_store()
+    return {
+        "psnr_curves": psnr_curves.draw({N: psnr_store(0.6, gap=10 / N) for N in SIZES}),
+        "samples": samples.draw(drawn, similarity, images),
+        "shrinkage": shrinkage.draw(eigenbasis_store(images=2)),
+        "rates": rates.draw([1, 2], curves, [basis, basis], (10, 25)),
+        "disks": disks.draw(psnr_store(0.75), basis, (10, 25)),
+        "shuffled": shuffled.draw(curves, [basis, eigenbasis_store(seed=1)]),
+        "pairs": pairs.draw(similarity[10], images),
+        "patches": patches.draw({N: d[0] for N, d in drawn.items()}, similarity, images, 4),
+        "history": history.draw({N: history_store(rise=1 / N) for N in SIZES}, batch=32),
+    }
+
+
+def test_figures_look_as_they_did(tmp_path):
+    """A picture that has changed on purpose is copied over the one in looks/."""
+    changed = []
+    for name, figure in looks().items():
+        path = tmp_path / f"{name}.png"
+        with style.sheet():
+            figure.savefig(path, dpi=60)
+        changed.append(compare_images(LOOKS / path.name, path, tol=1))
+    assert not any(changed), "\n".join(filter(None, changed))
 
 
 # Numbers.
