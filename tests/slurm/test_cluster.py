@@ -34,6 +34,8 @@ SMALL = TINY | {
     },
     "trainings": {"tiny": {"steps": 1000, "batch": 8, "rate": 0.01}},
 }
+#: Runs that tests have started in the background.
+STARTED: list[subprocess.Popen] = []
 
 
 class Clone(Study):
@@ -46,9 +48,11 @@ class Clone(Study):
 
     def start(self, *arguments: str) -> subprocess.Popen:
         with open(self.folder / "output.log", "a") as output:
-            return subprocess.Popen(
+            process = subprocess.Popen(
                 self.command(*arguments), cwd=self.folder, stdout=output, stderr=output
             )
+        STARTED.append(process)
+        return process
 
     def queue(self) -> list[dict]:
         """SLURM's jobs of this folder, ended ones too."""
@@ -123,6 +127,8 @@ def cluster():
         pytest.skip("/etc/slurm/slurm.conf is there: this machine is of another cluster")
     subprocess.run([HERE / "cluster.sh", "start"], check=True)
     yield
+    for process in STARTED:  # those of failed tests
+        process.kill()
     subprocess.run([HERE / "cluster.sh", "stop"], check=True)
 
 
