@@ -239,7 +239,8 @@ def exit_1_and_too_little_memory(study: Clone) -> None:
     output = study.run(curves, FAILS, memory, "--restart-times", "1", fails=True)
     assert (study.folder / curves).exists()
     logs = (study.folder / "logs/slurm/rule_train/calpha_tiny_S1_4").iterdir()
-    assert "exceeded memory limit" in min(logs).read_text()
+    first = min(logs, key=lambda log: int(log.stem))
+    assert "exceeded memory limit" in first.read_text()
     assert not (study.folder / FAILS).exists()
     failure = output.rpartition("Error in rule train:")[2]
     assert "log: logs/train/photo/tiny/S1-9999999.log" in failure
