@@ -259,7 +259,7 @@ def cancelled_by_hand(study: Clone) -> None:
 
 
 def outlives_its_limit(study: Clone) -> None:
-    limit = ["--set-resources", "train:runtime=attempt", "train:slurm_extra=--signal=TERM@50"]
+    limit = ["--set-resources", "train:runtime=attempt", "train:slurm_extra=--signal=TERM@40"]
     run = study.start(TRAINED, *limit)
     let_go_when_told_to_end(hold(study))
     output = study.finishes(run)
