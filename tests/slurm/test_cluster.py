@@ -34,6 +34,8 @@ SMALL = TINY | {
     },
     "trainings": {"tiny": {"steps": 1000, "batch": 8, "rate": 0.01}},
 }
+#: Runs that tests have started in the background.
+STARTED: list[subprocess.Popen] = []
 
 
 class Clone(Study):
@@ -46,9 +48,11 @@ class Clone(Study):
 
     def start(self, *arguments: str) -> subprocess.Popen:
         with open(self.folder / "output.log", "a") as output:
-            return subprocess.Popen(
+            process = subprocess.Popen(
                 self.command(*arguments), cwd=self.folder, stdout=output, stderr=output
             )
+        STARTED.append(process)
+        return process
 
     def queue(self) -> list[dict]:
         """SLURM's jobs of this folder, ended ones too."""
@@ -125,6 +129,8 @@ def cluster():
         subprocess.run([HERE / "cluster.sh", "start"], check=True)
         yield
     finally:
+        for process in STARTED:  # those of failed tests
+            process.kill()
         subprocess.run([HERE / "cluster.sh", "stop"], check=True)
 
 
@@ -235,7 +241,8 @@ def exit_1_and_too_little_memory(study: Clone) -> None:
     output = study.run(curves, FAILS, memory, "--restart-times", "1", fails=True)
     assert (study.folder / curves).exists()
     logs = (study.folder / "logs/slurm/rule_train/calpha_tiny_S1_4").iterdir()
-    assert "exceeded memory limit" in min(logs).read_text()
+    first = min(logs, key=lambda log: int(log.stem))
+    assert "exceeded memory limit" in first.read_text()
     assert not (study.folder / FAILS).exists()
     failure = output.rpartition("Error in rule train:")[2]
     assert "log: logs/train/photo/tiny/S1-9999999.log" in failure
@@ -254,7 +261,7 @@ def cancelled_by_hand(study: Clone) -> None:
 
 
 def outlives_its_limit(study: Clone) -> None:
-    limit = ["--set-resources", "train:runtime=attempt", "train:slurm_extra=--signal=TERM@50"]
+    limit = ["--set-resources", "train:runtime=attempt", "train:slurm_extra=--signal=TERM@40"]
     run = study.start(TRAINED, *limit)
     let_go_when_told_to_end(hold(study))
     output = study.finishes(run)
