@@ -6,7 +6,7 @@ Memorization takes time: the PSNR on the test set may fall while that on the tra
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
 from gahb.figures import parts, style
 
@@ -38,6 +38,9 @@ def draw(histories: dict[int, xr.Dataset], batch: int) -> Figure:
     test.sharey(train)
     for ax in (loss, train, test):
         ax.set_xlabel("images seen")
+        low, high = ax.get_xlim()
+        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 300 * low else (1,)))
+        ax.xaxis.set_major_formatter(EngFormatter(sep=""))
         ax.xaxis.set_minor_formatter(NullFormatter())
     figure.legend(*loss.get_legend_handles_labels(), title="$N$", loc="outside right upper")
     return figure
