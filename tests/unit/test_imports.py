@@ -101,6 +101,6 @@ def test_the_code_of_a_function_counts(folder):
 
 def test_trained_networks_are_trained_and_others_imported(folder):
     plan = Plan(checked(study({"weights": "one.pt"})))
-    assert plan.network_names("architecture") == "tiny|cnn"
-    assert plan.network_names("weights", "function") == "own"
-    assert Plan(checked(TINY)).network_names("weights", "function") == "(?!)"
+    assert plan.names("networks", "architecture") == "tiny|cnn"
+    assert plan.names("networks", "weights", "function") == "own"
+    assert Plan(checked(TINY)).names("networks", "weights", "function") == "(?!)"

@@ -2,14 +2,13 @@
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 import xarray as xr
-from conftest import ROOT
+from conftest import ROOT, checkout
 
 PAGE = (ROOT / "docs" / "extending.md").read_text()
 
@@ -38,10 +37,7 @@ def apply_changes(folder) -> None:
 @pytest.fixture(scope="module")
 def extended(tmp_path_factory):
     """A copy of the project with the page's examples, and what its command makes."""
-    folder = tmp_path_factory.mktemp("extended")
-    for name in ("Snakefile", "config.yaml", "workflow", "profiles", "envs"):
-        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
-        copy(ROOT / name, folder / name)
+    folder = checkout(tmp_path_factory.mktemp("extended"))
     write_files(folder)
     apply_changes(folder)
     (command,) = re.findall(r"^    snakemake (.*)$", PAGE, re.M)

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 import yaml
-from conftest import ROOT, TINY, Study
+from conftest import TINY, Study, checkout
 
 ALL_PSNR = {
     "calpha/tiny/S1-1/psnr.zarr",
@@ -41,9 +41,8 @@ class Copy(Study):
 
     def __init__(self, finished, folder):
         source = folder / "project"
-        for name in ("Snakefile", "config.yaml", "workflow", "profiles", "envs"):
-            copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
-            copy(ROOT / name, _made(source) / name)
+        source.mkdir()
+        checkout(source)
         # copytree without copy2: every file has another time stamp, as after a fresh clone.
         shutil.copytree(
             finished.folder, folder / "run", copy_function=shutil.copyfile,
@@ -68,11 +67,6 @@ class Copy(Study):
         text = path.read_text()
         assert old in text, f"{file} has changed: {old!r} is not in it"
         path.write_text(text.replace(old, new, 1))
-
-
-def _made(folder):
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 def _set(path, value):

@@ -2,7 +2,6 @@
 # may have.
 
 import os
-import re
 import sys
 
 import snakemake.io
@@ -58,15 +57,11 @@ def drawn(figure, title):
     return {"pdf": f"{path}.pdf", "png": png, "numbers": f"{path}.csv"}
 
 
-def names(section):
-    """Pattern of the names of a section's entries: a path with another is made by no rule."""
-    return "|".join(map(re.escape, config[section]))
-
-
+# A path with another name is made by no rule.
 wildcard_constraints:
-    study=names("studies"),
-    dataset=names("datasets"),
-    network=names("networks"),
+    study=plan.names("studies"),
+    dataset=plan.names("datasets"),
+    network=plan.names("networks"),
     side="S1|S2",
     N=r"[0-9]+",
     sha256=r"[0-9a-f]{64}",

@@ -13,7 +13,7 @@ rule train:
     benchmark:
         "logs/train/{dataset}/{network}/{side}-{N}.tsv"
     wildcard_constraints:
-        network=plan.network_names("architecture"),
+        network=plan.names("networks", "architecture"),
     conda:
         "../../envs/environment.yml"
     resources:
@@ -39,7 +39,7 @@ rule import_denoiser:
     log:
         "logs/import_denoiser/{dataset}/{network}/{side}-{N}.log",
     wildcard_constraints:
-        network=plan.network_names("weights", "function"),
+        network=plan.names("networks", "weights", "function"),
     localrule: True
     conda:
         "../../envs/environment.yml"

@@ -242,9 +242,10 @@ class Plan:
 
     # Denoisers that are not trained here.
 
-    def network_names(self, *kinds: str) -> str:
-        """Pattern of the names of the networks whose entry has one of these keys."""
-        named = [n for n, e in self.config["networks"].items() if any(k in e for k in kinds)]
+    def names(self, section: str, *keys: str) -> str:
+        """Pattern of the names of a section's entries, all or those that have one of these keys."""
+        entries = self.config[section].items()
+        named = [n for n, entry in entries if not keys or any(k in entry for k in keys)]
         return "|".join(map(re.escape, named)) or "(?!)"  # or what matches nothing
 
     def _weights(self, wc) -> Stage:
