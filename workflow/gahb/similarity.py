@@ -11,6 +11,7 @@ an array of indices.
 
 import concurrent.futures
 import dataclasses
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -71,7 +72,7 @@ def nearest(images: torch.Tensor, among, k: int = 1, block: int | None = None) -
     """
     x = to_float(images).flatten(1)
     rows, pixels = x.shape
-    spare, length = min(k + 2, len(among)), block or _block_length(pixels, rows)
+    spare, length = min(k + 2, len(among)), block or _block_length(pixels, 2 * rows)
     unit, mean = standardized(x), x.mean(1)
     twice_norm = 2 * (x - mean[:, None]).norm(dim=1, keepdim=True)
     best = [_Leading(rows, spare, x.device) for _ in range(2)]
@@ -81,24 +82,29 @@ def nearest(images: torch.Tensor, among, k: int = 1, block: int | None = None) -
     for start, others in _read_ahead(among, length):
         count = len(others)
         y = flat[:count].copy_(others.flatten(1))
-        if others.dtype == torch.uint8:
-            y.div_(255)
         level = y.mean(1)
         norm = y.sub_(level[:, None]).norm(dim=1)
-        cosine = torch.mm(unit, y.T, out=products[:, :count])
+        # Bytes are divided by 255 where there are fewest numbers.
+        white = 255 if others.dtype == torch.uint8 else 1
+        level, norm = level / white, norm / white
+        cosine = products[:, :count]
+        torch.addmm(cosine, unit, y.T, beta=0, alpha=1 / white, out=cosine)
         nearness = torch.mul(cosine, twice_norm, out=scores[:, :count])
         nearness.addr_(mean, level, alpha=2 * pixels).sub_(norm**2 + pixels * level**2)
         best[0].update(cosine.mul_(_inverse(norm, pixels)), start)
         best[1].update(nearness, start)
     del flat, products, scores
     exact = [[], []]
-    for rows in torch.arange(len(x)).split(_block_length(2 * spare * pixels, 1)):
-        index = torch.cat([leading.index[rows] for leading in best], 1)
-        others = _tensor(among[index.flatten().cpu().numpy()], x.device).flatten(1)
-        others = others.reshape(*index.shape, pixels)
-        cosine = standardized(others[:, :spare].flatten(0, 1)).reshape(-1, spare, pixels)
-        exact[0].append((cosine * unit[rows, None]).sum(2))
-        exact[1].append((others[:, spare:] - x[rows, None]).norm(dim=2).neg())
+    # Read for many, because chunks are read whole; compared for few, which the caches hold.
+    for many in torch.arange(rows).split(max(1, BLOCK_BYTES // (2 * spare * others[0].nbytes))):
+        index = torch.cat([leading.index[many] for leading in best], 1)
+        candidates = torch.as_tensor(among[index.flatten().cpu().numpy()])
+        candidates = candidates.reshape(*index.shape, *images.shape[1:])
+        for some, few in zip(many.split(32), candidates.split(32), strict=True):
+            others = to_float(few.to(x.device)).flatten(2)
+            cosine = standardized(others[:, :spare].flatten(0, 1)).reshape(-1, spare, pixels)
+            exact[0].append((cosine @ unit[some, :, None])[:, :, 0])
+            exact[1].append((others[:, spare:] - x[some, None]).norm(dim=2).neg())
     leading = [b.refined(torch.cat(e), min(k, spare)) for b, e in zip(best, exact, strict=True)]
     return Nearest(*leading[0], -leading[1][0], leading[1][1])
 
@@ -136,8 +142,10 @@ class _Leading:
         return scores.gather(1, order), index.gather(1, order)
 
 
-def _block_length(pixels: int, rows: int) -> int:
-    return max(1, BLOCK_BYTES // (4 * max(pixels, 2 * rows)))
+def _block_length(*floats: int) -> int:
+    """How many others, each of so many numbers, fill a block: a power of two, as chunks are, so
+    that none is read twice."""
+    return 2 ** max(0, int(math.log2(BLOCK_BYTES / (4 * max(floats)))))
 
 
 def _read_ahead(among, length: int) -> Iterator[tuple[int, torch.Tensor]]:
@@ -149,10 +157,6 @@ def _read_ahead(among, length: int) -> Iterator[tuple[int, torch.Tensor]]:
         for start in starts:
             block, ahead = ahead.result(), next(reads, None)
             yield start, torch.as_tensor(block)
-
-
-def _tensor(images, device) -> torch.Tensor:
-    return to_float(torch.as_tensor(images).to(device))
 
 
 def closest_pairs(first, second, device="cpu", block: int = 4096) -> Nearest:
@@ -195,7 +199,7 @@ def nearest_patches(
     unit = patches(images)
     best = torch.full((place, len(images)), -torch.inf, device=images.device)
     index = torch.zeros_like(best, dtype=torch.long)
-    length = block or max(1, BLOCK_BYTES // (4 * max(images[0].numel(), place * len(images))))
+    length = block or _block_length(images[0].numel(), place * len(images))
     for start in range(0, len(among), length):
         others = torch.as_tensor(among[start : start + length]).to(images.device)
         cosine, where = (unit @ patches(others).mT).max(2)
