@@ -15,6 +15,7 @@ GPU everything runs there.
 
 import argparse
 import concurrent.futures
+import functools
 import json
 import multiprocessing
 import resource
@@ -88,11 +89,13 @@ def jacobian(weights: str | None) -> dict:
     """The paper's UNet: rows of the dense Jacobian, and its leading 100 eigenpairs."""
     side = 80 if DEVICE.type == "cuda" else 40
     function, (clean, y) = denoiser(weights), noisy(side)
-    d, rows = y.numel(), 128
+    d = y.numel()
     leaf = y.clone().requires_grad_()
     pixels = function(leaf[None]).flatten()
-    products, unit = Products(function, y), torch.eye(d, device=DEVICE)[:rows]
-    chunk = products._best_chunk()
+    products = Products(function, y)
+    chunk = products._batch
+    rows = chunk * -(-128 // chunk)
+    unit = torch.eye(d, device=DEVICE)[:rows]
     a, b = torch.randn(2, 2048, 2048, device=DEVICE)
     with FlopCounterMode(display=False) as counter:
         function(y[None])
@@ -101,10 +104,7 @@ def jacobian(weights: str | None) -> dict:
         for i in range(rows):
             torch.autograd.grad(pixels[i], leaf, retain_graph=True)
 
-    def batched():
-        for part in unit.split(chunk):
-            products.transposed(part)
-
+    batched = functools.partial(products.transposed, unit)
     time_of = in_turns({"plain": plain, "batched": batched, "matrix product": lambda: a @ b})
     peak = 2 * 2048**3 / time_of["matrix product"]
     result = {

@@ -10,18 +10,35 @@ import numpy as np
 import torch
 from torch import nn
 
+from gahb.networks.batchnorm import folded
+
 
 class Denoiser(nn.Module):
-    """f(y) = y - network(y), in evaluation mode: the network predicts the noise."""
+    """f(y) = y - network(y), in evaluation mode: the network predicts the noise.
+
+    The network is copied if its norms can be folded into its convolutions.
+    """
 
     def __init__(self, network: nn.Module):
         super().__init__()
-        self.network = network
+        self.network = folded(network) if hasattr(network, "normalized") else network
         self.needs_sigma = getattr(network, "needs_sigma", False)
         self.eval()
 
     def forward(self, y, *sigma):
-        return y - self.network(y, *sigma)
+        parts = [part - self.network(part, *sigma) for part in y.split(at_a_time(y))]
+        return torch.cat(parts) if len(parts) > 1 else parts[0]
+
+
+def at_a_time(y: torch.Tensor) -> int:
+    """How many images (image, channel, y, x), like `y`, a network denoises fastest at a time.
+
+    On a CPU, as many as leave the activations in its caches: with 256 at a time a UNet takes 1.7
+    times as long at 40 x 40.
+    """
+    if y.device.type != "cpu":
+        return max(1, len(y))
+    return max(1, 2**15 // (y.shape[-2] * y.shape[-1]))
 
 
 class GaussianDenoiser:

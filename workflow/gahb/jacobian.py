@@ -19,7 +19,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from gahb.denoising import told
+from gahb.denoising import at_a_time, told
 
 
 class Products:
@@ -28,14 +28,33 @@ class Products:
     Args:
         function: f on (image, channel, y, x).
         y: one image (channel, y, x); d = y.numel().
+        batch: vectors multiplied at a time; bounds the memory. As many as are fastest by default.
 
     value: f(y), (channel, y, x).
+
+    Raises:
+        ValueError: torch cannot differentiate f.
     """
 
-    def __init__(self, function: Callable, y: torch.Tensor):
-        self._function, self._y = lambda image: function(image[None])[0], y
-        self.value, pull = torch.func.vjp(self._function, y)
-        self._pull = torch.func.vmap(pull)
+    def __init__(self, function: Callable, y: torch.Tensor, batch: int | None = None):
+        self._function, self._y, self._copies = function, y, y[:0]
+        self.value = self._copied(1)[0].detach()
+        if not self._values.requires_grad:
+            raise ValueError("the denoiser's output has no gradient: does it detach its input?")
+        self._batch = batch or self._best_batch()
+
+    def _copied(self, count: int) -> torch.Tensor:
+        """f of `count` copies of y, with the graph through which vectors are pulled back.
+
+        The graph is kept. With real copies torch need not expand what it saved for one image, as
+        torch.func.vmap of a pullback makes it do in each product.
+        """
+        if len(self._copies) != count:
+            self._values = None  # its memory first
+            self._copies = self._y.expand(count, *self._y.shape).clone().requires_grad_()
+            with torch.enable_grad():
+                self._values = self._function(self._copies)
+        return self._values
 
     @functools.cached_property
     def _push(self) -> Callable:
@@ -43,38 +62,45 @@ class Products:
         own passes, a fourth of what pulling back through the pullback takes."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch's, about its own tracing
-            return torch.func.vmap(torch.func.linearize(self._function, self._y)[1])
+            one = lambda y: self._function(y[None])[0]  # noqa: E731
+            return torch.func.vmap(torch.func.linearize(one, self._y)[1])
 
     def transposed(self, u: torch.Tensor) -> torch.Tensor:
         """J^T u for each row of u: (vector, d) -> (vector, d)."""
-        return self._pull(u.reshape(-1, *self.value.shape))[0].flatten(1)
+        pulled = [
+            torch.autograd.grad(
+                self._copied(len(part)), self._copies, part.reshape(-1, *self.value.shape),
+                retain_graph=True,
+            )[0]
+            for part in u.split(self._batch)
+        ]  # fmt: skip
+        return torch.cat(pulled).flatten(1)
 
     def forward(self, v: torch.Tensor) -> torch.Tensor:
         """J v for each row of v: (vector, d) -> (vector, d)."""
-        return self._push(v.reshape(-1, *self._y.shape)).flatten(1)
+        pushed = [self._push(part.reshape(-1, *self._y.shape)) for part in v.split(self._batch)]
+        return torch.cat(pushed).flatten(1)
 
     def symmetric(self, v: torch.Tensor) -> torch.Tensor:
         """(J + J^T) v / 2 for each row of v: (vector, d) -> (vector, d)."""
         return (self.forward(v) + self.transposed(v)) / 2
 
-    def dense(self, chunk: int | None = None) -> torch.Tensor:
-        """J, (d, d); entry (i, j) is df_i / dy_j. `chunk` rows are computed at a time."""
+    def dense(self) -> torch.Tensor:
+        """J, (d, d); entry (i, j) is df_i / dy_j."""
         d, options = self.value.numel(), {"dtype": self.value.dtype, "device": self.value.device}
-        chunk = chunk or self._best_chunk()
         rows = torch.empty(d, d, **options)
-        for start in range(0, d, chunk):
-            stop = min(start + chunk, d)
-            unit = torch.zeros(stop - start, d, **options)
-            unit[torch.arange(stop - start), torch.arange(start, stop)] = 1
-            rows[start:stop] = self.transposed(unit)
+        for part in torch.arange(d, device=rows.device).split(self._batch):
+            unit = torch.zeros(len(part), d, **options)
+            unit[torch.arange(len(part)), part] = 1
+            rows[part] = self.transposed(unit)
         return rows
 
-    def _best_chunk(self, trial: int = 8) -> int:
-        """Rows that keep a processor's caches warm, or that fill half of a GPU's free memory."""
+    def _best_batch(self, trial: int = 8) -> int:
+        """As many as an own pass is fastest with, or as fill half of a GPU's free memory."""
         if self.value.device.type != "cuda":
-            return 32
+            return at_a_time(self._y)
         torch.cuda.reset_peak_memory_stats()
-        before = torch.cuda.memory_allocated()
+        before, self._batch = torch.cuda.memory_allocated(), trial
         self.transposed(torch.zeros(trial, self.value.numel()).to(self.value))
         each = (torch.cuda.max_memory_allocated() - before) / trial
         free, _ = torch.cuda.mem_get_info()
@@ -87,7 +113,7 @@ def jacobian(denoiser, y: torch.Tensor, chunk: int | None = None) -> torch.Tenso
 
     Returns: (d, d), d = y.numel(); entry (i, j) is df_i / dy_j.
     """
-    return Products(denoiser, y).dense(chunk)
+    return Products(denoiser, y, chunk).dense()
 
 
 def leading_eigenpairs(
@@ -159,11 +185,8 @@ def deflated_probes(
     generator = torch.Generator().manual_seed(seed)
     signs = torch.randint(2, (probes, vectors.shape[1]), generator=generator).to(vectors) * 2 - 1
     rest = signs - (signs @ vectors.T) @ vectors
-    found = [
-        ((v * products.forward(v)).sum(1), products.forward(s), products.transposed(s))
-        for s, v in zip(signs.split(8), rest.split(8), strict=True)
-    ]
-    tail, forward, transposed = (torch.cat(f).double() for f in zip(*found, strict=True))
+    tail = (rest * products.forward(rest)).sum(1).double()
+    forward, transposed = products.forward(signs).double(), products.transposed(signs).double()
     return (
         float(values.sum() + tail.mean()),
         float(tail.std() / probes**0.5),
@@ -224,7 +247,7 @@ def eigenbasis(
         keep: leading eigenpairs, from products with J and J^T alone, the trace and the asymmetry
             being estimates; all of them from the dense Jacobian if None.
         svd: the singular value decomposition of the dense Jacobian as well.
-        chunk: rows of the dense Jacobian computed at a time; bounds the memory.
+        chunk: products with J or J^T computed at a time; bounds the memory.
         seed: of the random vectors of the matrix-free way.
 
     Raises:
@@ -235,11 +258,11 @@ def eigenbasis(
         raise ValueError(
             f"keep = {keep} eigenpairs must be between 1 and the {d} pixels, and svd needs them all"
         )
-    products = Products(told(denoiser, sigma), noisy)
+    products = Products(told(denoiser, sigma), noisy, chunk)
     x, y, denoised = (a.double().flatten() for a in (clean, noisy, products.value))
     singular = {}
     if keep is None:
-        matrix = products.dense(chunk).double()
+        matrix = products.dense().double()
         applied = matrix @ y
         asymmetry = float((matrix - matrix.T).norm() / (matrix + matrix.T).norm())
         if svd:

@@ -5,6 +5,8 @@ y = gain * x / s,  s = sqrt(var(x) + eps),  var over (batch, height, width).
 Neither a mean nor an offset is used, so that the network stays homogeneous: f(a y) = a f(y), a > 0.
 """
 
+import copy
+
 import torch
 from torch import nn
 
@@ -85,11 +87,30 @@ class BFBatchNorm2d(nn.Module):
             gammas = torch.full((1, channels, 1, 1), gain)
         self.gammas = nn.Parameter(gammas)
         self.register_buffer("running_sd", torch.ones(1, channels, 1, 1))
+        self.folded = False
 
     def forward(self, x):
+        if self.folded:
+            return x
         if not self.training:
             return x * (self.gammas / self.running_sd).to(x.dtype)
         y, sd = _ScaleByBatchSd.apply(x, self.gammas.flatten())
         with torch.no_grad():
             self.running_sd.lerp_(sd.view_as(self.running_sd), self.momentum)
         return y
+
+
+@torch.no_grad()
+def folded(network: nn.Module) -> nn.Module:
+    """A copy for evaluation in which the convolutions do the work of the norms that follow them.
+
+    Args:
+        network: one whose `normalized()` gives (convolution, norm) for each norm.
+    """
+    network = copy.deepcopy(network).eval().requires_grad_(False)
+    for convolution, norm in network.normalized():
+        convolution.weight *= (norm.gammas / norm.running_sd).view(-1, 1, 1, 1)
+        norm.gammas.fill_(1)
+        norm.running_sd.fill_(1)
+        norm.folded = True
+    return network

@@ -46,5 +46,9 @@ class BFCNN(nn.Module):
             y = self.relu(norm(conv(y)))
         return last(y)
 
+    def normalized(self):
+        """(convolution, norm) for each norm."""
+        return zip(self.conv_layers[1:-1], self.BN_layers, strict=True)
+
 
 build = BFCNN

@@ -8,6 +8,8 @@ constant anywhere. With 3 blocks, 64 channels and gray images: 7,659,264 paramet
 The names of the parameters are those of the authors' published checkpoints.
 """
 
+import itertools
+
 import torch
 from torch import nn
 
@@ -73,6 +75,13 @@ class UNet(nn.Module):
         for b in reversed(range(len(self.decoder))):
             y = self.decoder[b](torch.cat([self.upsample[b](y), skips[b]], dim=1))
         return y
+
+    def normalized(self):
+        """(convolution, norm) for each norm."""
+        for block in (*self.encoder, self.mid_block, *self.decoder):
+            for layer, after in itertools.pairwise(block):
+                if isinstance(after, BFBatchNorm2d):
+                    yield layer, after
 
 
 build = UNet
