@@ -57,6 +57,21 @@ def test_the_denoiser_subtracts_the_noise_that_its_network_predicts():
     torch.testing.assert_close(denoiser(some(2)), some(2) * (1 - network.weight.item()))
 
 
+def test_a_large_batch_is_denoised_like_its_images_one_at_a_time():
+    lengths = []
+
+    class Doubles(torch.nn.Module):
+        def forward(self, y):
+            lengths.append(len(y))
+            return 2 * y
+
+    y = torch.rand(70, 1, 32, 32)
+    torch.testing.assert_close(Denoiser(Doubles())(y), -y)
+    assert sum(lengths) == 70 and max(lengths) == 32
+    assert len(Denoiser(Doubles())(y[:0])) == 0
+    assert Denoiser(Doubles())(torch.rand(2, 1, 256, 256)).shape == (2, 1, 256, 256)
+
+
 def test_a_denoiser_that_needs_sigma_is_told_it():
     seen = []
 

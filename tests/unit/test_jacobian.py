@@ -53,6 +53,19 @@ def test_products_are_those_of_the_dense_jacobian(denoiser):
     torch.testing.assert_close(products.value, denoiser(y[None])[0])
 
 
+def test_the_jacobian_is_that_of_reverse_and_forward_mode(denoiser):
+    y = image(1, (1, 8, 8))
+    found = jacobian(denoiser, y)
+    for mode in (torch.func.jacrev, torch.func.jacfwd):
+        expected = mode(lambda y: denoiser(y[None])[0])(y).reshape(64, 64)
+        torch.testing.assert_close(found, expected)
+
+
+def test_a_denoiser_without_gradient_is_refused():
+    with pytest.raises(ValueError, match="gradient"):
+        jacobian(lambda y: y.detach() / 2, image(0))
+
+
 def test_the_jacobian_of_a_network_is_that_of_finite_differences(denoiser):
     y, step = image(1, (1, 8, 8)), 1e-6
     directions = torch.eye(64, dtype=torch.float64).reshape(64, 1, 8, 8)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from gahb import networks
-from gahb.networks.batchnorm import EPS, BFBatchNorm2d
+from gahb.networks.batchnorm import EPS, BFBatchNorm2d, folded
 from torch import nn
 
 SMALL = {
@@ -62,6 +62,22 @@ def test_homogeneous_and_locally_linear(architecture, image_channels):
         torch.testing.assert_close(network(a * y), a * found, rtol=1e-9, atol=1e-12 * a)
     _, along_y = torch.func.jvp(network, (y,), (y,))
     torch.testing.assert_close(along_y, found, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("architecture", SMALL)
+def test_norms_fold_into_convolutions(architecture):
+    network = _trained_like(architecture).train()
+    before = networks.flat(network)
+    copy = folded(network)
+    assert network.training and np.array_equal(networks.flat(network), before)
+    norms = [m for m in network.modules() if isinstance(m, BFBatchNorm2d)]
+    assert len(list(network.normalized())) == len(norms)
+    y = torch.randn(2, 1, 8, 8, dtype=torch.float64)
+    torch.testing.assert_close(copy(y), network.eval()(y))
+    torch.testing.assert_close(folded(copy)(y), network(y))
+    # Its weights are those of the same map, whoever loads them.
+    network.load_state_dict(copy.state_dict())
+    torch.testing.assert_close(network(y), copy(y))
 
 
 @pytest.mark.parametrize("architecture", SMALL)

@@ -185,8 +185,9 @@ def deflated_probes(
     generator = torch.Generator().manual_seed(seed)
     signs = torch.randint(2, (probes, vectors.shape[1]), generator=generator).to(vectors) * 2 - 1
     rest = signs - (signs @ vectors.T) @ vectors
-    tail = (rest * products.forward(rest)).sum(1).double()
     forward, transposed = products.forward(signs).double(), products.transposed(signs).double()
+    # Orthogonal to the eigenvectors, the rest r of a probe s has <r, J r> = <r, (J + J^T) s> / 2.
+    tail = (rest * (forward + transposed)).sum(1) / 2
     return (
         float(values.sum() + tail.mean()),
         float(tail.std() / probes**0.5),
