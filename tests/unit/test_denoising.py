@@ -44,7 +44,9 @@ def test_curves_are_averages_over_repeats_and_the_same_in_batches():
     one = psnr_curve(lambda y: 0.5 * y, images, [0.2], seed=3, batch=10)
     assert not np.array_equal(one, psnr_curve(lambda y: 0.5 * y, images, [0.2], seed=4))
     many = psnr_curve(lambda y: 0.5 * y, images, [0.2], seed=3, repeats=400)
-    assert many.std() < one.std() or np.ptp(many) < np.ptp(one)
+    # PSNRs with a single noise scatter; of those with 400, what is left are the images'.
+    again = psnr_curve(lambda y: 0.5 * y, images, [0.2], seed=5, repeats=400)
+    assert np.abs(many - again).max() < 0.2 * np.abs(one - many).max()
     bytes_ = psnr_curve(lambda y: y, (images * 255).round().to(torch.uint8), [0.2], seed=3)
     floats = psnr_curve(lambda y: y, images, [0.2], seed=3)
     np.testing.assert_allclose(bytes_, floats, atol=1e-4)

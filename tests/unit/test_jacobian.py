@@ -61,9 +61,11 @@ def test_the_jacobian_is_that_of_reverse_and_forward_mode(denoiser):
         torch.testing.assert_close(found, expected)
 
 
-def test_a_denoiser_without_gradient_is_refused():
-    with pytest.raises(ValueError, match="gradient"):
-        jacobian(lambda y: y.detach() / 2, image(0))
+def test_what_is_0_is_symmetric_and_linear():
+    for keep in (None, 3):
+        basis = eigenbasis(linear(torch.zeros(D, D).double()), image(0), image(1), 0.1, keep)
+        assert (basis.shrinkage == 0).all()
+        assert basis.trace == basis.asymmetry == basis.linearity == 0
 
 
 def test_the_jacobian_of_a_network_is_that_of_finite_differences(denoiser):
@@ -187,12 +189,22 @@ def test_leading_eigenpairs_of_matrices_with_few_eigenvalues(ranks, block, preci
     found, vectors = leading_eigenpairs(
         lambda v: v @ matrix, image(0, dtype=precision), 10, block=block
     )
-    assert found.max() < 0.9 + 1e-5
-    assert found.min() > -1e-5
+    expected = torch.where(torch.arange(10) < ranks, 0.9, 0.0)
+    torch.testing.assert_close(found.float(), expected, atol=1e-5, rtol=0)
     identity = torch.eye(10, dtype=precision)
     torch.testing.assert_close(vectors @ vectors.T, identity, atol=1e-5, rtol=0)
     residual = vectors @ matrix - found[:, None].to(precision) * vectors
     assert residual.norm(dim=1).max() <= 1e-4
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.float64])
+def test_leading_eigenpairs_of_a_projection_on_many_dimensions(precision):
+    generator = torch.Generator().manual_seed(0)
+    axes = torch.linalg.qr(torch.randn(900, 100, generator=generator, dtype=torch.float64))[0]
+    axes, like = axes.to(precision), torch.zeros(900, dtype=precision)
+    found, _ = leading_eigenpairs(lambda v: (v @ axes) @ axes.T, like, 110)
+    expected = torch.where(torch.arange(110) < 100, 1.0, 0.0)
+    torch.testing.assert_close(found.float(), expected, atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize("precision", [torch.float32, torch.float64])

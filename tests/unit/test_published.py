@@ -11,6 +11,8 @@ import pytest
 import safetensors.torch
 import torch
 from gahb import networks, published
+from gahb.denoising import Denoiser
+from gahb.jacobian import eigenbasis, jacobian
 from gahb.published import UnreadableWeights
 from torch import nn
 from torch.nn import functional
@@ -52,10 +54,11 @@ def bias_free_denoising():
         norm = f"bn_layer_list.{i}"
         state |= {
             f"hidden_layer_list.{i}.weight": weights(CHANNELS, CHANNELS, 3, 3),
-            f"{norm}.weight": torch.randn(CHANNELS),
+            f"{norm}.weight": torch.randn(CHANNELS) * 1e-2,
             f"{norm}.bias": torch.randn(CHANNELS),
             f"{norm}.running_mean": torch.randn(CHANNELS),
-            f"{norm}.running_var": torch.rand(CHANNELS) + 0.5,
+            # Small enough for the 1e-5 that is added to the standard deviation to be seen.
+            f"{norm}.running_var": (torch.rand(CHANNELS) + 0.5) * 1e-4,
             f"{norm}.num_batches_tracked": torch.tensor(9),
         }
 
@@ -191,7 +194,11 @@ def wrong_files():
         "an offset": (more, "bias"),
         "a wrong shape": (shape, "running_sd"),
         "another network": (nn.Linear(3, 3).state_dict(), "no layout|nor a layout"),
-        "no tensors": ({"first_layer.weight": "text"}, "last_layer"),
+        "no tensors": ({"first_layer.weight": "text"}, "first_layer.weight is no dense tensor"),
+        "biases": (
+            bias_free_denoising()[0] | {"first_layer.bias": torch.ones(CHANNELS)},
+            "first_layer.bias",
+        ),
         "a tensor": (torch.zeros(3), "Tensor"),
         "nothing": ({}, "nor a layout"),
     }
@@ -231,6 +238,20 @@ class Blur(torch.nn.Module):
 def make():
     return Blur()
 
+class Detached(torch.nn.Module):
+    def forward(self, y):
+        return 0.5 * y.detach()
+
+class Untraceable(torch.nn.Module):
+    def forward(self, y):
+        return y * 0.5 if y.sum().item() > 0 else y
+
+def detached():
+    return Detached()
+
+def untraceable():
+    return Untraceable()
+
 def no_module():
     return 3
 """
@@ -260,6 +281,24 @@ def test_a_function_of_the_users(users_own, tmp_path, predicts, needs_sigma):
     # Its weights, which are drawn at random, are kept, though one is held twice.
     networks.save(network, tmp_path / "kept.safetensors", **described)
     torch.testing.assert_close(networks.load(tmp_path / "kept.safetensors")(y, *sigma), expected)
+
+
+@pytest.mark.parametrize("predicts", ["denoised", "noise"])
+def test_a_jacobian_of_a_function_without_gradient_is_refused(users_own, predicts):
+    described = {"function": "users_own:detached", "predicts": predicts, "needs_sigma": False}
+    denoiser, y = Denoiser(networks.build("function", **described)), torch.rand(1, 8, 8)
+    with torch.no_grad():
+        assert denoiser(y[None]).shape == (1, 1, 8, 8)
+    with pytest.raises(ValueError, match=r"users_own:detached.*gradient"):
+        jacobian(denoiser, y)
+
+
+def test_what_forward_mode_cannot_trace_is_refused_by_eigenpairs_alone(users_own):
+    described = {"function": "users_own:untraceable", "predicts": "denoised", "needs_sigma": False}
+    denoiser, y = Denoiser(networks.build("function", **described)), torch.rand(1, 4, 4) + 1
+    eigenbasis(denoiser, y, y, 0.1)
+    with pytest.raises(ValueError, match="linearize"):
+        eigenbasis(denoiser, y, y, 0.1, keep=3)
 
 
 @pytest.mark.parametrize(

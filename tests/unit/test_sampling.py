@@ -196,7 +196,18 @@ def test_samples_agree_with_what_was_measured_and_are_right_on_average(kind):
     assert error < 0.2 * (mean.flatten() + innovation - expected).norm()
 
 
-@pytest.mark.parametrize("wrong", [{"h0": 0}, {"beta": 1.5}, {"sigma_min": 4.0}])
+@pytest.mark.parametrize("wrong", [{"h0": 0}, {"beta": 1.5}, {"sigma_min": 4.0}, {"sd": 3.0}])
 def test_options_out_of_range_are_refused(wrong):
     with pytest.raises(ValueError, match="must be in"):
         sample(blind, SHAPE, 1, seed=0, **wrong)
+    with pytest.raises(ValueError, match="multiples of factor = 3"):
+        super_resolution(torch.zeros(1, 8, 9), 3)
+
+
+def test_a_single_step_to_the_denoised_image():
+    training = torch.rand(3, *SHAPE, generator=torch.Generator().manual_seed(0))
+    drawn = sample(MemorizingDenoiser(training), SHAPE, 4, seed=0, h0=1.0, beta=1.0)
+    assert not drawn.diverged.any()
+    assert (drawn.steps == 2).all()
+    nearest = np.abs(drawn.images[:, None] - training.numpy()).max((2, 3, 4)).min(1)
+    np.testing.assert_allclose(nearest, 0, atol=1e-6)

@@ -54,6 +54,17 @@ def test_an_equal_image_is_at_distance_0_to_the_last_bit():
     assert (found.by_distance[:, 0] == torch.arange(3)).all()
 
 
+@pytest.mark.parametrize("contrast", [1e-1, 1e-2, 1e-3])
+def test_bright_images_of_low_contrast(contrast):
+    """|x|^2 is 5000 and their squared distances are 1e-2 and less, as in a white sky."""
+    images, among = (0.9 + contrast * (some(n, n, 80) - 0.5) for n in (20, 500))
+    images += contrast * torch.linspace(-0.1, 0.1, 20)[:, None, None, None]
+    expected = torch.cdist(images.flatten(1).double(), among.flatten(1).double()).min(1)
+    found = nearest(images, among)
+    torch.testing.assert_close(found.by_distance[:, 0], expected.indices)
+    torch.testing.assert_close(found.distance[:, 0].double(), expected.values, rtol=1e-5, atol=0)
+
+
 @pytest.mark.parametrize("block", [3, 64])
 def test_of_equally_near_images_the_first_comes_first(block):
     among = some(20)
@@ -77,8 +88,11 @@ def test_blank_images_have_cosine_0():
 
 
 def test_bytes_are_images_in_0_to_1():
-    among = (some(20) * 255).to(torch.uint8)
+    # Of several contrasts, so that the nearest by cosine and by distance differ.
+    contrast = torch.linspace(0.1, 1, 200)[:, None, None, None]
+    among = ((0.5 + contrast * (some(200) - 0.5)) * 255).to(torch.uint8)
     images = some(3, 1)
+    assert (nearest(images, among).by_cosine != nearest(images, among).by_distance).any()
     for a, b in zip(
         nearest(images, among, 2).__dict__.values(),
         nearest(images, among.float() / 255, 2).__dict__.values(),

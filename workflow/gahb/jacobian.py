@@ -31,16 +31,11 @@ class Products:
         batch: vectors multiplied at a time; bounds the memory. As many as are fastest by default.
 
     value: f(y), (channel, y, x).
-
-    Raises:
-        ValueError: torch cannot differentiate f.
     """
 
     def __init__(self, function: Callable, y: torch.Tensor, batch: int | None = None):
         self._function, self._y, self._copies = function, y, y[:0]
         self.value = self._copied(1)[0].detach()
-        if not self._values.requires_grad:
-            raise ValueError("the denoiser's output has no gradient: does it detach its input?")
         self._batch = batch or self._best_batch()
 
     def _copied(self, count: int) -> torch.Tensor:
@@ -60,10 +55,16 @@ class Products:
     def _push(self) -> Callable:
         """v -> J v. Tracing the tangent map takes a second, once; its products take as long as f's
         own passes, a fourth of what pulling back through the pullback takes."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch's, about its own tracing
-            one = lambda y: self._function(y[None])[0]  # noqa: E731
-            return torch.func.vmap(torch.func.linearize(one, self._y)[1])
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # torch's, about its own tracing
+                _, push = torch.func.linearize(lambda y: self._function(y[None])[0], self._y)
+        except Exception as error:
+            raise ValueError(
+                "torch.func.linearize cannot trace the denoiser, which leading eigenpairs need "
+                f"(all of them, keep = null, do not): {error}"
+            ) from error
+        return torch.func.vmap(push)
 
     def transposed(self, u: torch.Tensor) -> torch.Tensor:
         """J^T u for each row of u: (vector, d) -> (vector, d)."""
@@ -77,7 +78,11 @@ class Products:
         return torch.cat(pulled).flatten(1)
 
     def forward(self, v: torch.Tensor) -> torch.Tensor:
-        """J v for each row of v: (vector, d) -> (vector, d)."""
+        """J v for each row of v: (vector, d) -> (vector, d).
+
+        Raises:
+            ValueError: torch cannot trace f.
+        """
         pushed = [self._push(part.reshape(-1, *self._y.shape)) for part in v.split(self._batch)]
         return torch.cat(pushed).flatten(1)
 
@@ -90,8 +95,7 @@ class Products:
         d, options = self.value.numel(), {"dtype": self.value.dtype, "device": self.value.device}
         rows = torch.empty(d, d, **options)
         for part in torch.arange(d, device=rows.device).split(self._batch):
-            unit = torch.zeros(len(part), d, **options)
-            unit[torch.arange(len(part)), part] = 1
+            unit = torch.zeros(len(part), d, **options).scatter_(1, part[:, None], 1)
             rows[part] = self.transposed(unit)
         return rows
 
@@ -104,6 +108,7 @@ class Products:
         self.transposed(torch.zeros(trial, self.value.numel()).to(self.value))
         each = (torch.cuda.max_memory_allocated() - before) / trial
         free, _ = torch.cuda.mem_get_info()
+        free += torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
         return int(min(max(free / 2 / each, 1), 1024))
 
 
@@ -134,7 +139,8 @@ def leading_eigenpairs(
         like: a tensor of d entries, whose type and device are used.
         keep: how many.
         seed: of the starting block.
-        block: vectors multiplied at a time; an eigenvalue is found at most so many times.
+        block: vectors multiplied at a time. Of an eigenvalue repeated more often, among others, so
+            many are sure to be found.
 
     Returns: eigenvalues (keep,), decreasing, and vectors (keep, d), orthonormal.
     """
@@ -147,13 +153,14 @@ def leading_eigenpairs(
 
     new = randoms()
     basis, image = new[:0], new[:0]
-    check_at = keep + block
+    check_at, exhausted, before = keep + block, False, None
     while True:
         while len(basis) < min(check_at, d):
             size = new.norm(dim=1, keepdim=True)
             new = new - (new @ basis.T) @ basis
             # What the basis holds already, up to rounding, makes room for another direction.
             is_new = new.norm(dim=1, keepdim=True) > 1e-4 * size
+            exhausted |= not is_new.all()
             new = torch.where(is_new, new / size, randoms())[: d - len(basis)]
             for _ in range(3):  # once is not enough in finite precision
                 new = new - (new @ basis.T) @ basis
@@ -161,15 +168,19 @@ def leading_eigenpairs(
             basis, new = torch.cat([basis, new]), product(new)
             image = torch.cat([image, new])
         # Growing steps, so that looking whether it is enough costs less than the products.
-        check_at = len(basis) + max(block, len(basis) // 16)
+        check_at = len(basis) + max(2 * block if exhausted else block, len(basis) // 16)
         projected = (basis @ image.T).double()
         values, mixing = torch.linalg.eigh((projected + projected.T) / 2)
         largest = values.abs().max()
         values, mixing = values.flip(0)[:keep], mixing.flip(1)[:, :keep].T.to(like)
         vectors = mixing @ basis
         residual = (mixing @ image - values[:, None].to(like) * vectors).norm(dim=1).max()
-        if residual <= tolerance * largest or len(basis) == d:
-            return values, vectors
+        if len(basis) == d or residual <= tolerance * largest:
+            # Of a subspace that ended early, new directions may have more of the same eigenvalues.
+            moved = torch.inf if before is None else (values - before).abs().max()
+            if len(basis) == d or not exhausted or moved <= tolerance * largest:
+                return values, vectors
+        before = values
 
 
 def deflated_probes(
@@ -191,7 +202,7 @@ def deflated_probes(
     return (
         float(values.sum() + tail.mean()),
         float(tail.std() / probes**0.5),
-        float((forward - transposed).norm() / (forward + transposed).norm()),
+        _ratio((forward - transposed).norm(), (forward + transposed).norm()),
     )
 
 
@@ -260,12 +271,14 @@ def eigenbasis(
             f"keep = {keep} eigenpairs must be between 1 and the {d} pixels, and svd needs them all"
         )
     products = Products(told(denoiser, sigma), noisy, chunk)
-    x, y, denoised = (a.double().flatten() for a in (clean, noisy, products.value))
+    value = products.value
+    x, y, denoised = (a.double().flatten() for a in (clean, noisy, value))
     singular = {}
     if keep is None:
         matrix = products.dense().double()
+        del products  # the decompositions need its memory
         applied = matrix @ y
-        asymmetry = float((matrix - matrix.T).norm() / (matrix + matrix.T).norm())
+        asymmetry = _ratio((matrix - matrix.T).norm(), (matrix + matrix.T).norm())
         if svd:
             left, values, right = torch.linalg.svd(matrix)
             singular = {"singular_values": values.cpu().numpy()}
@@ -285,15 +298,20 @@ def eigenbasis(
         vectors=_images(vectors, clean),
         clean_coefficients=(vectors @ x).cpu().numpy(),
         noisy_coefficients=(vectors @ y).cpu().numpy(),
-        denoised=products.value.cpu().numpy(),
+        denoised=value.cpu().numpy(),
         trace=trace,
         trace_error=trace_error,
         asymmetry=asymmetry,
-        linearity=float((applied - denoised).norm() / denoised.norm()),
+        linearity=_ratio((applied - denoised).norm(), denoised.norm()),
         sure=float(2 * sigma**2 * trace + (denoised - y).square().sum() - sigma**2 * d),
         squared_error=float((denoised - x).square().sum()),
         **singular,
     )
+
+
+def _ratio(part: torch.Tensor, whole: torch.Tensor) -> float:
+    """part / whole, two norms; 0 of nothing is 0."""
+    return float(part / whole) if part else 0.0
 
 
 def _images(vectors: torch.Tensor, like: torch.Tensor) -> np.ndarray:

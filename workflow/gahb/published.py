@@ -61,7 +61,7 @@ def read(path: str | Path) -> tuple[torch.nn.Module, dict]:
 def _safetensors(path: Path) -> dict[str, torch.Tensor]:
     try:
         with safetensors.safe_open(path, "pt") as file:
-            described = json.loads((file.metadata() or {}).get("network", "{}"))
+            described = dict(json.loads((file.metadata() or {}).get("network", "{}")))
             tensors = {name: file.get_tensor(name) for name in file.keys()}
     except Exception as error:
         raise UnreadableWeights(f"{path}: no safetensors file, or damaged ({error})") from error
@@ -102,18 +102,16 @@ def _torch_file(path: Path) -> dict[str, torch.Tensor]:
 def _recognized(tensors: dict) -> tuple[dict[str, torch.Tensor], dict]:
     """The same weights under our names, and the network's description."""
     tensors = {str(k).removeprefix("module."): v for k, v in tensors.items()}
+    for name, tensor in tensors.items():
+        if not (isinstance(tensor, torch.Tensor) and tensor.layout == torch.strided):
+            raise ValueError(f"{name} is no dense tensor")
     if "first_layer.weight" in tensors:
         tensors = _from_dncnn(tensors)
     elif "running_sd.0" in tensors:
         tensors = {re.sub(r"^(running_sd|gammas)\.(\d+)$", r"BN_layers.\2.\1", k): v
                    for k, v in tensors.items()}  # fmt: skip
     for name, tensor in tensors.items():
-        if not (
-            isinstance(tensor, torch.Tensor)
-            and tensor.layout == torch.strided
-            and tensor.is_floating_point()
-            and tensor.isfinite().all()
-        ):
+        if not (tensor.is_floating_point() and tensor.isfinite().all()):
             raise ValueError(f"{name} is no tensor of finite numbers")
     tensors = {name: tensor.float().contiguous() for name, tensor in tensors.items()}
     if "conv_layers.0.weight" in tensors:
@@ -129,6 +127,9 @@ def _recognized(tensors: dict) -> tuple[dict[str, torch.Tensor], dict]:
 
 def _from_dncnn(tensors: dict) -> dict[str, torch.Tensor]:
     """DnCNN's names and norms: it divides by (variance^1/2 + 1e-5) and ignores its offset."""
+    biases = [name for name in tensors if re.search(r"^(first|hidden|last)_layer.*bias$", name)]
+    if biases:
+        raise ValueError(f"{biases[0]}: a DnCNN with biases is not bias-free")
     hidden = sum(name.startswith("hidden_layer_list.") for name in tensors)
     ours = {
         "conv_layers.0.weight": tensors["first_layer.weight"],

@@ -59,11 +59,17 @@ class Measurement:
 
 def inpainting(image: torch.Tensor, known: torch.Tensor) -> Measurement:
     """Known pixels of `image` (channel, y, x); `known` is True there."""
-    return Measurement(lambda y: y * known, image * known)
+    return Measurement(lambda y: y * known.to(y.device), image * known)
 
 
 def super_resolution(image: torch.Tensor, factor: int) -> Measurement:
-    """Means of `image` (channel, y, x) over blocks of factor x factor pixels."""
+    """Means of `image` (channel, y, x) over blocks of factor x factor pixels.
+
+    Raises:
+        ValueError: a side of the image is no multiple of `factor`.
+    """
+    if image.shape[1] % factor or image.shape[2] % factor:
+        raise ValueError(f"sides {tuple(image.shape[1:])} must be multiples of factor = {factor}")
 
     def project(y):
         means = torch.nn.functional.avg_pool2d(y, factor)
@@ -92,7 +98,7 @@ def noise(seed: int, samples: torch.Tensor, step: int, shape: tuple[int, ...]) -
     generator with Box and Muller's transform, computed on the device of `samples`.
 
     Args:
-        seed: any integer.
+        seed: an integer of 64 bits.
         samples: (sample,), numbers of the samples, int64.
         step: 0 for the initial noise.
         shape: of one sample.
@@ -144,15 +150,16 @@ def sample(
         snapshots: noise levels at which y is kept.
         measurement: samples agree with it exactly.
         batch: samples advanced together; finished ones leave.
+        device: where the denoiser is.
         progress: called with the number of samples that ended.
 
     Raises:
-        ValueError: h0 or beta outside (0, 1], or sigma_min not below sigma_max.
+        ValueError: h0 or beta outside (0, 1], or sigma_min or sd not below sigma_max.
     """
-    if not (0 < h0 <= 1 and 0 < beta <= 1 and 0 < sigma_min < sigma_max):
+    if not (0 < h0 <= 1 and 0 < beta <= 1 and 0 < sigma_min < sigma_max and sd < sigma_max):
         raise ValueError(
-            f"h0 = {h0} and beta = {beta} must be in (0, 1], and 0 < sigma_min = {sigma_min} "
-            f"< sigma_max = {sigma_max}"
+            f"h0 = {h0} and beta = {beta} must be in (0, 1], and sigma_min = {sigma_min} > 0 and "
+            f"sd = {sd} below sigma_max = {sigma_max}"
         )
     scheduled = getattr(denoiser, "needs_sigma", False)
     images = torch.zeros(count, *shape)
@@ -168,7 +175,8 @@ def sample(
         y = start + sd * noise(seed, active.to(device), 0, shape)
         level = float(sd)
         for t in range(1, max_steps + 1):
-            estimate = told(denoiser, level)(y)
+            # A step with h0 = beta = 1 leaves no noise, by which a denoiser may divide.
+            estimate = told(denoiser, max(level, 1e-6))(y)
             if measurement is not None:
                 estimate = estimate - measurement.project(estimate) + measurement.measured.to(y)
             d = estimate - y

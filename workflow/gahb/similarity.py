@@ -61,7 +61,7 @@ def nearest(images: torch.Tensor, among, k: int = 1, block: int | None = None) -
     """The min(k, len(among)) nearest others of each image, exactly, by cosine and by L2.
 
     One matrix product per block gives both: with a and b mean-removed images, and a0 and b0 their
-    means, <x, y> = <a, b> + d a0 b0. Near images cancel in |x|^2 + |y|^2 - 2 <x, y>, so the
+    means, |x - y|^2 = |a|^2 + |b|^2 - 2 <a, b> + d (a0 - b0)^2. Near images cancel in it, so the
     candidates, two more than asked for, are compared again pixel by pixel.
 
     Args:
@@ -74,6 +74,7 @@ def nearest(images: torch.Tensor, among, k: int = 1, block: int | None = None) -
     rows, pixels = x.shape
     spare, length = min(k + 2, len(among)), block or _block_length(pixels, 2 * rows)
     unit, mean = standardized(x), x.mean(1)
+    bright = mean.mean()
     twice_norm = 2 * (x - mean[:, None]).norm(dim=1, keepdim=True)
     best = [_Leading(rows, spare, x.device) for _ in range(2)]
     # Reused, because fresh memory costs as much as the arithmetic on it.
@@ -81,7 +82,7 @@ def nearest(images: torch.Tensor, among, k: int = 1, block: int | None = None) -
     products, scores = torch.empty(2, rows, len(flat), device=x.device)
     for start, others in _read_ahead(among, length):
         count = len(others)
-        y = flat[:count].copy_(others.flatten(1))
+        y = flat[:count].copy_(others.to(x.device).flatten(1))
         level = y.mean(1)
         norm = y.sub_(level[:, None]).norm(dim=1)
         # Bytes are divided by 255 where there are fewest numbers.
@@ -90,7 +91,9 @@ def nearest(images: torch.Tensor, among, k: int = 1, block: int | None = None) -
         cosine = products[:, :count]
         torch.addmm(cosine, unit, y.T, beta=0, alpha=1 / white, out=cosine)
         nearness = torch.mul(cosine, twice_norm, out=scores[:, :count])
-        nearness.addr_(mean, level, alpha=2 * pixels).sub_(norm**2 + pixels * level**2)
+        # Less their common part, which would drown what tells near images apart.
+        level = level - bright
+        nearness.addr_(mean - bright, level, alpha=2 * pixels).sub_(norm**2 + pixels * level**2)
         best[0].update(cosine.mul_(_inverse(norm, pixels)), start)
         best[1].update(nearness, start)
     del flat, products, scores

@@ -40,7 +40,9 @@ with running(snakemake) as job:
     images, split = store.open_store(job.input.images).images, store.open_store(job.input.split)
     chosen = split.test.values[values["images"]]
     precision = getattr(torch, values["precision"])
-    denoiser = Denoiser(networks.load(job.input.weights)).to(job.device, precision)
+    # A GPU's TF32 has 3 digits, too few for the precision that is asked for.
+    torch.backends.cudnn.allow_tf32 = False
+    denoiser = Denoiser(networks.load(job.input.weights).to(job.device, precision))
     clean = to_float(torch.from_numpy(store.take(images, chosen))).to(job.device, precision)
     generator = torch.Generator().manual_seed(values["seed"])
     noise = torch.randn(clean.shape, generator=generator, dtype=precision).to(job.device)
@@ -55,10 +57,13 @@ with running(snakemake) as job:
             for x, noisy_x in zip(clean, noisy, strict=True):
                 row = []
                 for y, sigma in zip(noisy_x, sigmas, strict=True):
-                    basis = eigenbasis(denoiser, x, y, sigma, values["keep"], values["svd"])
-                    row.append(basis.vectors.astype(np.float32))
+                    seed = values["seed"] + len(found["trace"])
+                    basis = eigenbasis(
+                        denoiser, x, y, sigma, values["keep"], values["svd"], seed=seed
+                    )
+                    row.append(basis.vectors.astype(values["precision"]))
                     for name in fields:
-                        found[name].append(np.asarray(getattr(basis, name), np.float32))
+                        found[name].append(np.asarray(getattr(basis, name), values["precision"]))
                 yield np.stack(row)[None]
                 bar.update()
 
@@ -94,6 +99,6 @@ with running(snakemake) as job:
     ranks = values["keep"] or clean[0].numel()
     shape = (*noisy.shape[:2], ranks, *clean.shape[1:])
     vectors = store.placeholder(
-        ("image", "sigma", "rank", *PIXELS), shape, np.float32, "eigenvector e_k"
+        ("image", "sigma", "rank", *PIXELS), shape, values["precision"], "eigenvector e_k"
     )
     store.stream(dataset, job.output[0], "vectors", vectors, bases())

@@ -178,10 +178,12 @@ def _check_study(config, path, study) -> list[str]:
             found.append(
                 f"eigenbasis.images: found {last}; {dataset} has test images 0 to {test - 1}"
             )
-        side, keep = known_side(root(config, dataset)[1]), config["eigenbasis"]["keep"]
-        if side and keep and keep > side**2:
+        entry, keep = root(config, dataset)[1], config["eigenbasis"]["keep"]
+        side, channels = known_side(entry), 3 if entry.get("gray", "mean") is None else 1
+        if side and keep and keep > channels * side**2:
             found.append(
-                f"eigenbasis.keep: found {keep}; the images of {dataset} have {side**2} pixels"
+                f"eigenbasis.keep: found {keep}; the images of {dataset} have "
+                f"{channels * side**2} pixels"
             )
     for figure, source in (("rates", "calpha"), ("disks", "disks")):
         wrong = [e["source"] for e in sources if e["source"] != source]

@@ -19,6 +19,9 @@ class FromFunction(nn.Module):
     Raises:
         ImportError, AttributeError: there is no such function.
         TypeError: it returns no nn.Module.
+
+    forward: (image, channel, y, x) -> same shape. Raises ValueError if the gradient of y is asked
+        for and there is none.
     """
 
     def __init__(self, function: str, predicts: str, needs_sigma: bool):
@@ -30,10 +33,15 @@ class FromFunction(nn.Module):
         self.network = getattr(importlib.import_module(name), attribute)()
         if not isinstance(self.network, nn.Module):
             raise TypeError(f"{function} returned {type(self.network).__name__}, no nn.Module")
-        self.predicts, self.needs_sigma = predicts, needs_sigma
+        self.function, self.predicts, self.needs_sigma = function, predicts, needs_sigma
 
     def forward(self, y, *sigma):
         predicted = self.network(y, *sigma)
+        if y.requires_grad and not predicted.requires_grad:
+            raise ValueError(
+                f"{self.function} returns what has no gradient with respect to y, which a Jacobian "
+                "needs: does it detach y, or compute under no_grad?"
+            )
         return predicted if self.predicts == "noise" else y - predicted
 
 
