@@ -40,6 +40,18 @@ def test_a_folder_whose_images_tell_their_side_is_valid():
     assert checked(config)["datasets"]["folder"]["side"] is None
 
 
+@pytest.mark.parametrize(("gray", "pixels"), [("mean", 64), (None, 192)])
+def test_as_many_eigenpairs_as_numbers_in_an_image(gray, pixels):
+    folder = {"source": "folder", "path": "somewhere", "side": 8, "gray": gray}
+    config = changed("datasets.folder", folder) | {"run": ["pair"]}
+    config["studies"]["pair"] |= {"datasets": ["folder"], "figures": ["shrinkage"]}
+    config["eigenbasis"] = {"images": [0], "keep": pixels}
+    assert checked(config)
+    config["eigenbasis"]["keep"] += 1
+    with pytest.raises(ConfigError, match=f"eigenbasis.keep: found {pixels + 1}.*{pixels} pixels"):
+        checked(config)
+
+
 def test_checking_leaves_its_argument_alone():
     config = copy.deepcopy(TINY)
     checked(config)

@@ -74,7 +74,7 @@ def nearest(images: torch.Tensor, among, k: int = 1, block: int | None = None) -
     rows, pixels = x.shape
     spare, length = min(k + 2, len(among)), block or _block_length(pixels, 2 * rows)
     unit, mean = standardized(x), x.mean(1)
-    bright = mean.mean()
+    bright = mean.median()
     twice_norm = 2 * (x - mean[:, None]).norm(dim=1, keepdim=True)
     best = [_Leading(rows, spare, x.device) for _ in range(2)]
     # Reused, because fresh memory costs as much as the arithmetic on it.
