@@ -197,13 +197,14 @@ def test_leading_eigenpairs_of_matrices_with_few_eigenvalues(ranks, block, preci
     assert residual.norm(dim=1).max() <= 1e-4
 
 
+@pytest.mark.parametrize("keep", [80, 100, 110])
 @pytest.mark.parametrize("precision", [torch.float32, torch.float64])
-def test_leading_eigenpairs_of_a_projection_on_many_dimensions(precision):
+def test_leading_eigenpairs_of_a_projection_on_many_dimensions(precision, keep):
     generator = torch.Generator().manual_seed(0)
     axes = torch.linalg.qr(torch.randn(900, 100, generator=generator, dtype=torch.float64))[0]
     axes, like = axes.to(precision), torch.zeros(900, dtype=precision)
-    found, _ = leading_eigenpairs(lambda v: (v @ axes) @ axes.T, like, 110)
-    expected = torch.where(torch.arange(110) < 100, 1.0, 0.0)
+    found, _ = leading_eigenpairs(lambda v: (v @ axes) @ axes.T, like, keep)
+    expected = torch.where(torch.arange(keep) < 100, 1.0, 0.0)
     torch.testing.assert_close(found.float(), expected, atol=1e-4, rtol=0)
 
 
@@ -236,7 +237,8 @@ def test_the_error_bar_of_the_trace_is_honest():
     ]
     z = np.array([(b.trace - float(matrix.trace())) / b.trace_error for b in found])
     assert abs(z.mean()) < 4 / 200**0.5
-    assert 0.8 < z.std() < 1.3
+    # Student's t with 15 degrees of freedom: 1.07.
+    assert 0.95 < z.std() < 1.2
 
 
 @pytest.mark.parametrize("wrong", [{"keep": 0}, {"keep": 37}, {"keep": 3, "svd": True}])

@@ -65,6 +65,17 @@ def test_bright_images_of_low_contrast(contrast):
     torch.testing.assert_close(found.distance[:, 0].double(), expected.values, rtol=1e-5, atol=0)
 
 
+def test_near_copies_are_told_apart():
+    """Their squared distances of 1e-6 and 4e-6 are below the rounding of squares of 500."""
+    images, others = some(10, side=80), some(50, 1, 80)
+    step = torch.randn(images.shape, generator=torch.Generator().manual_seed(2))
+    step *= 1e-3 / step.flatten(1).norm(dim=1)[:, None, None, None]
+    found = nearest(
+        images, torch.cat([images + 3 * step, images + 2 * step, images + step, others])
+    )
+    assert (found.by_distance[:, 0] == torch.arange(20, 30)).all()
+
+
 @pytest.mark.parametrize("block", [3, 64])
 def test_of_equally_near_images_the_first_comes_first(block):
     among = some(20)
@@ -101,7 +112,7 @@ def test_bytes_are_images_in_0_to_1():
         torch.testing.assert_close(a, b)
 
 
-def test_training_sets_are_read_in_blocks_from_a_store(tmp_path):
+def test_training_sets_are_read_in_blocks_from_a_store(tmp_path, monkeypatch):
     images = (some(50) * 255).to(torch.uint8)
     dims = ("image", "channel", "y", "x")
     dataset = xr.Dataset({"images": store.variable(dims, images.numpy(), "images")})
@@ -127,6 +138,10 @@ def test_training_sets_are_read_in_blocks_from_a_store(tmp_path):
     torch.testing.assert_close(found.distance, expected.distance)
     torch.testing.assert_close(found.by_cosine, expected.by_cosine)
     assert Lazy.longest <= 16  # a block, or the candidates of two images
+    # Many images' candidates are not read at once: each has 2 x 4, of 64 bytes.
+    monkeypatch.setattr(similarity, "BLOCK_BYTES", 2048)
+    nearest(some(9, 1), Lazy(), 2, block=10)
+    assert 16 < Lazy.longest <= 32
 
 
 def test_little_memory_gives_the_same(monkeypatch):
