@@ -204,6 +204,14 @@ def wrong_files():
     }
 
 
+@pytest.mark.parametrize("header", ['"unet"', "3", "null", "{"])
+def test_a_header_of_another_kind_is_refused(tmp_path, header):
+    path = tmp_path / "net.safetensors"
+    safetensors.torch.save_file({"a": torch.zeros(1)}, path, {"network": header})
+    with pytest.raises(UnreadableWeights, match=r"net\.safetensors: no safetensors file"):
+        published.read(path)
+
+
 @pytest.mark.parametrize("what", wrong_files())
 def test_a_wrong_file_is_refused_by_name(tmp_path, what):
     content, message = wrong_files()[what]
