@@ -52,15 +52,16 @@ def denoiser(weights: str | None, **sizes) -> Denoiser:
     """The network of a file, or a UNet trained for a moment."""
     if weights:
         network, _ = published.read(weights)
-        torch.backends.cudnn.allow_tf32 = False
-        return Denoiser(network).to(DEVICE, memory_format=torch.channels_last)
-    network = networks.initialized("unet", 0, gain=0.1, **sizes)
-    recipe = Recipe(steps=40, batch=8, rate=1e-3, precision="fp32")
-    training = Training(network, images(40, 320), recipe, seed=0)
-    for _ in range(recipe.steps):
-        training.advance()
+    else:
+        network = networks.initialized("unet", 0, gain=0.1, **sizes)
+        recipe = Recipe(steps=40, batch=8, rate=1e-3, precision="fp32")
+        training = Training(network, images(40, 320), recipe, seed=0)
+        for _ in range(recipe.steps):
+            training.advance()
+        network = training.network
+    # Training turns it on; the Jacobian is computed without.
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
-    return Denoiser(training.network.requires_grad_(False))
+    return Denoiser(network).to(DEVICE, memory_format=torch.channels_last)
 
 
 def seconds(function) -> float:

@@ -200,6 +200,9 @@ def test_samples_agree_with_what_was_measured_and_are_right_on_average(kind):
 def test_options_out_of_range_are_refused(wrong):
     with pytest.raises(ValueError, match="must be in"):
         sample(blind, SHAPE, 1, seed=0, **wrong)
+
+
+def test_blocks_that_do_not_fill_an_image_are_refused():
     with pytest.raises(ValueError, match="multiples of factor = 3"):
         super_resolution(torch.zeros(1, 8, 9), 3)
 

@@ -53,7 +53,7 @@ class Products:
 
     @functools.cached_property
     def _push(self) -> Callable:
-        """v -> J v. Tracing the tangent map takes a second, once; its products take as long as f's
+        """v -> J v. Tracing the tangent map takes a moment, once; its products take as long as f's
         own passes, a fourth of what pulling back through the pullback takes."""
         try:
             with warnings.catch_warnings():
@@ -175,11 +175,12 @@ def leading_eigenpairs(
         values, mixing = values.flip(0)[:keep], mixing.flip(1)[:, :keep].T.to(like)
         vectors = mixing @ basis
         residual = (mixing @ image - values[:, None].to(like) * vectors).norm(dim=1).max()
-        if len(basis) == d or residual <= tolerance * largest:
-            # Of a subspace that ended early, new directions may have more of the same eigenvalues.
+        settled = residual <= tolerance * largest
+        if exhausted:  # new directions may have more of the same eigenvalues
             moved = torch.inf if before is None else (values - before).abs().max()
-            if len(basis) == d or not exhausted or moved <= tolerance * largest:
-                return values, vectors
+            settled = settled and moved <= tolerance * largest
+        if settled or len(basis) == d:
+            return values, vectors
         before = values
 
 

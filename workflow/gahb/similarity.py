@@ -74,8 +74,10 @@ def nearest(images: torch.Tensor, among, k: int = 1, block: int | None = None) -
     rows, pixels = x.shape
     spare, length = min(k + 2, len(among)), block or _block_length(pixels, 2 * rows)
     unit, mean = standardized(x), x.mean(1)
-    bright = mean.median()
     twice_norm = 2 * (x - mean[:, None]).norm(dim=1, keepdim=True)
+    # What the means have in common would drown what tells near images apart.
+    bright = mean.median()
+    mean = mean - bright
     best = [_Leading(rows, spare, x.device) for _ in range(2)]
     # Reused, because fresh memory costs as much as the arithmetic on it.
     flat = torch.empty(min(length, len(among)), pixels, device=x.device)
@@ -87,13 +89,11 @@ def nearest(images: torch.Tensor, among, k: int = 1, block: int | None = None) -
         norm = y.sub_(level[:, None]).norm(dim=1)
         # Bytes are divided by 255 where there are fewest numbers.
         white = 255 if others.dtype == torch.uint8 else 1
-        level, norm = level / white, norm / white
+        level, norm = level / white - bright, norm / white
         cosine = products[:, :count]
         torch.addmm(cosine, unit, y.T, beta=0, alpha=1 / white, out=cosine)
         nearness = torch.mul(cosine, twice_norm, out=scores[:, :count])
-        # Less their common part, which would drown what tells near images apart.
-        level = level - bright
-        nearness.addr_(mean - bright, level, alpha=2 * pixels).sub_(norm**2 + pixels * level**2)
+        nearness.addr_(mean, level, alpha=2 * pixels).sub_(norm**2 + pixels * level**2)
         best[0].update(cosine.mul_(_inverse(norm, pixels)), start)
         best[1].update(nearness, start)
     del flat, products, scores

@@ -179,11 +179,11 @@ def _check_study(config, path, study) -> list[str]:
                 f"eigenbasis.images: found {last}; {dataset} has test images 0 to {test - 1}"
             )
         entry, keep = root(config, dataset)[1], config["eigenbasis"]["keep"]
-        side, channels = known_side(entry), 3 if entry.get("gray", "mean") is None else 1
-        if side and keep and keep > channels * side**2:
+        side = known_side(entry)
+        pixels = channels(entry) * side**2 if side else None
+        if pixels and keep and keep > pixels:
             found.append(
-                f"eigenbasis.keep: found {keep}; the images of {dataset} have "
-                f"{channels * side**2} pixels"
+                f"eigenbasis.keep: found {keep}; the images of {dataset} have {pixels} pixels"
             )
     for figure, source in (("rates", "calpha"), ("disks", "disks")):
         wrong = [e["source"] for e in sources if e["source"] != source]
@@ -205,6 +205,11 @@ def known_side(entry: dict) -> int | None:
     """Side of the images in pixels; None if only the images tell."""
     crop = entry.get("crop")
     return entry["side"] or (crop if isinstance(crop, int) else None)
+
+
+def channels(entry: dict) -> int:
+    """Channels of the images: 3 if they keep their colours, else 1."""
+    return 3 if entry.get("gray", "mean") is None else 1
 
 
 def root(config: dict, dataset: str) -> tuple[str, dict]:

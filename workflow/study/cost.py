@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from study.config import known_side, root
+from study.config import channels, known_side, root
 from study.stale import planned
 
 #: Operations per second of a network on one GPU. Assumed: a fifth of an A100's peak in TF32.
@@ -132,7 +132,7 @@ class Cost:
         """The images of the data set, from the config alone."""
         entry = root(self._config, wc["dataset"])[1]
         side = known_side(entry) or SIDE
-        pixels = side**2 * (3 if entry.get("gray", "mean") is None else 1)
+        pixels = side**2 * channels(entry)
         return Images(entry.get("images") or IMAGES, side, pixels, 4 * pixels)
 
     def _flop(self, wc) -> float:
