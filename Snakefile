@@ -9,19 +9,14 @@ report: "workflow/report/workflow.rst"
 
 
 include: "workflow/rules/common.smk"
-include: "workflow/rules/data.smk"
-include: "workflow/rules/training.smk"
-include: "workflow/rules/denoising.smk"
-include: "workflow/rules/sampling.smk"
-include: "workflow/rules/similarity.smk"
-include: "workflow/rules/jacobian.smk"
+include: "workflow/rules/images.smk"
+include: "workflow/rules/denoisers.smk"
+include: "workflow/rules/analyses.smk"
 include: "workflow/rules/figures.smk"
-include: "workflow/rules/summary.smk"
 
 
 rule all:
     default_target: True
     input:
-        PATHS["summary"],
-        expand("{figure}.{ending}", figure=plan.figures(), ending=["pdf", "png", "csv"]),
-        expand("{figure}.html", figure=plan.figures("shrinkage")),
+        STAGES["summary"].path,
+        plan.drawn(),

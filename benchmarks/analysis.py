@@ -1,7 +1,7 @@
-"""Speed and memory of sampling, nearest neighbours and Jacobians.
+"""Speed and memory of sampling, nearest neighbours, Jacobians and the memorizer.
 
     python benchmarks/analysis.py                    # all of it
-    python benchmarks/analysis.py --only jacobian    # one of jacobian, large, sampling, nearest
+    python benchmarks/analysis.py --only jacobian    # one of them: jacobian, memorizer ...
     python benchmarks/analysis.py --weights results/.../weights.safetensors --json analysis.json
 
 Every time is compared with a plain way of doing the same, or with bare matrix products, in turns in
@@ -32,13 +32,19 @@ from torch.utils.flop_counter import FlopCounterMode
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "workflow"))
 
-from gahb import networks, published, store  # noqa: E402
+from gahb import denoisers, store  # noqa: E402
 from gahb.datasets import open_source  # noqa: E402
-from gahb.denoising import Denoiser, to_float  # noqa: E402
-from gahb.jacobian import Products, eigenbasis  # noqa: E402
-from gahb.sampling import sample  # noqa: E402
+from gahb.denoisers import NetworkDenoiser, published  # noqa: E402
+from gahb.denoisers.memorizer import Memorizer  # noqa: E402
+from gahb.eigenbasis import eigenbasis  # noqa: E402
+from gahb.images import Members, to_float  # noqa: E402
+from gahb.jacobian import Products  # noqa: E402
+from gahb.samples import sample  # noqa: E402
 from gahb.similarity import nearest  # noqa: E402
-from gahb.training import Recipe, Training  # noqa: E402
+from gahb.training import Recipe, Training, train  # noqa: E402
+
+#: Of an image at which Jacobians are computed.
+SIGMA = 0.15
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
@@ -48,20 +54,20 @@ def images(side: int, count: int) -> torch.Tensor:
     return torch.from_numpy(source.read(0, count)).to(DEVICE)
 
 
-def denoiser(weights: str | None, **sizes) -> Denoiser:
+def denoiser(weights: str | None, **options) -> NetworkDenoiser:
     """The network of a file, or a UNet trained for a moment."""
     if weights:
         network, _ = published.read(weights)
     else:
-        network = networks.initialized("unet", 0, gain=0.1, **sizes)
-        recipe = Recipe(steps=40, batch=8, rate=1e-3, precision="fp32")
+        network = denoisers.initialized("unet", 0, gain=0.1, **options)
+        recipe = Recipe(steps=40, batch=8, learning_rate=1e-3, precision="fp32")
         training = Training(network, images(40, 320), recipe, seed=0)
-        for _ in range(recipe.steps):
-            training.advance()
+        for _ in train(training):
+            pass
         network = training.network
     # Training turns it on; the Jacobian is computed without.
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
-    return Denoiser(network).to(DEVICE, memory_format=torch.channels_last)
+    return NetworkDenoiser(network).to(DEVICE, memory_format=torch.channels_last)
 
 
 def seconds(function) -> float:
@@ -82,10 +88,10 @@ def in_turns(functions: dict, times: int = 3) -> dict[str, float]:
     return {name: min(r[name] for r in rounds) for name in functions}
 
 
-def noisy(side: int, sigma: float = 0.15) -> tuple[torch.Tensor, torch.Tensor]:
+def noisy(side: int) -> tuple[torch.Tensor, torch.Tensor]:
     clean = to_float(images(side, 1))[0]
     generator = torch.Generator().manual_seed(0)
-    return clean, clean + sigma * torch.randn(clean.shape, generator=generator).to(DEVICE)
+    return clean, clean + SIGMA * torch.randn(clean.shape, generator=generator).to(DEVICE)
 
 
 def jacobian(weights: str | None) -> dict:
@@ -94,14 +100,14 @@ def jacobian(weights: str | None) -> dict:
     function, (clean, y) = denoiser(weights), noisy(side)
     d = y.numel()
     leaf = y.clone().requires_grad_()
-    pixels = function(leaf[None]).flatten()
-    products = Products(function, y)
+    pixels = function(leaf[None], SIGMA).flatten()
+    products = Products(function, y, SIGMA)
     chunk = products._batch
     rows = chunk * -(-128 // chunk)
     unit = torch.eye(d, device=DEVICE)[:rows]
     a, b = torch.randn(2, 2048, 2048, device=DEVICE)
     with FlopCounterMode(display=False) as counter:
-        function(y[None])
+        function(y[None], SIGMA)
 
     def plain():
         for i in range(rows):
@@ -122,7 +128,7 @@ def jacobian(weights: str | None) -> dict:
         / peak,
     }
     if weights:
-        bases = {keep: functools.partial(eigenbasis, function, clean, y, 0.15, keep)
+        bases = {keep: functools.partial(eigenbasis, function, clean, y, SIGMA, keep)
                  for keep in (None, 100)}  # fmt: skip
         dense, free = in_turns(bases, 2).values()
         result["s of the dense eigenbasis"] = dense
@@ -138,7 +144,7 @@ def large(weights: str | None) -> dict:
     decomposition several."""
     function, (clean, y) = denoiser(weights), noisy(128)
     found = []
-    time_taken = seconds(lambda: found.append(eigenbasis(function, clean, y, 0.15, keep=100)))
+    time_taken = seconds(lambda: found.append(eigenbasis(function, clean, y, SIGMA, keep=100)))
     return {
         "side": 128,
         "s of 100 eigenpairs, matrix-free": time_taken,
@@ -170,37 +176,23 @@ def sampling(weights: str | None) -> dict:
     return result
 
 
-class Stored:
-    """Images of a store, read when indexed."""
-
-    def __init__(self, path):
-        self.images = store.open_store(path).images
-
-    def __len__(self):
-        return self.images.sizes["image"]
-
-    def __getitem__(self, which):
-        if isinstance(which, slice):
-            return self.images[which].values
-        return store.take(self.images, which)
+def stored(path: Path, count: int) -> Members:
+    """So many images of 80 x 80, of random pixels, in a store."""
+    shape, block, rng = (1, 80, 80), 1024, np.random.default_rng(0)
+    look = store.placeholder(("image", "channel", "y", "x"), (count, *shape), np.uint8, "images")
+    blocks = (
+        rng.integers(0, 256, (min(block, count - start), *shape), np.uint8)
+        for start in range(0, count, block)
+    )
+    store.stream(xr.Dataset(attrs=store.provenance("Images", {})), path, "images", look, blocks)
+    return Members(store.open_store(path).images, np.arange(count))
 
 
 def nearest_neighbours(weights: str | None, count: int = 100_000) -> dict:
     """The nearest of 100,000 stored images of 80 x 80 to each of 1,000, by cosine and by L2."""
-    shape, block = (1, 80, 80), 1024
-    rng = np.random.default_rng(0)
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "images.zarr"
-        look = store.placeholder(
-            ("image", "channel", "y", "x"), (count, *shape), np.uint8, "images"
-        )
-        blocks = (
-            rng.integers(0, 256, (min(block, count - start), *shape), np.uint8)
-            for start in range(0, count, block)
-        )
-        store.stream(xr.Dataset(attrs=store.provenance("Images", {})), path, "images", look, blocks)
-        samples = torch.rand(1000, *shape, device=DEVICE)
-        among = Stored(path)
+        among = stored(Path(folder) / "images.zarr", count)
+        samples = torch.rand(1000, 1, 80, 80, device=DEVICE)
         flat, others = samples.flatten(1), torch.rand(4096, 6400, device=DEVICE)
 
         def product():
@@ -223,11 +215,39 @@ def nearest_neighbours(weights: str | None, count: int = 100_000) -> dict:
     }
 
 
+def memorizer(weights: str | None, count: int = 100_000) -> dict:
+    """The memorizer of 100,000 stored images of 80 x 80: 64 images, and 64 rows of a Jacobian."""
+    with tempfile.TemporaryDirectory() as folder:
+        denoiser = Memorizer(stored(Path(folder) / "images.zarr", count)).to(DEVICE)
+        y, others = torch.rand(64, 1, 80, 80, device=DEVICE), torch.rand(4096, 6400, device=DEVICE)
+        products, unit = Products(denoiser, y[0], SIGMA, 64), torch.eye(6400, device=DEVICE)[:64]
+
+        def product():
+            for _ in range(8):
+                y.flatten(1) @ others.T
+
+        time_of = in_turns(
+            {
+                "images": lambda: denoiser(y, SIGMA),
+                "rows": lambda: products.transposed(unit),
+                "product": product,
+            }
+        )
+    bare = time_of["product"] * count / (8 * 4096)
+    return {
+        "training images": count,
+        "s of 64 denoised images": time_of["images"],
+        "s of 64 rows of the Jacobian": time_of["rows"],
+        "s of a bare matrix product with the training set": bare,
+    }
+
+
 BENCHMARKS = {
     "jacobian": jacobian,
     "large": large,
     "sampling": sampling,
     "nearest": nearest_neighbours,
+    "memorizer": memorizer,
 }
 
 

@@ -25,13 +25,14 @@ import torch
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "workflow"))
 
-from gahb import networks  # noqa: E402
+from gahb import denoisers  # noqa: E402
 from gahb.datasets import open_source  # noqa: E402
-from gahb.denoising import Denoiser, psnr_curve, sigma_from_psnr  # noqa: E402
-from gahb.networks.batchnorm import EPS, BFBatchNorm2d  # noqa: E402
+from gahb.denoisers import NetworkDenoiser  # noqa: E402
+from gahb.denoisers.batchnorm import EPS, BFBatchNorm2d  # noqa: E402
+from gahb.psnr import psnr_curve, sigma_from_psnr  # noqa: E402
 from gahb.training import Recipe, Training, training_flop, use_gpu_kernels  # noqa: E402
 
-#: name: (architecture, its sizes, side, batch on a CPU, batch on a GPU)
+#: name: (architecture, its options, side, batch on a CPU, batch on a GPU)
 CASES = {
     "default 16x16": ("unet", {"channels": 24, "blocks": 2, "gain": 0.1}, 16, 32, 32),
     "default 24x24": ("unet", {"channels": 24, "blocks": 2, "gain": 0.1}, 24, 32, 32),
@@ -77,7 +78,7 @@ class Plain:
         y, noise = (x + noise).to(self.device), noise.to(self.device)
         loss = (self.network(y) - noise).square().sum() / len(x)
         for group in self.optimizer.param_groups:
-            group["lr"] = self.recipe.learning_rate(self.step)
+            group["lr"] = self.recipe.learning_rate_at(self.step)
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
@@ -92,8 +93,8 @@ def calpha(count: int, side: int) -> torch.Tensor:
 
 def make(kind: str, case, images, recipe, device):
     """A training of `kind` ("plain", "fast" or "compiled") of a new network."""
-    architecture, sizes, *_ = case
-    network = networks.initialized(architecture, 0, image_channels=1, **sizes).train()
+    architecture, options, *_ = case
+    network = denoisers.initialized(architecture, 0, image_channels=1, **options).train()
     if kind == "plain":
         return Plain(network, images, recipe, device)
     return Training(network, images.to(device), recipe, 0, compiled=kind == "compiled")
@@ -112,7 +113,7 @@ def speed(case, kinds, device, rounds: int) -> dict:
     *_, side, on_cpu, on_gpu = case
     batch = on_cpu if device.type == "cpu" else on_gpu
     images = calpha(2 * batch, side)
-    recipe = Recipe(steps=10**6, batch=batch, rate=1e-3)
+    recipe = Recipe(steps=10**6, batch=batch, learning_rate=1e-3)
     trainings = {kind: make(kind, case, images, recipe, device) for kind in kinds}
     n = 2048 if device.type == "cpu" else 8192
     a = torch.randn(n, n, dtype=torch.bfloat16, device=device)
@@ -150,7 +151,7 @@ def _memory(case, kind, threads, answer) -> None:
     batch = on_cpu if device.type == "cpu" else on_gpu
     images = calpha(2 * batch, side)
     before = _most_kilobytes()
-    training = make(kind, case, images, Recipe(steps=10, batch=batch, rate=1e-3), device)
+    training = make(kind, case, images, Recipe(steps=10, batch=batch, learning_rate=1e-3), device)
     for _ in range(2):
         training.advance()
     if device.type == "cuda":
@@ -183,13 +184,13 @@ def quality(kinds, device, steps: int) -> dict:
     found = {}
     for kind in kinds:
         precision = "fp32" if kind in ("plain", "fp32") else "bf16"
-        recipe = Recipe(steps=steps, batch=32, rate=2e-3, precision=precision)
+        recipe = Recipe(steps=steps, batch=32, learning_rate=2e-3, precision=precision)
         kind_of_loop = kind if kind in ("plain", "compiled") else "fast"
         torch.manual_seed(0)
         training = make(kind_of_loop, case, images[:1000], recipe, device)
         for _ in range(steps):
             training.advance()
-        curve = psnr_curve(Denoiser(training.network), test, sigmas, seed=0).mean(1)
+        curve = psnr_curve(NetworkDenoiser(training.network), test, sigmas, seed=0).mean(1)
         found[kind] = curve.round(3).tolist()
     return found
 

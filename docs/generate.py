@@ -10,8 +10,9 @@ from hashlib import sha256
 from pathlib import Path
 
 import yaml
+from study import figures
 from study.config import schema
-from study.plan import PATHS
+from study.stages import STAGES
 from study.stale import planned
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -35,21 +36,23 @@ def config_page() -> str:
         _table([r for r in _keys(SCHEMA) if r[0] in ("`seed`", "`run`")]),
         *_head("datasets", "More: [your own images](data.md)."),
         *_sources(),
-        *_head("networks", "More: [your own denoiser](denoisers.md)."),
+        *_head("denoisers", "More: [your own denoiser](denoisers.md)."),
     ]
-    for kind, key in (("unet", "architecture: unet"), ("bfcnn", "architecture: bfcnn"),
-                      ("file", "weights"), ("function", "function")):  # fmt: skip
+    architectures = DEFINITIONS["trained"]["properties"]["architecture"]["enum"]
+    kinds = {f"architecture: {name}": name for name in architectures}
+    for key, kind in (kinds | {k: k for k in ("weights", "function", "reference")}).items():
         parts += [f"### `{key}`", DEFINITIONS[kind]["description"]]
         required = DEFINITIONS["trained"]["required"] if "architecture" in key else (key,)
         parts.append(_table(_keys(DEFINITIONS[kind], required=required)))
     parts += [
-        *_head("trainings", "More: [training](training.md). In each, "
-               f"{DEFINITIONS['training']['description']}."),
-        _table(_keys(DEFINITIONS["training"])),
+        *_head("training", "More: [training](training.md). In each, "
+               f"{DEFINITIONS['recipe']['description']}."),
+        _table(_keys(DEFINITIONS["recipe"])),
         *_head("studies"),
         _table(_keys(DEFINITIONS["study"])),
+        _table(_figures(), ("figure", "shows", "is drawn from")),
     ]  # fmt: skip
-    for name in ("psnr", "sampling", "similarity", "eigenbasis"):
+    for name in ("psnr", "samples", "similarity", "eigenbasis"):
         parts += [*_head(name), _table(_keys(SECTIONS[name]))]
     return "\n\n".join(parts) + "\n"
 
@@ -75,6 +78,14 @@ def _sources() -> list[str]:
     return [
         _table(sources, ("`source`", "images", "further keys")),
         _table(sorted(rows), ("key", "of", *KEYS[1:])),
+    ]
+
+
+def _figures() -> list[tuple]:
+    """The figures, what each shows, and the stores that it is drawn from."""
+    return [
+        (f"`{name}`", declared["title"], ", ".join(f"`{kind}.zarr`" for kind in declared["reads"]))
+        for name, declared in figures.declared().items()
     ]
 
 
@@ -145,7 +156,14 @@ def _table(rows: Iterable[tuple], head: tuple = KEYS) -> str:
 
 # docs/architecture.md
 
-#: Beside the default study: near-duplicates of images that are fetched, and an imported denoiser.
+#: Every kind of store, and its path.
+STORES = {
+    kind: path
+    for name, stage in STAGES.items()
+    for kind, path in stage.writes.items()
+    if not name.startswith("figure_")
+}
+#: Beside the default study: near-duplicates of images that are fetched, and other denoisers.
 MORE = {
     "datasets": {
         "fetched": {
@@ -153,14 +171,21 @@ MORE = {
             "path": "https://example.org/a.npy", "sha256": sha256().hexdigest(),
         }
     },
-    "networks": {"imported": {"function": "torch.nn:Identity", "predicts": "denoised"}},
+    "denoisers": {
+        "imported": {"function": "torch.nn:Identity", "predicts": "denoised"},
+        "wiener": {"reference": "wiener"},
+    },
     "studies": {
         "more": {
-            "datasets": ["fetched"], "networks": ["imported"], "sizes": [1],
+            "datasets": ["fetched"], "denoisers": ["imported", "wiener"], "sizes": [1],
             "figures": ["psnr_curves"],
         }
     },
 }  # fmt: skip
+
+
+#: A job of each stage after the denoiser, whether a figure reads its store or not.
+JOB = {"dataset": "calpha-2", "denoiser": "unet", "subset": "S1", "N": 1, "seed": 0}
 
 
 def picture() -> str:
@@ -168,7 +193,7 @@ def picture() -> str:
 
     Of the stores that a rule reads, those that another one of them is made from have no arrow.
     """
-    forms = {kind: re.compile(re.sub(r"\{\w+\}", "[^/]+", path)) for kind, path in PATHS.items()}
+    forms = {kind: re.compile(re.sub(r"\{\w+\}", "[^/]+", path)) for kind, path in STORES.items()}
     reads, writes = defaultdict(set), defaultdict(set)
     for rule, said in planned(_dry_run()):
         for direction, found in (("input", reads), ("output", writes)):
@@ -184,9 +209,12 @@ def picture() -> str:
     boxes = defaultdict(list)
     for rule in sorted((reads.keys() | writes.keys()) - {"all"}):
         boxes[tuple(sorted(reads[rule])) if rule.startswith("figure_") else rule].append(rule)
-    stores = [kind for kind in PATHS if any(kind in w for w in writes.values())]
+    stores = [kind for kind in STORES if any(kind in w for w in writes.values())]
     lines = ["flowchart TD"]
-    names = {kind: Path(PATHS[kind]).name.replace("{file}", "file of a URL") for kind in stores}
+    names = {
+        kind: Path(STORES[kind]).name.replace("{file}", "file of a URL").replace("_{of}", "")
+        for kind in stores
+    }
     lines += [f'    {kind}[("{names[kind]}")]:::store' for kind in stores]
     for rules in boxes.values():
         name = f"rule_{rules[0]}"
@@ -202,12 +230,14 @@ def picture() -> str:
 
 def _dry_run() -> str:
     """What snakemake would do for the default study and `MORE`, in a folder with no results."""
+    stages = [s for s in STAGES.values() if "{subset}" in s.path and not s.makes]
+    asked = [stage.path.format(**JOB) for stage in stages]
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder, "more.yaml")
         config.write_text(yaml.safe_dump(MORE))
         command = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile",
                    "--directory", folder, "--configfile", ROOT / "config.yaml", config,
-                   "--dry-run", "--", "all"]  # fmt: skip
+                   "--dry-run", "--", "all", *asked]  # fmt: skip
         done = subprocess.run(command, text=True, capture_output=True)
     if done.returncode:
         sys.exit(done.stdout + done.stderr)

@@ -6,8 +6,9 @@
 #
 #     python docs/look_inside.py
 #
-# Of another study: `python docs/look_inside.py faces/unet faces/unet/S1-20000`, the folder below
-# `results` of the networks whose PSNR curves are drawn, and that of the one whose eigenvectors are.
+# Of another study: `python docs/look_inside.py faces/unet faces/unet/S1-20000-seed0`, the folder
+# below `results` of the denoisers whose PSNR curves are drawn, of their first seed, and that of the
+# one whose eigenvectors are.
 
 # %%
 import json
@@ -20,7 +21,7 @@ import xarray as xr
 
 # In a notebook sys.argv is the kernel's.
 arguments = [] if "ipykernel" in sys.modules else sys.argv[1:]
-curves, analysed = arguments or ("calpha-2/unet", "photographs/unet/S1-5000")
+curves, analysed = arguments or ("calpha-2/unet", "photographs/unet/S1-5000-seed0")
 results = Path("results")
 
 # %% [markdown]
@@ -30,8 +31,10 @@ results = Path("results")
 # which unit.
 
 # %%
-paths = sorted((results / curves).glob("S1-*/psnr.zarr"), key=lambda p: int(p.parent.name[3:]))
-psnr = xr.open_zarr(paths[-1])
+found = (results / curves).glob("S1-*-seed0/psnr.zarr")
+paths = {int(path.parent.name.split("-")[1]): path for path in found}
+N = max(paths)
+psnr = xr.open_zarr(paths[N])
 print(psnr)
 
 # %% [markdown]
@@ -48,8 +51,7 @@ print(json.dumps(json.loads(psnr.attrs["parameters"])["values"], indent=2))
 
 # %%
 figure, panels = plt.subplots(1, 2, sharey=True, figsize=(8, 3.5))
-for path in paths:
-    N = path.parent.name.removeprefix("S1-")
+for N, path in sorted(paths.items()):
     mean = xr.open_zarr(path).psnr.mean("image").swap_dims(sigma="input_psnr")
     for panel, which in zip(panels, ("train", "test"), strict=True):
         panel.plot(mean.input_psnr, mean.sel(set=which), "o-", label=f"N = {N}")

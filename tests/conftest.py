@@ -16,9 +16,9 @@ torch.set_num_threads(1)
 
 ROOT = Path(__file__).resolve().parent.parent
 
-#: Every kind of data set, both architectures and every figure, at the smallest sizes.
+#: Every kind of data set, denoiser and figure, at the smallest sizes.
 TINY = {
-    "run": ["pair", "photographs", "rates", "disks", "shuffled"],
+    "run": ["pair", "photographs", "slopes", "disks", "geometry", "seeds", "closed-forms"],
     "datasets": {
         "calpha": {"source": "calpha", "alpha": 2, "side": 8, "images": 60, "test": 10},
         "rough": {"source": "calpha", "alpha": 1, "side": 8, "images": 60, "test": 10},
@@ -26,35 +26,45 @@ TINY = {
         "photo": {"source": "photographs", "side": 8, "stride": 16, "test": 20},
         "photo-shuffled": {"source": "shuffled", "of": "photo"},
     },
-    "networks": {
+    "denoisers": {
         "tiny": {
             "architecture": "unet", "channels": 4, "blocks": 1, "gain": 0.1, "training": "tiny"
         },
         "cnn": {"architecture": "bfcnn", "channels": 4, "layers": 4, "training": "tiny"},
+        "wiener": {"reference": "wiener"},
+        "memorizer": {"reference": "memorizer"},
     },
-    "trainings": {"tiny": {"steps": 60, "batch": 8, "rate": 0.01}},
+    "training": {"tiny": {"steps": 60, "batch": 8, "learning_rate": 0.01}},
     "studies": {
         "pair": {
-            "datasets": ["calpha"], "networks": ["tiny"], "sizes": [1, 8],
+            "datasets": ["calpha"], "denoisers": ["tiny"], "sizes": [1, 8],
             "figures": ["psnr_curves", "samples", "pairs", "patches", "history"],
         },
         "photographs": {
-            "datasets": ["photo"], "networks": ["cnn"], "sizes": [16], "figures": ["shrinkage"]
+            "datasets": ["photo"], "denoisers": ["cnn"], "sizes": [16], "figures": ["shrinkage"]
         },
-        "rates": {
-            "datasets": ["rough", "calpha"], "networks": ["tiny"], "sizes": [8],
-            "figures": ["rates"],
+        "slopes": {
+            "datasets": ["rough", "calpha"], "denoisers": ["tiny"], "sizes": [8],
+            "figures": ["slopes"],
         },
         "disks": {
-            "datasets": ["disk"], "networks": ["tiny"], "sizes": [8], "figures": ["disks"]
+            "datasets": ["disk"], "denoisers": ["tiny"], "sizes": [8], "figures": ["disks"]
         },
-        "shuffled": {
-            "datasets": ["photo", "photo-shuffled"], "networks": ["cnn"], "sizes": [16],
-            "figures": ["shuffled"],
+        "geometry": {
+            "datasets": ["photo", "photo-shuffled"], "denoisers": ["cnn"], "sizes": [16],
+            "figures": ["geometry"],
+        },
+        "seeds": {
+            "datasets": ["rough"], "denoisers": ["tiny"], "sizes": [4], "seeds": 2,
+            "ceiling": True, "figures": ["psnr_curves", "samples", "history"],
+        },
+        "closed-forms": {
+            "datasets": ["disk"], "denoisers": ["wiener", "memorizer"], "sizes": [8],
+            "figures": ["psnr_curves", "samples", "shrinkage"],
         },
     },
-    "psnr": {"input_psnr": [0, 10, 15, 20, 30], "images": 10},
-    "sampling": {"samples": 4, "h0": 0.2, "max_steps": 80},
+    "psnr": {"input_psnr": [0, 10, 15, 20, 30], "count": 10},
+    "samples": {"count": 4, "h0": 0.2, "max_steps": 80},
     "eigenbasis": {"images": [0]},
 }  # fmt: skip
 

@@ -21,8 +21,8 @@ from study.verify import broken
 
 HERE = Path(__file__).parent
 DIR = Path(os.environ.get("SLURM_TEST_DIR", "/var/tmp/gahb-slurm"))
-TRAINED = "results/calpha/tiny/S1-4/weights.safetensors"
-FAILS = "results/photo/tiny/S1-9999999/psnr.zarr"
+TRAINED = "results/calpha/tiny/S1-4-seed0/denoiser.safetensors"
+FAILS = "results/photo/tiny/S1-9999999-seed0/psnr.zarr"
 
 #: One pair of networks with three figures, and a network with more images than there are.
 SMALL = TINY | {
@@ -30,9 +30,9 @@ SMALL = TINY | {
     "studies": {
         "pair": TINY["studies"]["pair"]
         | {"sizes": [4], "figures": ["psnr_curves", "samples", "shrinkage"]},
-        "fails": TINY["studies"]["photographs"] | {"networks": ["tiny"], "sizes": [9999999]},
+        "fails": TINY["studies"]["photographs"] | {"denoisers": ["tiny"], "sizes": [9999999]},
     },
-    "trainings": {"tiny": {"steps": 1000, "batch": 8, "rate": 0.01}},
+    "training": {"tiny": {"steps": 1000, "batch": 8, "learning_rate": 0.01}},
 }
 #: Runs that tests have started in the background.
 STARTED: list[subprocess.Popen] = []
@@ -80,11 +80,13 @@ class Clone(Study):
 
     def training(self) -> psutil.Process | None:
         """The process that trains, once it has begun."""
-        log = self.folder / "logs/train/calpha/tiny/S1-4.log"
+        log = self.folder / "logs/training/calpha/tiny/S1-4-seed0.log"
         if log.exists() and "steps of" in log.read_text():
             for process in psutil.process_iter(["name", "cmdline"]):
                 command = " ".join(process.info["cmdline"] or ())
-                script = f"{self.folder}/.snakemake/scripts/" in command and "train.py" in command
+                script = (
+                    f"{self.folder}/.snakemake/scripts/" in command and "training.py" in command
+                )
                 if script and process.info["name"].startswith("python"):
                     return process
 
@@ -198,13 +200,13 @@ def test_the_whole_study(cluster, tmp_path):
         job["Comment"].split("_wildcards")[0]: (job["Partition"], job["tres-per-job"])
         for job in study.queue()
     }
-    on_gpu = ("rule_train", "rule_psnr", "rule_sample", "rule_similarity", "rule_eigenbasis")
-    assert asked == {"rule_prepare_images": cpu, **dict.fromkeys(on_gpu, gpu)}
+    on_gpu = ("rule_training", "rule_psnr", "rule_samples", "rule_similarity", "rule_eigenbasis")
+    assert asked == {"rule_images": cpu, **dict.fromkeys(on_gpu, gpu)}
     # The job's own log says which job of SLURM it was.
-    log = (tmp_path / "logs/train/calpha/tiny/S1-4.log").read_text()
+    log = (tmp_path / "logs/training/calpha/tiny/S1-4-seed0.log").read_text()
     number = log.split()[2]
     assert log.startswith(f"SLURM job {number} on ")
-    assert (tmp_path / f"logs/slurm/rule_train/calpha_tiny_S1_4/{number}.log").exists()
+    assert (tmp_path / f"logs/slurm/rule_training/calpha_tiny_S1_4_0/{number}.log").exists()
     # Nothing is stale, and what it cost is known.
     assert "Nothing to be done" in study.run("--dry-run", "all")
     cost = subprocess.check_output(
@@ -220,9 +222,9 @@ def test_the_whole_study(cluster, tmp_path):
 def test_packed_jobs_share_one_job_and_one_gpu(trained, tmp_path):
     study = copied(trained, tmp_path)
     curves = [
-        TRAINED.replace("weights.safetensors", f"{name}.zarr") for name in ("psnr", "samples")
+        TRAINED.replace("denoiser.safetensors", f"{name}.zarr") for name in ("psnr", "samples")
     ]
-    groups = ["--groups", "psnr=packed", "sample=packed", "--group-components", "packed=2"]
+    groups = ["--groups", "psnr=packed", "samples=packed", "--group-components", "packed=2"]
     output = study.run(*curves, *groups)
     assert output.count("has been submitted with SLURM jobid") == 1
     (job,) = study.queue()
@@ -236,18 +238,18 @@ def exit_1_and_too_little_memory(study: Clone) -> None:
 
     What does not depend on the failure is made.
     """
-    memory = "--set-resources=train:mem_mb=250 + 2000 * (attempt - 1)"
-    curves = TRAINED.replace("weights.safetensors", "psnr.zarr")
+    memory = "--set-resources=training:mem_mb=250 + 2000 * (attempt - 1)"
+    curves = TRAINED.replace("denoiser.safetensors", "psnr.zarr")
     output = study.run(curves, FAILS, memory, "--restart-times", "1", fails=True)
     assert (study.folder / curves).exists()
-    logs = (study.folder / "logs/slurm/rule_train/calpha_tiny_S1_4").iterdir()
+    logs = (study.folder / "logs/slurm/rule_training/calpha_tiny_S1_4_0").iterdir()
     first = min(logs, key=lambda log: int(log.stem))
     assert "exceeded memory limit" in first.read_text()
     assert not (study.folder / FAILS).exists()
-    failure = output.rpartition("Error in rule train:")[2]
-    assert "log: logs/train/photo/tiny/S1-9999999.log" in failure
+    failure = output.rpartition("Error in rule training:")[2]
+    assert "log: logs/training/photo/tiny/S1-9999999-seed0.log" in failure
     assert "N = 9999999, but results/photo/split.zarr gives at most" in output
-    assert "train (dataset=photo, network=tiny, side=S1, N=9999999)" in output
+    assert "training (dataset=photo, denoiser=tiny, subset=S1, N=9999999, seed=0)" in output
 
 
 def cancelled_by_hand(study: Clone) -> None:
@@ -261,7 +263,7 @@ def cancelled_by_hand(study: Clone) -> None:
 
 
 def outlives_its_limit(study: Clone) -> None:
-    limit = ["--set-resources", "train:runtime=attempt", "train:slurm_extra=--signal=TERM@40"]
+    limit = ["--set-resources", "training:runtime=attempt", "training:slurm_extra=--signal=TERM@40"]
     run = study.start(TRAINED, *limit)
     let_go_when_told_to_end(hold(study))
     output = study.finishes(run)

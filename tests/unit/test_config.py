@@ -22,14 +22,14 @@ def changed(path: str, value) -> dict:
 
 def test_default_config_is_valid():
     config = checked(yaml.safe_load((ROOT / "config.yaml").read_text()))
-    assert Plan(config).figures()
+    assert Plan(config).drawn()
 
 
 def test_defaults_are_filled_in():
     config = checked(TINY)
     assert config["seed"] == 0
-    assert config["trainings"]["tiny"]["schedule"] == "cosine"
-    assert config["networks"]["cnn"]["layers"] == 4
+    assert config["training"]["tiny"]["schedule"] == "cosine"
+    assert config["denoisers"]["cnn"]["layers"] == 4
     assert config["datasets"]["photo"]["scales"] == [0.5]
 
 
@@ -70,25 +70,25 @@ def test_checking_leaves_its_argument_alone():
         ("datasets.disk", {"source": "disks", "side": 8}, ["datasets.disk", "images"]),
         ("datasets.photo-shuffled.of", "fotos", ["photo-shuffled.of", "fotos", "datasets"]),
         ("datasets.my_set", {"source": "shuffled", "of": "photo"}, ["my_set", "must match"]),
-        ("networks.tiny.architecture", "vit", ["networks.tiny.architecture", "vit", "unet"]),
-        ("networks.tiny.layers", 3, ["networks.tiny", "layers"]),
-        ("networks.tiny.training", "slow", ["networks.tiny.training", "slow", "trainings"]),
-        ("networks.tiny.blocks", 4, ["studies.pair", "8 pixels", "2^4"]),
-        ("trainings.tiny.images", 10, ["trainings.tiny", "exactly one of steps"]),
-        ("trainings.tiny.precision", "fp8", ["trainings.tiny.precision", "fp8", "bf16, fp32"]),
+        ("denoisers.tiny.architecture", "vit", ["denoisers.tiny.architecture", "vit", "unet"]),
+        ("denoisers.tiny.layers", 3, ["denoisers.tiny", "layers"]),
+        ("denoisers.tiny.training", "slow", ["denoisers.tiny.training", "slow", "training"]),
+        ("denoisers.tiny.blocks", 4, ["studies.pair", "8 pixels", "2^4"]),
+        ("training.tiny.images", 10, ["training.tiny", "exactly one of steps"]),
+        ("training.tiny.precision", "fp8", ["training.tiny.precision", "fp8", "bf16, fp32"]),
         ("studies.pair.sizes", [1, 26], ["studies.pair.sizes", "26", "60", "2 x 26", "10"]),
         ("studies.pair.sizes", [], ["studies.pair.sizes"]),
         ("studies.pair.sizes", [0], ["studies.pair.sizes.0", "0"]),
         ("studies.pair.figures", ["fig1"], ["studies.pair.figures.0", "fig1", "psnr_curves"]),
         ("studies.pair.datasets", ["calfa"], ["studies.pair.datasets", "did you mean 'calpha'"]),
-        ("studies.rates.datasets", ["disk"], ["studies.rates.datasets", "calpha", "disks"]),
-        ("studies.shuffled.datasets", ["photo-shuffled", "photo"], ["studies.shuffled", "order"]),
+        ("studies.slopes.datasets", ["disk"], ["studies.slopes.datasets", "calpha", "disks"]),
+        ("studies.geometry.datasets", ["photo-shuffled", "photo"], ["studies.geometry", "order"]),
         ("run", ["pears"], ["run", "pears", "did you mean 'pair'"]),
         ("psnr.input_psnr", [1, 2], ["psnr.input_psnr"]),
         ("psnr.slope_range", [10, 11], ["psnr.slope_range", "three"]),
-        ("sampling.beta", 1.5, ["sampling.beta", "1.5", "maximum of 1"]),
+        ("samples.beta", 1.5, ["samples.beta", "1.5", "maximum of 1"]),
         ("eigenbasis.images", [20], ["eigenbasis.images", "20", "photo"]),
-        ("sampling.sd", 4, ["sampling.sd", "4", "sigma_max = 3"]),
+        ("samples.sd", 4, ["samples.sd", "4", "sigma_max = 3"]),
         ("datasets.calpha", {"alpha": 2}, ["datasets.calpha", "'source' is a required key"]),
     ],
 )
@@ -102,13 +102,13 @@ def test_mistakes_are_named(path, value, words):
 @pytest.mark.parametrize(
     ("figure", "words"),
     [
-        ("history", ["studies.pair.figures", "'history'", "networks.tiny is trained elsewhere"]),
-        ("samples", ["studies.pair.figures", "'samples'", "two training sets", "networks.tiny"]),
-        ("pairs", ["studies.pair.figures", "'pairs'", "two training sets", "networks.tiny"]),
+        ("history", ["studies.pair.figures", "'history'", "denoisers.tiny is not trained here"]),
+        ("samples", ["studies.pair.figures", "'samples'", "two training sets", "denoisers.tiny"]),
+        ("pairs", ["studies.pair.figures", "'pairs'", "two training sets", "denoisers.tiny"]),
     ],
 )
 def test_figures_that_a_denoiser_trained_elsewhere_cannot_give_are_named(figure, words):
-    config = changed("networks.tiny", {"function": "conftest:Study", "predicts": "noise"})
+    config = changed("denoisers.tiny", {"function": "conftest:Study", "predicts": "noise"})
     config = config | {"run": ["pair"]}
     config["studies"]["pair"] |= {"sizes": [8], "figures": [figure]}
     with pytest.raises(ConfigError) as error:
@@ -118,12 +118,33 @@ def test_figures_that_a_denoiser_trained_elsewhere_cannot_give_are_named(figure,
 
 
 def test_every_figure_is_drawn_for_every_network():
-    config = changed("studies.pair.networks", ["tiny", "cnn"])
+    config = changed("studies.pair.denoisers", ["tiny", "cnn"])
     for figure in config["studies"]["pair"]["figures"]:
         for network in ("tiny", "cnn"):
-            assert (
-                f"results/figures/pair/{figure}_calpha_{network}" in Plan(checked(config)).figures()
-            )
+            path = f"results/figures/pair/{figure}_calpha_{network}.pdf"
+            assert path in Plan(checked(config)).drawn()
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "words"),
+    [
+        ("networks", {}, ["the top level", "'networks', which is now called 'denoisers'"]),
+        ("trainings", {}, ["'trainings', which is now called 'training'"]),
+        ("sampling", {}, ["'sampling', which is now called 'samples'"]),
+        ("training.tiny.rate", 0.1, ["'rate', which is now called 'learning_rate'"]),
+        ("samples.samples", 3, ["samples: ", "'samples', which is now called 'count'"]),
+        ("samples.snapshots", [1], ["samples: ", "'snapshots', which is now called 'levels'"]),
+        ("psnr.images", 3, ["psnr: ", "'images', which is now called 'count'"]),
+        ("studies.pair.networks", [], ["studies.pair", "which is now called 'denoisers'"]),
+        ("studies.slopes.figures", ["rates"], ["'rates', which is now called 'slopes'"]),
+        ("studies.pair.figures", ["shuffled"], ["'shuffled', which is now called 'geometry'"]),
+    ],
+)  # fmt: skip
+def test_old_names_are_answered_with_the_new_ones(path, value, words):
+    with pytest.raises(ConfigError) as error:
+        checked(changed(path, value))
+    for word in words:
+        assert word in str(error.value)
 
 
 def test_a_study_that_is_not_run_is_not_held_to_what_it_needs():
@@ -132,7 +153,7 @@ def test_a_study_that_is_not_run_is_not_held_to_what_it_needs():
 
 def test_all_mistakes_are_named_at_once():
     config = changed("sead", 1)
-    config["sampling"]["beta"] = 2
+    config["samples"]["beta"] = 2
     with pytest.raises(ConfigError, match=r"(?s)2 mistake.*sead.*beta|2 mistake.*beta.*sead"):
         checked(config)
 

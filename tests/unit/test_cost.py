@@ -6,25 +6,26 @@ from pathlib import Path
 import pytest
 import yaml
 from conftest import ROOT, TINY
-from gahb import networks
+from gahb import denoisers
 from gahb.training import training_flop
-from study import cost
+from study import cost, expected
 from study.config import checked
-from study.plan import Plan
+from study.stages import STAGES
 
-JOB = {"dataset": "calpha", "network": "tiny", "side": "S1", "N": "8"}
-STAGES = ("images", "duplicates", "train", "psnr", "samples", "similarity", "eigenbasis")
+JOB = {"dataset": "calpha", "denoiser": "tiny", "subset": "S1", "N": "8", "seed": "0"}
+HEAVY = [name for name, stage in STAGES.items() if stage.expected]
 
 
-def estimates(**changes) -> cost.Cost:
+def of(stage: str, job=JOB, **changes) -> tuple[float, float]:
+    """Seconds and megabytes of a stage's job in the tiny study, with changes of its config."""
     config = copy.deepcopy(TINY)
     for section, entries in changes.items():
         config.setdefault(section, {}).update(entries)
-    return cost.Cost(Plan(checked(config)))
+    return STAGES[stage].expected(checked(config), job)
 
 
 @pytest.mark.parametrize(
-    ("sizes", "side"),
+    ("entry", "side"),
     [
         ({"architecture": "unet", "channels": 64, "blocks": 3}, 80),
         ({"architecture": "unet", "channels": 24, "blocks": 2}, 16),
@@ -34,13 +35,13 @@ def estimates(**changes) -> cost.Cost:
     ],
 )
 @pytest.mark.parametrize("image_channels", [1, 3])
-def test_operations_are_those_that_torch_counts(sizes, side, image_channels):
-    network = networks.initialized(
-        sizes["architecture"], 0, image_channels=image_channels,
-        **{k: v for k, v in sizes.items() if k != "architecture"},
+def test_operations_are_those_that_torch_counts(entry, side, image_channels):
+    network = denoisers.initialized(
+        entry["architecture"], 0, image_channels=image_channels,
+        **{k: v for k, v in entry.items() if k != "architecture"},
     )  # fmt: skip
     counted = training_flop(network, (image_channels, side, side)) / 3
-    assert cost.forward_flop(sizes, side, image_channels) == counted
+    assert expected.forward_flop(entry, side, image_channels) == counted
 
 
 def test_a_training_takes_its_operations_over_the_speed():
@@ -48,18 +49,18 @@ def test_a_training_takes_its_operations_over_the_speed():
     config = yaml.safe_load((ROOT / "config.yaml").read_text())
     paper = yaml.safe_load((ROOT / "config.paper.yaml").read_text())
     config = {**config, **{k: {**config[k], **v} for k, v in paper.items() if k in config}}
-    found = cost.Cost(Plan(checked(config)))
-    job = {"dataset": "disks-80", "network": "unet-80", "side": "S1", "N": "1"}
-    assert found.train(job)[0] * cost.FLOPS == pytest.approx(5e18, rel=0.02)
+    job = {"dataset": "disks-80", "denoiser": "unet-80", "subset": "S1", "N": "1"}
+    seconds, _ = expected.training(checked(config), job)
+    assert seconds * expected.FLOPS == pytest.approx(5e18, rel=0.02)
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", HEAVY)
 def test_more_is_asked_for_at_each_attempt_and_never_too_much(stage):
-    asked = estimates().resources(stage)
+    asked = expected.resources(lambda job: of(stage, job))
     minutes = [asked["runtime"](JOB, attempt) for attempt in (1, 2, 3, 20)]
     assert minutes == sorted(set(minutes))
     assert minutes[0] > 2 * asked["expected_seconds"](JOB) / 60
-    assert minutes[-1] == cost.MOST_MINUTES
+    assert minutes[-1] == expected.MOST_MINUTES
     assert asked["mem_mb"](JOB, 3) == pytest.approx(3 * asked["mem_mb"](JOB, 1), abs=3)
 
 
@@ -67,39 +68,39 @@ def test_more_is_asked_for_at_each_attempt_and_never_too_much(stage):
     ("stage", "changes"),
     [
         ("images", {"datasets": {"calpha": TINY["datasets"]["calpha"] | {"images": 10**6}}}),
-        ("train", {"trainings": {"tiny": {"steps": 10**6, "batch": 512, "rate": 0.01}}}),
-        ("psnr", {"psnr": {"images": 10**5}}),
-        ("samples", {"sampling": {"h0": 0.001, "max_steps": 10**5}}),
+        ("training", {"training": {"tiny": {"steps": 10**6, "batch": 512, "learning_rate": 0.01}}}),
+        ("psnr", {"psnr": {"count": 10**5}}),
+        ("samples", {"samples": {"h0": 0.001, "max_steps": 10**5}}),
         ("eigenbasis", {"eigenbasis": {"images": list(range(10)), "precision": "float64"}}),
     ],
 )
 def test_larger_work_takes_longer(stage, changes):
-    assert getattr(estimates(**changes), stage)(JOB)[0] > getattr(estimates(), stage)(JOB)[0]
+    assert of(stage, **changes)[0] > of(stage)[0]
 
 
 def test_images_that_only_the_files_know():
-    found = estimates(datasets={"photo": {"source": "folder", "path": "x"}})
-    seconds, megabytes = found.eigenbasis(JOB | {"dataset": "photo"})
-    assert seconds > cost.START + 25 * cost.SIDE**6 / cost.DOUBLE_FLOPS
-    assert megabytes > cost.GPU_BASE + 8 * cost.SIDE**4 / 1e6
+    photo = {"source": "folder", "path": "x"}
+    seconds, megabytes = of("eigenbasis", JOB | {"dataset": "photo"}, datasets={"photo": photo})
+    assert seconds > expected.START + 25 * expected.SIDE**6 / expected.DOUBLE_FLOPS
+    assert megabytes > expected.GPU_BASE + 8 * expected.SIDE**4 / 1e6
 
 
 DRY_RUN = """\
-rule train:
+rule training:
     output: a
     benchmark: {folder}/a.tsv
     resources: tmpdir=/tmp, mem_mb=4000, runtime=1440, expected_seconds=7200, gpu=1
 
-localrule figure_rates:
+localrule figure_slopes:
     output: b
     resources: tmpdir=/tmp
 
-rule train:
+rule training:
     output: c
     benchmark: {folder}/c.tsv
     resources: tmpdir=/tmp, mem_mb=4000, runtime=1440, expected_seconds=18000, gpu=1
 
-rule prepare_images:
+rule images:
     output: d
     benchmark: {folder}/d.tsv
     resources: tmpdir=/tmp, mem_mb=1500, runtime=13, expected_seconds=3600
@@ -112,8 +113,8 @@ def test_the_sum_over_a_study(tmp_path: Path):
     lines = cost.table(cost.jobs(DRY_RUN.format(folder=tmp_path))).splitlines()
     rows = {line.split()[0]: line.split()[1:] for line in lines[1:3]}
     # Jobs, GPUs, hours expected, the longest, jobs that have run, hours, megabytes.
-    assert rows["train"] == ["2", "1", "7.0", "5.0", "1", "1.0", "512"]
-    assert rows["prepare_images"] == ["1", "0", "1.0", "1.0", "1", "0.5", "0"]
+    assert rows["training"] == ["2", "1", "7.0", "5.0", "1", "1.0", "512"]
+    assert rows["images"] == ["1", "0", "1.0", "1.0", "1", "0.5", "0"]
     assert lines[-2:] == [
         "4 jobs, 2 of them with a GPU: 7.0 GPU hours expected",
         "1 of these have run: 1.0 GPU hours, 0.50 times what was expected of them",

@@ -1,6 +1,5 @@
 """Figures drawn from small stores made here: what they say, and that it can be read."""
 
-import itertools
 import re
 from pathlib import Path
 
@@ -8,170 +7,42 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 import xarray as xr
-from gahb import measured, store
+from figure_stores import (
+    DATASETS,
+    INPUT_PSNR,
+    ONE_AND_TEN,
+    PIXELS,
+    RANGE,
+    SIDE,
+    assert_legible,
+    curves_of,
+    draw_curves,
+    eigenbasis_store,
+    history_store,
+    psnr_store,
+    sample_stores,
+    stores_of,
+    words,
+)
+from gahb import summary
+from gahb.drawing import panels, style
 from gahb.figures import (
     disks,
+    geometry,
     history,
     pairs,
-    parts,
     patches,
     psnr_curves,
-    rates,
     samples,
     shrinkage,
-    shuffled,
-    style,
+    slopes,
 )
+from gahb.harmonics import roughness
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.image import imread
 from matplotlib.testing.compare import compare_images
-from matplotlib.text import Text
 
 LOOKS = Path(__file__).parent / "looks"
-SIDE = 8
-INPUT_PSNR = np.arange(0, 41, 5.0)
-PIXELS = ("channel", "y", "x")
-ONE_AND_TEN = [[1000], [1, 3, 10, 30, 100, 300, 1000, 10_000, 30_000, 100_000]]
-
-
-def psnr_store(slope: float, level: float = 12, gap: float = 0) -> xr.Dataset:
-    """Curves that are exactly lines; the training set `gap` dB above the test set."""
-    spread = np.array([-1, 0, 1])
-    test = level + slope * INPUT_PSNR[:, None] + spread
-    return xr.Dataset(
-        {
-            "psnr": store.variable(
-                ("set", "sigma", "image"), [test + gap, test], "output PSNR", "dB"
-            )
-        },
-        coords={
-            "set": ["train", "test"],
-            "sigma": 10 ** (-INPUT_PSNR / 20),
-            "input_psnr": store.variable("sigma", INPUT_PSNR, "input PSNR", "dB"),
-        },
-    )
-
-
-def eigenbasis_store(channels: int = 1, images: int = 1, sigmas=(0.15,), seed=0) -> xr.Dataset:
-    """A random orthonormal basis with shrinkage factors 1 / k."""
-    generator = np.random.default_rng(seed)
-    d = channels * SIDE**2
-    shape = (images, len(sigmas))
-    basis = np.linalg.qr(generator.normal(size=(d, d)))[0].reshape(d, channels, SIDE, SIDE)
-    rank = np.arange(1, d + 1)
-    clean = generator.random((images, channels, SIDE, SIDE))
-    noisy = np.stack([clean + s * generator.normal(size=clean.shape) for s in sigmas], 1)
-    return xr.Dataset(
-        {
-            "shrinkage": (("image", "sigma", "rank"), np.broadcast_to(1 / rank, (*shape, d))),
-            "vectors": (
-                ("image", "sigma", "rank", *PIXELS),
-                np.broadcast_to(basis, (*shape, *basis.shape)),
-            ),
-            "clean_coefficients": (
-                ("image", "sigma", "rank"),
-                generator.normal(size=(*shape, d)) / rank,
-            ),
-            "clean": (("image", *PIXELS), clean),
-            "noisy": (("image", "sigma", *PIXELS), noisy),
-            "denoised": (("image", "sigma", *PIXELS), noisy.clip(0, 1)),
-            "trace": (("image", "sigma"), np.full(shape, (1 / rank).sum())),
-            "asymmetry": (("image", "sigma"), np.full(shape, 0.1)),
-        },
-        coords={"image": 3 + np.arange(images), "sigma": list(sigmas), "rank": rank},
-    )
-
-
-def sample_stores(sizes, channels=1, count=6, diverged=0, dtype=np.uint8):
-    """Arguments of samples.draw: the first `diverged` samples of every network diverged."""
-    generator = np.random.default_rng(0)
-    images = generator.integers(0, 256, (20, channels, SIDE, SIDE)).astype(np.uint8)
-    images = images if dtype == np.uint8 else (images / 255).astype(dtype)
-    drawn, similarity = {}, {}
-    for N in sizes:
-        drawn[N] = [
-            xr.Dataset(
-                {"samples": (("sample", *PIXELS), generator.random((count, *images.shape[1:])))}
-            )
-            for _ in range(2)
-        ]
-        gone = np.arange(count) < diverged
-        members = np.arange(min(N, 10))
-        similarity[N] = xr.Dataset(
-            {
-                "between": ("sample", np.where(gone, np.nan, generator.random(count))),
-                "closest": (
-                    ("side", "sample"),
-                    np.where(gone, np.nan, generator.random((2, count))),
-                ),
-                "closest_image": (("side", "sample"), generator.integers(0, 20, (2, count))),
-                "closest_patch": (
-                    ("side", "sample", "row", "column"),
-                    np.where(gone[:, None, None], np.nan, generator.random((2, count, 2, 2))),
-                ),
-                "closest_patch_image": (
-                    ("side", "sample", "row", "column"),
-                    generator.integers(0, 20, (2, count, 2, 2)),
-                ),
-                "memorized": (("side", "sample"), np.where(gone, np.nan, np.ones((2, count)))),
-                "closest_pair": ("member", generator.random(len(members))),
-                "closest_pair_image": ("member", 19 - members),
-                "diverged": ("sample", gone),
-            },
-            coords={"side": ["S1", "S2"], "member": members},
-        )
-    return drawn, similarity, xr.DataArray(images, dims=("image", *PIXELS))
-
-
-def drawn_texts(figure) -> list[Text]:
-    """Every text that is drawn; labels of ticks outside an axis are not."""
-    ticks = [
-        (axis, tick)
-        for ax in figure.findobj(Axes)
-        for axis in (ax.xaxis, ax.yaxis)
-        for tick in (*axis.get_major_ticks(), *axis.get_minor_ticks())
-    ]
-    hidden = set()
-    for axis, tick in ticks:
-        low, high = sorted(axis.get_view_interval())
-        if not low <= tick.get_loc() <= high:
-            hidden |= {tick.label1, tick.label2}
-    return [
-        text
-        for text in figure.findobj(Text)
-        if text.get_text() and text.get_visible() and text not in hidden
-    ]
-
-
-def words(figure) -> str:
-    return "\n".join(text.get_text() for text in drawn_texts(figure))
-
-
-def assert_legible(figure) -> None:
-    """Print size, 8 to 9 points, nothing cut off, no text on another text."""
-    assert figure.get_figwidth() in (style.COLUMN, style.PAGE)
-    assert figure.get_figheight() <= 9
-    with style.sheet():
-        figure.draw_without_rendering()
-    renderer = FigureCanvasAgg(figure).get_renderer()
-    x0, y0, x1, y1 = figure.bbox.extents
-    for ax in figure.findobj(Axes):
-        box = ax.get_tightbbox(renderer)
-        inside = box.x0 > x0 - 1 and box.y0 > y0 - 1 and box.x1 < x1 + 1 and box.y1 < y1 + 1
-        assert inside, f"{ax} ({ax.get_xlabel()}) {box.extents} leaves {figure.bbox.extents}"
-    boxes = []
-    for text in drawn_texts(figure):
-        assert 8 <= text.get_fontsize() <= 9, text
-        boxes.append((text, text.get_window_extent(renderer).padded(-1)))
-        assert x0 - 1 < boxes[-1][1].x0 and boxes[-1][1].x1 < x1 + 1, text
-    for (a, box), (b, other) in itertools.combinations(boxes, 2):
-        assert not box.overlaps(other), f"{a} overlaps {b}"
-
-
-def curves_of(ax) -> list:
-    """Lines with a point at each noise level."""
-    return [line for line in ax.lines if len(line.get_xdata()) == len(INPUT_PSNR)]
 
 
 # Figure 1.
@@ -179,7 +50,7 @@ def curves_of(ax) -> list:
 
 @pytest.mark.parametrize("sizes", ONE_AND_TEN)
 def test_psnr_curves(sizes):
-    figure = psnr_curves.draw({N: psnr_store(0.6, gap=10 / N) for N in sizes})
+    figure = draw_curves(sizes)
     assert_legible(figure)
     train, test = figure.axes
     assert train.get_xlabel() == test.get_xlabel() == "input PSNR (dB)"
@@ -199,7 +70,7 @@ def test_psnr_curves(sizes):
 @pytest.mark.parametrize("sizes", [*ONE_AND_TEN, [10, 100]])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_samples(sizes, channels):
-    figure = samples.draw(*sample_stores(sizes, channels, diverged=2))
+    figure = samples.draw(sample_stores(sizes, channels, diverged=2), {"sizes": sizes})
     assert_legible(figure)
     top, bottom = figure.axes
     each = 3 if len(sizes) < 10 else 1
@@ -212,8 +83,10 @@ def test_samples(sizes, channels):
 
 
 def test_first_samples_that_did_not_diverge_are_shown():
-    drawn, similarity, images = sample_stores([10], diverged=2)
-    top = samples.draw(drawn, similarity, images).axes[0]
+    stores = sample_stores([10], diverged=2)
+    top = samples.draw(stores, {"sizes": [10]}).axes[0]
+    images, similarity = stores.first("images").images, stores.first("similarity")
+    drawn = [stores.first("samples", subset=s).samples.values for s in ("S1", "S2")]
     by_place = {(im.get_extent()[0], im.get_extent()[3]): im.get_array() for im in top.images}
     columns, rows = (sorted({place[i] for place in by_place}) for i in (0, 1))
 
@@ -221,16 +94,16 @@ def test_first_samples_that_did_not_diverge_are_shown():
         return by_place[columns[column], rows[row]][:: 200 // SIDE, :: 200 // SIDE, 0]
 
     for column, sample in enumerate([2, 3, 4]):
-        closest = images[similarity[10].closest_image[:, sample].values].values / 255
+        closest = images[similarity.closest_image[:, sample].values].values / 255
         np.testing.assert_allclose(shown(0, column), closest[0, 0])
-        np.testing.assert_allclose(shown(1, column), drawn[10][0].samples.values[sample, 0])
-        np.testing.assert_allclose(shown(2, column), drawn[10][1].samples.values[sample, 0])
+        np.testing.assert_allclose(shown(1, column), drawn[0][sample, 0])
+        np.testing.assert_allclose(shown(2, column), drawn[1][sample, 0])
         np.testing.assert_allclose(shown(3, column), closest[1, 0])
 
 
 @pytest.mark.filterwarnings("error")
 def test_samples_that_all_diverged():
-    figure = samples.draw(*sample_stores([1, 10], diverged=6, dtype=np.float32))
+    figure = samples.draw(sample_stores([1, 10], diverged=6, dtype=np.float32), {"sizes": [1, 10]})
     assert_legible(figure)
     assert not figure.axes[0].images
     assert words(figure).count("6/6") == 2
@@ -243,29 +116,30 @@ def test_samples_that_all_diverged():
 @pytest.mark.parametrize(("images", "sigmas"), [(1, [0.15]), (5, [0.05, 0.15, 0.5])])
 def test_shrinkage(channels, images, sigmas):
     basis = eigenbasis_store(channels, images, sigmas)
-    figure = shrinkage.draw(basis)
+    figure = shrinkage.draw(stores_of(eigenbasis=[basis]), {})
     assert_legible(figure)
     error = np.square(basis.noisy.isel(image=0, sigma=0) - basis.clean[0]).mean()
     assert f"noisy\n{-10 * np.log10(float(error)):.1f} dB" in words(figure)
     assert len(figure.findobj(Axes)) == 4 * min(images, shrinkage.IMAGES)
 
 
+def draw_slopes(alphas, curves, bases):
+    stores = stores_of(psnr=curves, eigenbasis=bases)
+    return slopes.draw(stores, RANGE | {"alphas": alphas, "datasets": DATASETS[: len(alphas)]})
+
+
 @pytest.mark.parametrize("alphas", [[2], [5, 4, 3, 2, 1]])
 @pytest.mark.parametrize("channels", [1, 3])
-def test_rates(alphas, channels):
-    slopes = [0.1 + alpha / (alpha + 1) for alpha in alphas]
-    figure = rates.draw(
-        alphas,
-        [psnr_store(slope) for slope in slopes],
-        [eigenbasis_store(channels)] * len(alphas),
-        (10, 25),
-    )
+def test_slopes(alphas, channels):
+    lines = [0.1 + alpha / (alpha + 1) for alpha in alphas]
+    bases = [eigenbasis_store(channels)] * len(alphas)
+    figure = draw_slopes(alphas, [psnr_store(slope) for slope in lines], bases)
     assert_legible(figure)
     legend = figure.subfigs[0].legends[0]
     found = [t.get_text() for t in legend.get_texts()]
     expected = [
         f"{alpha}: {slope:.3f} ± 0.000 ({alpha / (alpha + 1):.3f})"
-        for alpha, slope in sorted(zip(alphas, slopes, strict=True))
+        for alpha, slope in sorted(zip(alphas, lines, strict=True))
     ]
     assert found == [*expected, "output = input"]
     dashed = [line for line in figure.subfigs[0].axes[0].lines if line.get_linestyle() == "--"]
@@ -274,9 +148,13 @@ def test_rates(alphas, channels):
     np.testing.assert_allclose([d for d in drawn if d < 1], theory)
 
 
+def draw_disks(curves, basis):
+    return disks.draw(stores_of(psnr=[curves], eigenbasis=[basis]), RANGE)
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 def test_disks(channels):
-    figure = disks.draw(psnr_store(0.75), eigenbasis_store(channels), (10, 25))
+    figure = draw_disks(psnr_store(0.75), eigenbasis_store(channels))
     assert_legible(figure)
     assert "slope 0.750 ± 0.000" in words(figure)
     optimum = curves_of(figure.subfigs[0].axes[0])[1].get_ydata()
@@ -285,10 +163,14 @@ def test_disks(channels):
     assert re.search(r"1/2.* 1 ", words(figure))
 
 
+def draw_geometry(curves, bases):
+    return geometry.draw(stores_of(psnr=curves, eigenbasis=bases), {"datasets": DATASETS[:2]})
+
+
 @pytest.mark.parametrize("channels", [1, 3])
-def test_shuffled(channels):
+def test_geometry(channels):
     bases = [eigenbasis_store(channels, seed=seed) for seed in (0, 1)]
-    figure = shuffled.draw([psnr_store(0.8), psnr_store(0.6)], bases)
+    figure = draw_geometry([psnr_store(0.8), psnr_store(0.6)], bases)
     assert_legible(figure)
     assert len(curves_of(figure.subfigs[0].axes[0])) == 2
 
@@ -296,10 +178,10 @@ def test_shuffled(channels):
 def test_roughness():
     constant = np.full((1, SIDE, SIDE), 1 / SIDE)
     board = constant * (-1) ** np.add.outer(np.arange(SIDE), np.arange(SIDE))
-    found = shuffled.roughness(xr.DataArray([constant, board], dims=("rank", *PIXELS)))
+    found = roughness(xr.DataArray([constant, board], dims=("rank", *PIXELS)))
     np.testing.assert_allclose(found, [0, 2])
     basis = eigenbasis_store(3).vectors[0, 0]
-    assert shuffled.roughness(basis).mean() == pytest.approx(1, abs=0.02)
+    assert roughness(basis).mean() == pytest.approx(1, abs=0.02)
 
 
 # Appendix.
@@ -308,26 +190,26 @@ def test_roughness():
 @pytest.mark.parametrize("N", [1, 10])
 @pytest.mark.parametrize(("channels", "dtype"), [(1, np.uint8), (3, np.float32)])
 def test_pairs(N, channels, dtype):
-    _, similarity, images = sample_stores([N], channels, diverged=2, dtype=dtype)
-    figure = pairs.draw(similarity[N], images)
+    stores = sample_stores([N], channels, diverged=2, dtype=dtype)
+    figure = pairs.draw(stores, {"sizes": [N]})
+    similarity, images = stores.first("similarity"), stores.first("images").images
     assert_legible(figure)
     top = figure.axes[0]
     assert len(top.images) == 2 * N
     # The most similar pair stands first, S1 above S2.
-    best = int(similarity[N].closest_pair.values.argmax())
-    assert words(figure).startswith(f"{float(similarity[N].closest_pair[best]):.3f}")
+    best = int(similarity.closest_pair.values.argmax())
+    assert words(figure).startswith(f"{float(similarity.closest_pair[best]):.3f}")
     first, second = sorted(top.images, key=lambda im: im.get_extent()[::3])[:2]
     for shown, index in ((first, best), (second, 19 - best)):
         pixels = shown.get_array()[:: 200 // SIDE, :: 200 // SIDE]
-        np.testing.assert_allclose(pixels, parts.photo(images[index]))
+        np.testing.assert_allclose(pixels, panels.photo(images[index]))
     for count in (f"S_2$ ({N})", "networks (4)", "image (8)"):
         assert count in words(figure)
 
 
 @pytest.mark.filterwarnings("error")
 def test_pairs_whose_samples_all_diverged():
-    _, similarity, images = sample_stores([10], diverged=6)
-    figure = pairs.draw(similarity[10], images)
+    figure = pairs.draw(sample_stores([10], diverged=6), {"sizes": [10]})
     assert_legible(figure)
     assert "networks (0)" in words(figure)
 
@@ -335,8 +217,8 @@ def test_pairs_whose_samples_all_diverged():
 @pytest.mark.parametrize("sizes", [*ONE_AND_TEN, [10, 100]])
 @pytest.mark.parametrize(("channels", "patch"), [(1, 4), (3, 3)])
 def test_patches(sizes, channels, patch):
-    drawn, similarity, images = sample_stores(sizes, channels, diverged=2)
-    figure = patches.draw({N: pair[0] for N, pair in drawn.items()}, similarity, images, patch)
+    stores = sample_stores(sizes, channels, diverged=2)
+    figure = patches.draw(stores, {"sizes": sizes, "patch": patch})
     assert_legible(figure)
     top, bottom = figure.axes
     each = 3 if len(sizes) < 10 else 1
@@ -352,33 +234,20 @@ def test_patchwork_of_the_images_that_the_sample_was_cut_from():
         sample[place] = 0.2 + 0.1 * (row + column) + image[place] / 1000
     among = xr.DataArray(images, dims=("image", *PIXELS))
     found = patches.patchwork(sample, among, np.arange(4).reshape(2, 2), 4)
-    np.testing.assert_allclose(found, parts.photo(sample), atol=1e-6)
+    np.testing.assert_allclose(found, panels.photo(sample), atol=1e-6)
     # Patches of 3 pixels leave two rows and columns, white.
     found = patches.patchwork(sample, among, np.arange(4).reshape(2, 2), 3)
     assert (found[6:] == 1).all() and (found[:, 6:] == 1).all()
 
 
-def history_store(rise: float) -> xr.Dataset:
-    """Training PSNR rises by `rise` dB a step; the test PSNR is best at the third of five."""
-    step = np.geomspace(10, 1000, 5).round().astype(int)
-    train, test = 20 + rise * np.arange(5), 20 - np.abs(np.arange(5) - 2.0)
-    return xr.Dataset(
-        {
-            "loss": store.variable("step", 1 / step, "training loss per pixel"),
-            "psnr": store.variable(
-                ("step", "set", "sigma"),
-                np.stack([train, test], 1)[:, :, None] + [0, 100],
-                "output PSNR",
-                "dB",
-            ),
-        },
-        coords={"step": step, "set": ["train", "test"], "sigma": [0.1, 0.02]},
-    )
+def draw_history(sizes):
+    stores = stores_of(history={N: history_store(rise=1 / N) for N in sizes})
+    return history.draw(stores, {"sizes": sizes})
 
 
 @pytest.mark.parametrize("sizes", ONE_AND_TEN)
 def test_history(sizes):
-    figure = history.draw({N: history_store(rise=1 / N) for N in sizes}, batch=32)
+    figure = draw_history(sizes)
     assert_legible(figure)
     loss, train, test = figure.axes
     for ax in figure.axes:
@@ -396,18 +265,18 @@ SIZES = [1, 10, 100, 1000]
 
 def looks():
     """Every figure, of stores that never change."""
-    drawn, similarity, images = sample_stores(SIZES, diverged=2)
+    drawn, shown = sample_stores(SIZES, diverged=2), {"sizes": SIZES}
     curves, basis = [psnr_store(slope) for slope in (0.5, 0.65)], eigenbasis_store()
     return {
-        "psnr_curves": psnr_curves.draw({N: psnr_store(0.6, gap=10 / N) for N in SIZES}),
-        "samples": samples.draw(drawn, similarity, images),
-        "shrinkage": shrinkage.draw(eigenbasis_store(images=2)),
-        "rates": rates.draw([1, 2], curves, [basis, basis], (10, 25)),
-        "disks": disks.draw(psnr_store(0.75), basis, (10, 25)),
-        "shuffled": shuffled.draw(curves, [basis, eigenbasis_store(seed=1)]),
-        "pairs": pairs.draw(similarity[10], images),
-        "patches": patches.draw({N: d[0] for N, d in drawn.items()}, similarity, images, 4),
-        "history": history.draw({N: history_store(rise=1 / N) for N in SIZES}, batch=32),
+        "psnr_curves": draw_curves(SIZES),
+        "samples": samples.draw(drawn, shown),
+        "shrinkage": shrinkage.draw(stores_of(eigenbasis=[eigenbasis_store(images=2)]), {}),
+        "slopes": draw_slopes([1, 2], curves, [basis, basis]),
+        "disks": draw_disks(psnr_store(0.75), basis),
+        "geometry": draw_geometry(curves, [basis, eigenbasis_store(seed=1)]),
+        "pairs": pairs.draw(drawn, {"sizes": [10]}),
+        "patches": patches.draw(drawn, shown | {"patch": 4}),
+        "history": draw_history(SIZES),
     }
 
 
@@ -426,59 +295,57 @@ def test_figures_look_as_they_did(tmp_path):
 
 
 def test_numbers_of_curves_are_exact_on_lines():
-    curves = {N: psnr_store(0.6, gap=10 / N) for N in (1, 100)}
-    rows = psnr_curves.numbers(curves, (10, 20))
+    curves = stores_of(psnr={N: psnr_store(0.6, gap=10 / N) for N in (1, 100)})
+    rows = psnr_curves.numbers(curves, {"sizes": [1, 100], "slope_range": (10, 20)})
     assert [(r["N"], r["images"]) for r in rows] == [(1, 3), (100, 3)]
     assert [r["gap"] for r in rows] == pytest.approx([10, 0.1])
     assert [r["slope"] for r in rows] == pytest.approx([0.6, 0.6])
     assert rows[0]["test_psnr"] == pytest.approx(12 + 0.6 * 15)
-    low, high = rates.numbers(
-        [4, 1], [psnr_store(0.8), psnr_store(0.5)], [eigenbasis_store()] * 2, (10, 20)
-    )
-    assert (low["alpha"], low["rate"], high["rate"]) == (1, 0.5, 0.8)
+    stores = stores_of(psnr=[psnr_store(0.8), psnr_store(0.5)], eigenbasis=[eigenbasis_store()] * 2)
+    low, high = slopes.numbers(stores, RANGE | {"alphas": [4, 1], "datasets": DATASETS[:2]})
+    assert (low["alpha"], low["minimax_slope"], high["minimax_slope"]) == (1, 0.5, 0.8)
     assert (low["slope"], high["slope"]) == pytest.approx((0.5, 0.8))
 
 
 def test_numbers_of_bases():
     trace = (1 / np.arange(1, SIDE**2 + 1)).sum()
-    rows = shrinkage.numbers(eigenbasis_store(images=5))
+    rows = shrinkage.numbers(stores_of(eigenbasis=[eigenbasis_store(images=5)]), {})
     assert [r["image"] for r in rows] == [3, 4, 5]
     assert all(r["dimension"] == pytest.approx(trace) and r["above_1"] == 0 for r in rows)
     assert all(r["denoised_psnr"] > r["noisy_psnr"] for r in rows)
-    (row,) = disks.numbers(psnr_store(0.7), eigenbasis_store(), (10, 20))
-    assert (row["kept"], row["slope"]) == (1, pytest.approx(0.7))
-    original, other = shuffled.numbers(
-        [psnr_store(0.8), psnr_store(0.6)], [eigenbasis_store()] * 2, (10, 20)
-    )
+    stores = stores_of(psnr=[psnr_store(0.7)] * 2, eigenbasis=[eigenbasis_store()] * 2)
+    original, other = geometry.numbers(stores, RANGE | {"datasets": DATASETS[:2]})
     assert (original["images"], other["images"]) == ("original", "shuffled")
     assert original["roughness"] == pytest.approx(1, abs=0.2)
+    stores = stores_of(psnr=[psnr_store(0.7)], eigenbasis=[eigenbasis_store()])
+    (row,) = disks.numbers(stores, RANGE)
+    assert (row["kept"], row["slope"]) == (1, pytest.approx(0.7))
 
 
 def test_numbers_of_samples_leave_out_those_that_diverged():
-    _, similarity, _ = sample_stores([10], diverged=2)
-    ended = similarity[10].isel(sample=slice(2, None))
-    for (row,) in (
-        samples.numbers(similarity), patches.numbers(similarity), pairs.numbers(10, similarity[10])
-    ):  # fmt: skip
+    stores, shown = sample_stores([10], diverged=2), {"sizes": [10]}
+    similarity = stores.first("similarity")
+    ended = similarity.isel(sample=slice(2, None))
+    for figure in (samples, patches, pairs):
+        (row,) = figure.numbers(stores, shown)
         assert (row["N"], row["samples"], row["diverged"]) == (10, 6, 2)
         assert row["closest_S2"] == pytest.approx(float(ended.closest[1].median()))
-    assert patches.numbers(similarity)[0]["closest_patch_S1"] == pytest.approx(
-        float(ended.closest_patch[0].median())
-    )
-    row = pairs.numbers(10, similarity[10])[0]
+    (row,) = patches.numbers(stores, shown)
+    assert row["closest_patch_S1"] == pytest.approx(float(ended.closest_patch[0].median()))
+    (row,) = pairs.numbers(stores, shown)
     assert row["between"] == pytest.approx(float(ended.between.median()))
-    assert row["nearest_pair"] == pytest.approx(float(similarity[10].closest_pair.max()))
+    assert row["nearest_pair"] == pytest.approx(float(similarity.closest_pair.max()))
 
 
 def test_numbers_of_histories():
-    (row,) = history.numbers({7: history_store(rise=1)}, batch=32)
+    (row,) = history.numbers(stores_of(history={7: history_store(rise=1)}), {"sizes": [7]})
     assert (row["N"], row["images_seen"], row["best_at"]) == (7, 32_000, 3200)
     assert (row["train_psnr"], row["test_psnr"], row["best_test_psnr"]) == (24, 18, 20)
 
 
 def test_tables_are_csv(tmp_path):
     rows = [{"N": 1, "slope": 0.12345, "images": "original"}, {"N": 10, "slope": None}]
-    measured.write(rows, tmp_path / "a.csv")
+    summary.write(rows, tmp_path / "a.csv")
     assert (tmp_path / "a.csv").read_text().splitlines() == [
         "N,slope,images", "1,0.123,original", "10,,"
     ]  # fmt: skip
@@ -490,22 +357,22 @@ def test_tables_are_csv(tmp_path):
 def test_colors_of_eigenvectors_are_centred_on_zero():
     vector = np.zeros((1, SIDE, SIDE))
     vector[0, 0, :2] = -0.5, 0.5
-    red, _, blue = np.moveaxis(parts.signed(vector), -1, 0)
+    red, _, blue = np.moveaxis(panels.signed(vector), -1, 0)
     assert red[0, 1] > 0.3 > blue[0, 1]
     assert blue[0, 0] > 0.3 > red[0, 0]
     assert red[1, 1] == pytest.approx(blue[1, 1], abs=0.01) and red[1, 1] > 0.95
-    assert (parts.signed(np.zeros((3, SIDE, SIDE))) == 0.5).all()
+    assert (panels.signed(np.zeros((3, SIDE, SIDE))) == 0.5).all()
 
 
 def test_photos():
     gray = np.array([[[0, 51, 255]]], np.uint8)
-    np.testing.assert_allclose(parts.photo(gray)[0], [[0] * 3, [0.2] * 3, [1] * 3])
+    np.testing.assert_allclose(panels.photo(gray)[0], [[0] * 3, [0.2] * 3, [1] * 3])
     color = np.array([-0.5, 0.3, 1.5], np.float32)[:, None, None]
-    np.testing.assert_allclose(parts.photo(color)[0, 0], [0, 0.3, 1])
+    np.testing.assert_allclose(panels.photo(color)[0, 0], [0, 0.3, 1])
 
 
 def test_ranks_are_spread_from_first_to_last():
-    ranks = parts.spread_ranks(eigenbasis_store(), 7)
+    ranks = panels.spread_ranks(eigenbasis_store(), 7)
     assert (ranks == [1, 2, 4, 8, 16, 32, 64]).all()
 
 
@@ -514,7 +381,7 @@ def test_ranks_are_spread_from_first_to_last():
 
 def test_same_stores_give_the_same_bytes(tmp_path):
     for folder in ("a", "b"):
-        figure = disks.draw(psnr_store(0.75), eigenbasis_store(), (10, 25))
+        figure = draw_disks(psnr_store(0.75), eigenbasis_store())
         style.save(figure, [tmp_path / folder / "disks.pdf", tmp_path / folder / "disks.png"])
     for name in ("disks.pdf", "disks.png"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
@@ -522,7 +389,7 @@ def test_same_stores_give_the_same_bytes(tmp_path):
 
 
 def test_pdf_has_text_as_text_and_png_has_200_dots_per_inch(tmp_path):
-    figure = psnr_curves.draw({10: psnr_store(0.6)})
+    figure = draw_curves([10])
     style.save(figure, [tmp_path / "curves.pdf", tmp_path / "curves.png"])
     pdf = (tmp_path / "curves.pdf").read_bytes()
     assert b"/FontFile2" in pdf and b"/Type3" not in pdf
@@ -532,7 +399,7 @@ def test_pdf_has_text_as_text_and_png_has_200_dots_per_inch(tmp_path):
 
 def test_own_settings_of_the_user_do_not_matter(tmp_path):
     def saved(name):
-        figure = psnr_curves.draw({10: psnr_store(0.6)})
+        figure = draw_curves([10])
         style.save(figure, [tmp_path / name])
         return (tmp_path / name).read_bytes()
 

@@ -1,13 +1,16 @@
 """Denoisers that were trained elsewhere, in the config and in the plan."""
 
 import copy
+from pathlib import Path
 
 import pytest
 from conftest import TINY
 from study.config import ConfigError, checked
 from study.plan import Plan
+from study.stage import Artifact
+from study.stages import STAGES
 
-JOB = {"dataset": "photo", "network": "own", "side": "S1", "N": "16"}
+JOB = {"dataset": "photo", "denoiser": "own", "subset": "S1", "N": "16", "seed": "0"}
 
 
 @pytest.fixture
@@ -21,12 +24,12 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def study(network: dict, sizes=(16,), figures=("psnr_curves", "shrinkage")) -> dict:
+def study(denoiser: dict, sizes=(16,), figures=("psnr_curves", "shrinkage")) -> dict:
     config = copy.deepcopy(TINY)
-    config["networks"]["own"] = network
+    config["denoisers"]["own"] = denoiser
     config["run"] = ["own"]
     config["studies"]["own"] = {
-        "datasets": ["photo"], "networks": ["own"], "sizes": list(sizes), "figures": list(figures)
+        "datasets": ["photo"], "denoisers": ["own"], "sizes": list(sizes), "figures": list(figures)
     }  # fmt: skip
     return config
 
@@ -35,53 +38,54 @@ MODULE = {"function": "mine.nets:make", "predicts": "denoised"}
 
 
 @pytest.mark.parametrize(
-    ("network", "sizes", "figures", "words"),
+    ("denoiser", "sizes", "figures", "words"),
     [
         ({"weights": "none.pt"}, [16], ["shrinkage"], ["none.pt", "no such file"]),
-        ({"weights": "one.pt"}, [16], ["samples"], ["'samples'", "{side}"]),
+        ({"weights": "one.pt"}, [16], ["samples"], ["'samples'", "{subset}"]),
         ({"weights": "one.pt"}, [8, 16], ["psnr_curves"], ["sizes", "{N}"]),
-        ({"weights": "net-{side}-{N}.pt"}, [16], ["samples"], ["net-S2-16.pt", "no such file"]),
-        ({"weights": "net-{seed}.pt"}, [16], ["shrinkage"], ["weights", "{side} and {N}"]),
-        ({"weights": "one.pt", "blocks": 3}, [16], ["shrinkage"], ["networks.own", "blocks"]),
+        ({"weights": "net-{subset}-{N}.pt"}, [16], ["samples"], ["net-S2-16.pt", "no such file"]),
+        ({"weights": "net-{epoch}.pt"}, [16], ["shrinkage"], ["weights", "{subset} and {N}"]),
+        ({"weights": "one.pt", "blocks": 3}, [16], ["shrinkage"], ["denoisers.own", "blocks"]),
         (MODULE | {"function": "nowhere:make"}, [16], ["shrinkage"], ["nowhere", "no such module"]),
-        (MODULE | {"function": "mine/nets.py"}, [16], ["shrinkage"], ["networks.own.function"]),
+        (MODULE | {"function": "mine/nets.py"}, [16], ["shrinkage"], ["denoisers.own.function"]),
         (MODULE | {"predicts": "score"}, [16], ["shrinkage"], ["score", "denoised, noise"]),
-        ({"function": "mine.nets:make"}, [16], ["shrinkage"], ["networks.own", "predicts"]),
-        (MODULE, [16], ["samples"], ["'samples'", "{side}"]),
+        ({"function": "mine.nets:make"}, [16], ["shrinkage"], ["denoisers.own", "predicts"]),
+        (MODULE, [16], ["samples"], ["'samples'", "{subset}"]),
         (MODULE, [8, 16], ["shrinkage"], ["sizes", "{N}"]),
     ],
 )  # fmt: skip
-def test_mistakes_are_named_before_anything_is_read(folder, network, sizes, figures, words):
+def test_mistakes_are_named_before_anything_is_read(folder, denoiser, sizes, figures, words):
     with pytest.raises(ConfigError) as caught:
-        checked(study(network, sizes, figures))
+        checked(study(denoiser, sizes, figures))
     assert all(word in str(caught.value) for word in words), str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("network", "sizes", "figures"),
+    ("denoiser", "sizes", "figures"),
     [
         ({"weights": "one.pt"}, [16], ["psnr_curves", "shrinkage"]),
-        ({"weights": "net-{side}-{N}.pt"}, [8], ["samples"]),
-        ({"weights": "net-{side}-{N}.pt"}, [8, 16], ["psnr_curves"]),
+        ({"weights": "net-{subset}-{N}.pt"}, [8], ["samples"]),
+        ({"weights": "net-{subset}-{N}.pt"}, [8, 16], ["psnr_curves"]),
         (MODULE, [16], ["shrinkage"]),
     ],
 )
-def test_what_can_be_done_is_planned_and_nothing_imported(folder, network, sizes, figures):
-    plan = Plan(checked(study(network, sizes, figures)))
-    assert plan.figures()
-    assert plan.psnr.key(JOB | {"N": str(sizes[0])})
+def test_what_can_be_done_is_planned_and_nothing_imported(folder, denoiser, sizes, figures):
+    plan = Plan(checked(study(denoiser, sizes, figures)))
+    assert plan.drawn()
+    assert plan.key(Artifact("psnr", JOB | {"N": str(sizes[0])}))
 
 
 def test_the_file_of_each_network_of_a_pair(folder):
-    plan = Plan(checked(study({"weights": "net-{side}-{N}.pt"}, [8], ["samples"])))
-    assert plan.import_inputs(JOB | {"N": "8", "side": "S2"}) == {"weights": "net-S2-8.pt"}
+    plan = Plan(checked(study({"weights": "net-{subset}-{N}.pt"}, [8], ["samples"])))
+    reads = plan.reads(STAGES["imported"], JOB | {"N": "8", "subset": "S2"})
+    assert reads["weights"] == [Path("net-S2-8.pt")]
 
 
 def test_only_the_content_of_a_file_counts(folder):
     def keys(name):
         plan = Plan(checked(study({"weights": name})))
-        stages = plan.imported, plan.psnr, plan.samples, plan.eigenbasis
-        return [stage.key(JOB) for stage in stages]
+        kinds = "denoiser", "psnr", "samples", "eigenbasis"
+        return [plan.key(Artifact(kind, JOB)) for kind in kinds]
 
     before = keys("one.pt")
     (folder / "moved.pt").write_bytes((folder / "one.pt").read_bytes())
@@ -92,7 +96,7 @@ def test_only_the_content_of_a_file_counts(folder):
 
 def test_the_code_of_a_function_counts(folder):
     def key():
-        return Plan(checked(study(MODULE))).eigenbasis.key(JOB)
+        return Plan(checked(study(MODULE))).key(Artifact("eigenbasis", JOB))
 
     before = key()
     (folder / "mine" / "nets.py").write_text("raise RuntimeError('imported again')\n")
@@ -101,6 +105,6 @@ def test_the_code_of_a_function_counts(folder):
 
 def test_trained_networks_are_trained_and_others_imported(folder):
     plan = Plan(checked(study({"weights": "one.pt"})))
-    assert plan.names("networks", "architecture") == "tiny|cnn"
-    assert plan.names("networks", "weights", "function") == "own"
-    assert Plan(checked(TINY)).names("networks", "weights", "function") == "(?!)"
+    assert plan.names("denoisers", "architecture") == "tiny|cnn"
+    assert plan.names("denoisers", *STAGES["imported"].makes) == "own"
+    assert Plan(checked(TINY)).names("denoisers", *STAGES["imported"].makes) == "(?!)"

@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from gahb import networks
-from gahb.denoising import Denoiser, GaussianDenoiser
-from gahb.jacobian import Products, eigenbasis, jacobian, leading_eigenpairs
+from gahb import denoisers
+from gahb.denoisers import NetworkDenoiser
+from gahb.denoisers.wiener import Wiener
+from gahb.eigenbasis import eigenbasis, leading_eigenpairs
+from gahb.jacobian import Products, jacobian
 
 SHAPE = (1, 6, 6)
 D = 36
@@ -13,7 +15,7 @@ D = 36
 
 def linear(matrix):
     """f(y) = M y as a denoiser of images."""
-    return lambda y: (y.flatten(1) @ matrix.T).reshape(y.shape)
+    return lambda y, sigma: (y.flatten(1) @ matrix.T).reshape(y.shape)
 
 
 def orthogonal(seed=0, dtype=torch.float64):
@@ -29,35 +31,35 @@ def image(seed, shape=SHAPE, dtype=torch.float64):
 def denoiser(request):
     """A small network with norms that are neither 0 nor 1, in double precision."""
     sizes = {"unet": {"channels": 4, "blocks": 2}, "bfcnn": {"channels": 6, "layers": 5}}
-    network = networks.initialized(request.param, 3, gain=0.7, **sizes[request.param])
+    network = denoisers.initialized(request.param, 3, gain=0.7, **sizes[request.param])
     for i, (name, buffer) in enumerate(network.named_buffers()):
         if name.endswith("running_sd"):
             buffer.fill_(0.8 + 0.1 * i)
-    return Denoiser(network).double()
+    return NetworkDenoiser(network).double()
 
 
 @pytest.mark.parametrize("chunk", [1, 7, None])
 def test_the_jacobian_of_a_linear_map_is_its_matrix(chunk):
     matrix = torch.randn(D, D, dtype=torch.float64)
-    found = jacobian(linear(matrix), image(0), chunk)
+    found = jacobian(linear(matrix), image(0), 0.1, chunk)
     torch.testing.assert_close(found, matrix)
 
 
 def test_products_are_those_of_the_dense_jacobian(denoiser):
     y = image(1, (1, 8, 8))
-    products = Products(denoiser, y)
+    products = Products(denoiser, y, 0.1)
     dense, vectors = products.dense(), torch.randn(5, 64, dtype=torch.float64)
     torch.testing.assert_close(products.forward(vectors), vectors @ dense.T)
     torch.testing.assert_close(products.transposed(vectors), vectors @ dense)
     torch.testing.assert_close(products.symmetric(vectors), vectors @ (dense + dense.T) / 2)
-    torch.testing.assert_close(products.value, denoiser(y[None])[0])
+    torch.testing.assert_close(products.value, denoiser(y[None], 0.1)[0])
 
 
 def test_the_jacobian_is_that_of_reverse_and_forward_mode(denoiser):
     y = image(1, (1, 8, 8))
-    found = jacobian(denoiser, y)
+    found = jacobian(denoiser, y, 0.1)
     for mode in (torch.func.jacrev, torch.func.jacfwd):
-        expected = mode(lambda y: denoiser(y[None])[0])(y).reshape(64, 64)
+        expected = mode(lambda y: denoiser(y[None], 0.1)[0])(y).reshape(64, 64)
         torch.testing.assert_close(found, expected)
 
 
@@ -72,16 +74,16 @@ def test_the_jacobian_of_a_network_is_that_of_finite_differences(denoiser):
     y, step = image(1, (1, 8, 8)), 1e-6
     directions = torch.eye(64, dtype=torch.float64).reshape(64, 1, 8, 8)
     with torch.no_grad():
-        ahead, behind = denoiser(y + step * directions), denoiser(y - step * directions)
+        ahead, behind = (denoiser(y + a * step * directions, 0.1) for a in (1, -1))
     differences = ((ahead - behind) / (2 * step)).flatten(1).T
-    torch.testing.assert_close(jacobian(denoiser, y), differences, atol=1e-7, rtol=1e-6)
+    torch.testing.assert_close(jacobian(denoiser, y, 0.1), differences, atol=1e-7, rtol=1e-6)
 
 
 def test_bias_free_networks_are_homogeneous_and_locally_linear(denoiser):
     y = image(2, (1, 8, 8))
     with torch.no_grad():
-        torch.testing.assert_close(denoiser(3.5 * y[None]), 3.5 * denoiser(y[None]))
-    torch.testing.assert_close(jacobian(denoiser, 3.5 * y), jacobian(denoiser, y))
+        torch.testing.assert_close(denoiser(3.5 * y[None], 0.1), 3.5 * denoiser(y[None], 0.1))
+    torch.testing.assert_close(jacobian(denoiser, 3.5 * y, 0.1), jacobian(denoiser, y, 0.1))
     assert eigenbasis(denoiser, y, y, 0.1).linearity < 1e-12
 
 
@@ -116,7 +118,7 @@ def gaussian(sigma):
     axes = orthogonal(5)
     variances = torch.logspace(0, -3, D, dtype=torch.float64)
     mean = torch.zeros(SHAPE, dtype=torch.float64)
-    denoiser = GaussianDenoiser(mean, axes @ torch.diag(variances) @ axes.T)
+    denoiser = Wiener(mean, variances, axes)
     return denoiser, axes, variances, variances / (variances + sigma**2)
 
 
@@ -210,8 +212,8 @@ def test_leading_eigenpairs_of_a_projection_on_many_dimensions(precision, keep):
 
 @pytest.mark.parametrize("precision", [torch.float32, torch.float64])
 def test_matrix_free_agrees_with_dense(precision):
-    network = networks.initialized("bfcnn", 1, channels=8, layers=5, gain=0.7)
-    denoiser = Denoiser(network).to(precision)
+    network = denoisers.initialized("bfcnn", 1, channels=8, layers=5, gain=0.7)
+    denoiser = NetworkDenoiser(network).to(precision)
     x = image(0, (1, 16, 16), precision)
     y = x + 0.1 * torch.randn(x.shape, generator=torch.Generator().manual_seed(0)).to(precision)
     dense = eigenbasis(denoiser, x, y, 0.1)

@@ -1,7 +1,7 @@
 """The time left of a run, on a clock that is set by hand."""
 
 import pytest
-from study.progress import TimeLeft, in_words
+from study.run.progress import TimeLeft, in_words
 
 
 class Clock:

@@ -10,10 +10,11 @@ import zipfile
 import pytest
 import safetensors.torch
 import torch
-from gahb import networks, published
-from gahb.denoising import Denoiser
-from gahb.jacobian import eigenbasis, jacobian
-from gahb.published import UnreadableWeights
+from gahb import denoisers
+from gahb.denoisers import NetworkDenoiser, published
+from gahb.denoisers.published import UnreadableWeights
+from gahb.eigenbasis import eigenbasis
+from gahb.jacobian import jacobian
 from torch import nn
 from torch.nn import functional
 
@@ -81,8 +82,8 @@ def check(path, network):
     assert found(3 * y).allclose(3 * found(y), atol=1e-4)
     # Imported weights are kept like those of a network trained here.
     kept = path.with_name("kept.safetensors")
-    networks.save(found, kept, **described)
-    torch.testing.assert_close(networks.load(kept)(y), found(y))
+    denoisers.save(found, kept, **described)
+    torch.testing.assert_close(denoisers.load(kept)(y, 0.1), y - found(y))
     again, _ = published.read(kept)
     torch.testing.assert_close(again(y), found(y))
 
@@ -108,7 +109,7 @@ def test_bias_free_denoising(tmp_path, wrapped):
     [("unet", {"channels": 4, "blocks": 2}), ("bfcnn", {"channels": 5, "layers": 6})],
 )
 def test_the_papers_authors(tmp_path, architecture, sizes, prefix):
-    network = networks.initialized(architecture, 0, gain=0.5, **sizes).eval()
+    network = denoisers.initialized(architecture, 0, gain=0.5, **sizes).eval()
     state = {prefix + name: tensor for name, tensor in network.state_dict().items()}
     torch.save(state, tmp_path / "net.pt")
     check(tmp_path / "net.pt", network)
@@ -116,7 +117,7 @@ def test_the_papers_authors(tmp_path, architecture, sizes, prefix):
 
 def test_the_papers_unet_is_recognized_by_its_names(tmp_path):
     """Names as the authors' code makes them: conv, ReLU, conv, norm, ReLU in the first block."""
-    names = set(networks.build("unet", blocks=3).state_dict())
+    names = set(denoisers.build("unet", blocks=3).state_dict())
     assert {
         "encoder.0.0.weight", "encoder.0.2.weight", "encoder.0.3.gammas", "encoder.1.0.weight",
         "encoder.1.1.running_sd", "encoder.1.3.weight", "mid_block.0.weight", "upsample.0.weight",
@@ -260,6 +261,22 @@ def detached():
 def untraceable():
     return Untraceable()
 
+class Half(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, y):
+        return y / 2
+
+    @staticmethod
+    def backward(ctx, grad):
+        return grad / 2
+
+class Backward(torch.nn.Module):
+    def forward(self, y):
+        return Half.apply(y)
+
+def backward():
+    return Backward()
+
 def no_module():
     return 3
 """
@@ -281,32 +298,45 @@ def test_a_function_of_the_users(users_own, tmp_path, predicts, needs_sigma):
         "architecture": "function", "function": "users_own:make", "predicts": predicts,
         "needs_sigma": needs_sigma,
     }  # fmt: skip
-    network = networks.build(**described).eval()
+    network = denoisers.build(**described).eval()
     y, sigma = torch.rand(1, 1, 8, 8), (0.25,) if needs_sigma else ()
     output = network.network(y, *sigma)
     expected = output if predicts == "noise" else y - output
     torch.testing.assert_close(network(y, *sigma), expected)
     # Its weights, which are drawn at random, are kept, though one is held twice.
-    networks.save(network, tmp_path / "kept.safetensors", **described)
-    torch.testing.assert_close(networks.load(tmp_path / "kept.safetensors")(y, *sigma), expected)
+    denoisers.save(network, tmp_path / "kept.safetensors", **described)
+    kept = denoisers.load(tmp_path / "kept.safetensors")
+    assert kept.blind == (not needs_sigma)
+    torch.testing.assert_close(kept(y, 0.25), y - expected)
 
 
 @pytest.mark.parametrize("predicts", ["denoised", "noise"])
 def test_a_jacobian_of_a_function_without_gradient_is_refused(users_own, predicts):
     described = {"function": "users_own:detached", "predicts": predicts, "needs_sigma": False}
-    denoiser, y = Denoiser(networks.build("function", **described)), torch.rand(1, 8, 8)
+    denoiser, y = NetworkDenoiser(denoisers.build("function", **described)), torch.rand(1, 8, 8)
     with torch.no_grad():
-        assert denoiser(y[None]).shape == (1, 1, 8, 8)
+        assert denoiser(y[None], 0.1).shape == (1, 1, 8, 8)
     with pytest.raises(ValueError, match=r"users_own:detached.*gradient"):
-        jacobian(denoiser, y)
+        jacobian(denoiser, y, 0.1)
 
 
-def test_what_forward_mode_cannot_trace_is_refused_by_eigenpairs_alone(users_own):
-    described = {"function": "users_own:untraceable", "predicts": "denoised", "needs_sigma": False}
-    denoiser, y = Denoiser(networks.build("function", **described)), torch.rand(1, 4, 4) + 1
-    eigenbasis(denoiser, y, y, 0.1)
-    with pytest.raises(ValueError, match="linearize"):
-        eigenbasis(denoiser, y, y, 0.1, keep=3)
+def users(function):
+    options = {"predicts": "denoised", "needs_sigma": False}
+    return NetworkDenoiser(denoisers.build("function", function=f"users_own:{function}", **options))
+
+
+def test_eigenpairs_of_what_cannot_be_traced(users_own):
+    """A branch on the values of y: f(y) = y / 2 here."""
+    y = torch.rand(1, 4, 4) + 1
+    found = eigenbasis(users("untraceable"), y, y, 0.1, keep=3)
+    assert found.shrinkage == pytest.approx([0.5] * 3)
+
+
+def test_what_has_no_forward_mode_is_refused_by_leading_eigenpairs_alone(users_own):
+    y = torch.rand(1, 4, 4)
+    assert eigenbasis(users("backward"), y, y, 0.1).shrinkage == pytest.approx([0.5] * 16)
+    with pytest.raises(ValueError, match="forward-mode"):
+        eigenbasis(users("backward"), y, y, 0.1, keep=3)
 
 
 @pytest.mark.parametrize(
@@ -319,4 +349,4 @@ def test_what_forward_mode_cannot_trace_is_refused_by_eigenpairs_alone(users_own
 )
 def test_a_function_that_makes_no_denoiser(users_own, function, error):
     with pytest.raises(error, match=r"none|nn\.Module|nowhere"):
-        networks.build("function", function=function, predicts="noise", needs_sigma=False)
+        denoisers.build("function", function=function, predicts="noise", needs_sigma=False)

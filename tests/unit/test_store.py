@@ -86,7 +86,7 @@ def test_too_few_blocks_leave_nothing(tmp_path):
 
 def test_failed_write_leaves_the_old_store(tmp_path):
     store.save(example(1), tmp_path / "a.zarr")
-    with pytest.raises(RuntimeError), store.whole(tmp_path / "a.zarr") as partial:
+    with pytest.raises(RuntimeError), store.atomic(tmp_path / "a.zarr") as partial:
         partial.mkdir()
         (partial / "half").touch()
         raise RuntimeError

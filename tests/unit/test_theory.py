@@ -1,23 +1,23 @@
-"""Rates, oracles and slopes against sums that can be done by hand."""
+"""Minimax rates, oracles and slopes against sums that can be done by hand."""
 
 import numpy as np
 import pytest
-from gahb.theory import fitted_slope, oracle_shrinkage, projection_psnr, rate
+from gahb.theory import fitted_slope, minimax_slope, oracle_shrinkage, projection_psnr
 
 
-def test_rates_of_the_paper():
-    np.testing.assert_allclose([rate(a) for a in (1, 2, 3, 4, 5)],
+def test_minimax_slopes_of_the_paper():
+    np.testing.assert_allclose([minimax_slope(a) for a in (1, 2, 3, 4, 5)],
                                [0.5, 0.667, 0.75, 0.8, 0.833], atol=4e-4)  # fmt: skip
 
 
 @pytest.mark.parametrize("alpha", [1, 2, 4])
-def test_the_oracle_has_the_rate_of_the_decay(alpha):
+def test_the_oracle_has_the_minimax_slope(alpha):
     """Coefficients <x, e_k>^2 = k^-(alpha + 1) give errors of slope alpha / (alpha + 1)."""
     coefficients = np.arange(1, 10**6, dtype=float) ** (-(alpha + 1) / 2)
     sigmas = np.geomspace(1e-3, 1e-2, 8) if alpha > 1 else np.geomspace(3e-3, 3e-2, 8)
     errors = [s**2 * oracle_shrinkage(coefficients, s).sum() for s in sigmas]
     slope, _ = fitted_slope(-20 * np.log10(sigmas), -10 * np.log10(errors), 0, 100)
-    assert slope == pytest.approx(rate(alpha), abs=0.02)
+    assert slope == pytest.approx(minimax_slope(alpha), abs=0.02)
 
 
 def test_the_oracle_is_the_best_factor():

@@ -37,7 +37,12 @@ def study(folder, **options) -> Study:
     """A study of one data set, "mine"."""
     folder.mkdir(exist_ok=True)
     config = copy.deepcopy(TINY)
-    figures = {"datasets": ["mine"], "networks": ["tiny"], "sizes": [8], "figures": ["psnr_curves"]}
+    figures = {
+        "datasets": ["mine"],
+        "denoisers": ["tiny"],
+        "sizes": [8],
+        "figures": ["psnr_curves"],
+    }
     config |= {
         "run": ["mine"], "datasets": {"mine": {"test": 6, **options}}, "studies": {"mine": figures}
     }  # fmt: skip
@@ -85,8 +90,8 @@ def test_files_become_images_without_near_duplicates(made):
 
 
 def test_color_images_train_a_network(copied):
-    copied.run("results/mine/tiny/S1-8/psnr.zarr")
-    psnr = xr.open_zarr(copied.folder / "results/mine/tiny/S1-8/psnr.zarr").psnr
+    copied.run("results/mine/tiny/S1-8-seed0/psnr.zarr")
+    psnr = xr.open_zarr(copied.folder / "results/mine/tiny/S1-8-seed0/psnr.zarr").psnr
     assert np.isfinite(psnr).all()
 
 
@@ -103,7 +108,7 @@ def test_touched_and_moved_files_make_nothing_stale(copied):
 def test_changed_files_make_the_data_set_stale(copied):
     shutil.copy(copied.folder / "pictures/000.png", copied.folder / "pictures/999.png")
     plan = copied.run("--dry-run", SPLIT)
-    for rule in ("prepare_images", "near_duplicates", "split"):
+    for rule in ("images", "duplicates", "split"):
         assert f"rule {rule}:" in plan
 
 
@@ -111,8 +116,8 @@ def test_the_threshold_makes_no_images_stale(copied):
     copied.config["datasets"]["mine"]["duplicates"] = None
     plan = copied.run("--dry-run", SPLIT)
     assert "rule split:" in plan
-    assert "prepare_images" not in plan
-    assert "near_duplicates" not in plan
+    assert "rule images:" not in plan
+    assert "rule duplicates:" not in plan
 
 
 def test_skipped_files_are_listed_in_the_store(tmp_path):
@@ -128,27 +133,24 @@ def test_skipped_files_are_listed_in_the_store(tmp_path):
 
 def test_missing_data_do_not_hinder_a_dry_run_and_are_named(tmp_path):
     missing = study(tmp_path / "mine", **FOLDER)
-    assert "prepare_images" in missing.run("--dry-run", "all")
+    assert "rule images:" in missing.run("--dry-run", "all")
     missing.run(SPLIT, fails=True)
-    assert (
-        "pictures: there is no such file or folder"
-        in log(missing, "prepare_images").splitlines()[-1]
-    )
+    assert "pictures: there is no such file or folder" in log(missing, "images").splitlines()[-1]
 
 
 def test_what_the_images_cannot_give_is_refused(copied):
     copied.config["studies"]["mine"]["sizes"] = [34]
-    said = copied.run("results/mine/tiny/S1-34/weights.safetensors", fails=True)
+    said = copied.run("results/mine/tiny/S1-34-seed0/denoiser.safetensors", fails=True)
     assert "N = 34" in said
     assert "at most 33 images of the 40" in said
     copied.config["studies"]["mine"]["sizes"] = [8]
-    copied.config["networks"]["tiny"]["blocks"] = 3
+    copied.config["denoisers"]["tiny"]["blocks"] = 3
     copied.config["datasets"]["mine"] |= {"side": None, "crop": 20}
     with pytest.raises(ConfigError, match=r"20 pixels of mine are not a multiple of 2\^3"):
         checked(copied.config)
     copied.config["datasets"]["mine"]["crop"] = {"rows": [0, 40]}
-    copied.config["networks"]["tiny"]["blocks"] = 4
-    said = copied.run("results/mine/tiny/S1-8/weights.safetensors", fails=True)
+    copied.config["denoisers"]["tiny"]["blocks"] = 4
+    said = copied.run("results/mine/tiny/S1-8-seed0/denoiser.safetensors", fails=True)
     assert "40 x 40 pixels" in said
     assert "2^4" in said
 
@@ -181,7 +183,7 @@ def test_a_file_is_fetched_once_and_verified(tmp_path, server):
     good = (served / "mine.npz").read_bytes()
     (served / "mine.npz").write_bytes(good[:-1] + b"x")
     fetching.run(SPLIT, fails=True)
-    said = log(fetching, "fetch", f"{sha256}/mine.npz").splitlines()[-1]
+    said = log(fetching, "fetched", f"{sha256}/mine.npz").splitlines()[-1]
     assert f"{url}/mine.npz could not be fetched" in said
     assert "hash" in said
     assert [p for p in data.rglob("*") if p.is_file()] == []
@@ -250,5 +252,6 @@ def test_larger_studies_have_a_plan_without_their_data(tmp_path, name):
     datasets = {d for s in config["run"] for d in config["studies"][s]["datasets"]}
     for dataset in datasets:
         assert f"output: results/{dataset}/images.zarr" in plan
-    for figure in Plan(checked(config)).figures():
-        assert f"output: {figure}.pdf" in plan
+    for path in Plan(checked(config)).drawn():
+        if path.endswith(".pdf"):
+            assert f"output: {path}" in plan

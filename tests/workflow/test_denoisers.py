@@ -5,7 +5,7 @@ import pytest
 import torch
 import xarray as xr
 from conftest import TINY, Study
-from gahb import networks
+from gahb import denoisers
 
 USERS_OWN = """
 import torch
@@ -21,26 +21,26 @@ def make():
 
 @pytest.fixture
 def folder(tmp_path):
-    for seed, side in enumerate(("S1", "S2")):
-        network = networks.initialized("bfcnn", seed, channels=4, layers=4, gain=0.3)
-        torch.save(network.state_dict(), tmp_path / f"net-{side}.pt")
+    for seed, subset in enumerate(("S1", "S2")):
+        network = denoisers.initialized("bfcnn", seed, channels=4, layers=4, gain=0.3)
+        torch.save(network.state_dict(), tmp_path / f"net-{subset}.pt")
     (tmp_path / "mine.py").write_text(USERS_OWN)
     return tmp_path
 
 
 def study(folder, network, *figures) -> Study:
     config = TINY | {"run": ["own"], "eigenbasis": {"images": [0], "keep": 5}}
-    config["networks"] = TINY["networks"] | {"own": network}
+    config["denoisers"] = TINY["denoisers"] | {"own": network}
     config["studies"] = {
         "own": {
-            "datasets": ["calpha"], "networks": ["own"], "sizes": [8], "figures": list(figures)
+            "datasets": ["calpha"], "denoisers": ["own"], "sizes": [8], "figures": list(figures)
         }
     }  # fmt: skip
     return Study(folder, config)
 
 
 def test_a_pair_from_files(folder):
-    own = study(folder, {"weights": "net-{side}.pt"}, "psnr_curves", "samples", "shrinkage")
+    own = study(folder, {"weights": "net-{subset}.pt"}, "psnr_curves", "samples", "shrinkage")
     own.run("all")
     opened = {
         path.name: xr.open_zarr(path)
@@ -58,8 +58,11 @@ def test_a_function(folder):
     own = study(
         folder, {"function": "mine:make", "predicts": "denoised", "needs_sigma": True}, "shrinkage"
     )
-    own.run("results/calpha/own/S1-8/eigenbasis.zarr", "results/calpha/own/S1-8/samples.zarr")
-    basis = xr.open_zarr(folder / "results/calpha/own/S1-8/eigenbasis.zarr")
+    own.run(
+        "results/calpha/own/S1-8-seed0/eigenbasis.zarr",
+        "results/calpha/own/S1-8-seed0/samples.zarr",
+    )
+    basis = xr.open_zarr(folder / "results/calpha/own/S1-8-seed0/eigenbasis.zarr")
     np.testing.assert_allclose(basis.shrinkage, 1 / (1 + 0.15**2), rtol=1e-5)
 
 

@@ -1,9 +1,11 @@
-"""docs/extending.md does what it says: its examples are put in place and run."""
+"""docs/extending.md does what it says: its examples are put in place, counted, run and tested."""
 
 import os
 import re
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,64 +13,149 @@ import xarray as xr
 from conftest import ROOT, checkout
 
 PAGE = (ROOT / "docs" / "extending.md").read_text()
+#: Anchor, number of files and files of each row of the table.
+ROWS = re.findall(r"^\| \[.*?\]\(#(.*?)\) \| (\d+) \| (.*) \|$", PAGE, re.M)
+SECTIONS = {
+    title.lower().replace(" ", "-"): text
+    for title, text in re.findall(r"^## (.*?)\n(.*?)(?=^## |\Z)", PAGE, re.M | re.S)
+}
+#: Made by `make docs`.
+MADE = {"docs/config.md", "docs/architecture.md"}
+#: At most so many files are touched.
+MOST = {"a-reference": 3, "a-stage-with-a-store": 6, "a-figure": 4}
 
 
-def write_files(folder) -> None:
-    """The blocks of the page below a file's name."""
-    for name, content in re.findall(r"^`([\w./]+)`:\n\n```\w*\n(.*?)^```$", PAGE, re.M | re.S):
+def blocks(text: str) -> list[tuple[str, str]]:
+    """The blocks below a file's name."""
+    return re.findall(r"^`([\w./]+)`:\n\n```\w*\n(.*?)^```$", text, re.M | re.S)
+
+
+def changes(text: str) -> list[tuple[str, str]]:
+    """The files that the diffs change, and the hunks of each."""
+    diffs = re.findall(r"^```diff\n(.*?)^```$", text, re.M | re.S)
+    return re.findall(r"^--- (\S+)\n(.*?)(?=^--- |\Z)", "".join(diffs), re.M | re.S)
+
+
+def apply(folder: Path) -> None:
+    """All blocks and diffs of the page, each hunk at the only place where it fits."""
+    for name, content in blocks(PAGE):
         assert not (folder / name).exists(), f"{name} exists"
         (folder / name).write_text(content)
-
-
-def apply_changes(folder) -> None:
-    """The diffs of the page, each hunk at the only place where it fits."""
-    for diff in re.findall(r"^```diff\n(.*?)^```$", PAGE, re.M | re.S):
-        for name, hunks in re.findall(r"^--- (\S+)\n(.*?)(?=^--- |\Z)", diff, re.M | re.S):
-            text = (folder / name).read_text()
-            for hunk in hunks.removeprefix("@@\n").split("@@\n"):
-                lines = hunk.splitlines(keepends=True)
-                before = "".join(line[1:] for line in lines if not line.startswith("+"))
-                after = "".join(line[1:] for line in lines if not line.startswith("-"))
-                assert text.count(before) == 1, f"{name} has this not once:\n{before}"
-                text = text.replace(before, after)
-            (folder / name).write_text(text)
+    for name, hunks in changes(PAGE):
+        text = (folder / name).read_text()
+        for hunk in hunks.removeprefix("@@\n").split("@@\n"):
+            lines = hunk.splitlines(keepends=True)
+            before = "".join(line[1:] for line in lines if not line.startswith("+"))
+            after = "".join(line[1:] for line in lines if not line.startswith("-"))
+            assert text.count(before) == 1, f"{name} has this not once:\n{before}"
+            text = text.replace(before, after)
+        (folder / name).write_text(text)
 
 
 @pytest.fixture(scope="module")
-def extended(tmp_path_factory):
-    """A copy of the project with the page's examples, and what its command makes."""
+def project(tmp_path_factory) -> Path:
+    """A copy of the project with the page's examples."""
     folder = checkout(tmp_path_factory.mktemp("extended"))
-    write_files(folder)
-    apply_changes(folder)
-    (command,) = re.findall(r"^    snakemake (.*)$", PAGE, re.M)
+    for name in ("tests", "docs"):
+        shutil.copytree(ROOT / name, folder / name)
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    apply(folder)
+    return folder
+
+
+def python(project: Path, *arguments: str) -> None:
+    """Run python in the copy, with its modules. Asserts that it succeeds."""
+    paths = os.pathsep.join([str(project / "workflow"), str(project / "tests")])
     done = subprocess.run(
-        [sys.executable, "-m", "snakemake", *command.split()],
-        cwd=folder,
-        env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(folder / "workflow")},
+        [sys.executable, *arguments],
+        cwd=project,
+        env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": paths},
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )
     assert done.returncode == 0, done.stdout
-    return folder / "results"
+
+
+def test_every_example_is_in_the_table():
+    assert {anchor for anchor, *_ in ROWS} == {s for s, t in SECTIONS.items() if changes(t) or
+                                               len(blocks(t)) > 1}  # fmt: skip
+
+
+@pytest.mark.parametrize(("anchor", "count", "files"), ROWS)
+def test_the_table_counts_what_is_touched(anchor, count, files):
+    listed, text = re.findall("`(.*?)`", files), SECTIONS[anchor]
+    assert {name for name, _ in blocks(text) + changes(text)} == set(listed) - MADE
+    assert len(set(listed)) == len(listed) == int(count) <= MOST.get(anchor, 4)
+
+
+def test_no_page_changes_that_is_not_counted(project):
+    python(project, "docs/generate.py")
+    for page in MADE:
+        before = set((ROOT / page).read_text().splitlines())
+        after = (project / page).read_text().splitlines()
+        added = "\n".join(line for line in after if line not in before)
+        assert added or page == "docs/architecture.md"
+        for _, _, files in ROWS:
+            name = Path(files.split("`")[1]).stem
+            if re.search(rf"\b{name}\b(?!\.zarr)", added):
+                assert page in files
+
+
+def test_the_tests_of_the_examples_and_of_the_house_pass(project):
+    new = [name for name, _ in blocks(PAGE) if name.startswith("tests/")]
+    assert len(new) == 4
+    python(project, "-m", "pytest", "-n0", *new)
+    chosen = "takes or forgets or its_script or names_a_figure or one_way or benchmark"
+    python(project, "-m", "pytest", "-n0", "tests/unit/test_house.py", "-k", chosen)
+    python(
+        project, "-m", "pytest", "-n0", "tests/unit/test_figure_seeds.py", "-k",
+        "shifts or every_figure",
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def extended(project) -> Path:
+    """What the command of the page makes."""
+    (command,) = re.findall(r"^    snakemake (.*)$", PAGE, re.M)
+    python(project, "-m", "snakemake", *command.split())
+    return project / "results"
 
 
 def test_the_data_set_has_stripes(extended):
     images = xr.open_zarr(extended / "stripes/images.zarr").images
     assert images.shape == (1200, 1, 16, 16)
-    # The same in each row, and the same again after 5 pixels.
     np.testing.assert_array_equal(images[:, :, 0], images[:, :, -1])
     np.testing.assert_allclose(images[..., :-5], images[..., 5:], atol=1e-5)
 
 
 def test_the_network_is_linear_and_has_learned_to_denoise(extended):
-    basis = xr.open_zarr(extended / "stripes/linear/S1-900/eigenbasis.zarr")
+    basis = xr.open_zarr(extended / "stripes/linear/S1-900-seed0/eigenbasis.zarr")
     np.testing.assert_allclose(basis.shrinkage, basis.shrinkage[[0] * 4], atol=1e-5)
     noisy, denoised = (np.square(basis[a] - basis.clean).mean() for a in ("noisy", "denoised"))
     assert denoised < 0.75 * noisy
 
 
-def test_the_figure_is_drawn_with_its_numbers(extended):
-    drawn = extended / "figures/mine/ascent_stripes_linear.pdf"
+def test_the_reference_shrinks_all_directions_alike(extended):
+    basis = xr.open_zarr(extended / "stripes/isotropic/S1-900-seed0/eigenbasis.zarr")
+    # The variance of a sine of contrast c is c^2 / 8, of which the mean is 1/24.
+    variance, sigma = 1 / 24, 0.15
+    np.testing.assert_allclose(basis.shrinkage, variance / (variance + sigma**2), rtol=0.03)
+
+
+def test_shifts_matter_to_the_network_at_its_borders_and_not_to_the_reference(extended):
+    network, reference = (
+        xr.open_zarr(extended / f"stripes/{name}/S1-900-seed0/equivariance.zarr").error
+        for name in ("linear", "isotropic")
+    )
+    assert network.shape == reference.shape == (15, 200)
+    assert float(reference.max()) < 0.05 < float(network.median()) < 1
+
+
+@pytest.mark.parametrize("denoiser", ["linear", "isotropic"])
+def test_the_figure_is_drawn_with_its_numbers(extended, denoiser):
+    drawn = extended / f"figures/mine/shifts_stripes_{denoiser}.pdf"
     assert drawn.read_bytes().startswith(b"%PDF")
-    assert drawn.with_suffix(".csv").read_text().startswith("samples,diverged,median_steps\n64,")
+    store = xr.open_zarr(extended / f"stripes/{denoiser}/S1-900-seed0/equivariance.zarr")
+    header, row = drawn.with_suffix(".csv").read_text().splitlines()
+    assert (header, row) == ("N,error", f"900,{float(store.error.median()):.3f}")

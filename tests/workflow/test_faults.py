@@ -116,7 +116,7 @@ def in_namespace(study: Study, before: str, *arguments: str) -> str:
 def test_a_full_disk_is_named_and_leaves_what_was_there(small, tmp_path):
     study = copied(small, tmp_path)
     study.config["eigenbasis"]["images"] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
-    study.config["sampling"]["samples"] = 3000
+    study.config["samples"]["count"] = 3000
     full = """
         cp -a results before
         mount -t tmpfs -o size=$(( $(du -sk results | cut -f1) + 60 ))k tmpfs results
@@ -130,13 +130,13 @@ def test_a_full_disk_is_named_and_leaves_what_was_there(small, tmp_path):
     assert all("samples.zarr" in n or "eigenbasis.zarr" in n for n in remade), remade
     assert not [name for name in kept if ".partial" in name]
     # With room again the run goes on.
-    study.config["sampling"]["samples"] = 4
+    study.config["samples"]["count"] = 4
     study.run("all")
 
 
 def test_a_read_only_folder_is_named_and_leaves_what_was_there(small, tmp_path):
     study = copied(small, tmp_path)
-    study.config["sampling"]["samples"] = 5
+    study.config["samples"]["count"] = 5
     read_only = "mount --bind results results; mount -o remount,bind,ro results"
     output = in_namespace(study, read_only, "all")
     assert "Write-protected output files" in output
@@ -164,7 +164,7 @@ def test_a_damaged_or_old_store_is_named_and_nothing_else_is_harmed(small, tmp_p
     study = copied(small, tmp_path)
     damage(study.folder / "results/calpha/images.zarr")
     before = contents(study.folder / "results")
-    study.config["psnr"]["images"] = 9
+    study.config["psnr"]["count"] = 9
     assert words in study.run("all", fails=True)
     after = contents(study.folder / "results")
     assert all("psnr" in name or "summary" in name for name in before.keys() - after.keys())

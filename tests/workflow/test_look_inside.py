@@ -17,7 +17,7 @@ def looked(finished, tmp_path_factory):
     (folder / "results").symlink_to(finished.folder / "results")
     script = ROOT / "docs" / "look_inside.py"
     done = subprocess.run(
-        [sys.executable, script, "calpha/tiny", "photo/cnn/S1-16"],
+        [sys.executable, script, "calpha/tiny", "photo/cnn/S1-16-seed0"],
         cwd=folder,
         env=os.environ | {"MPLBACKEND": "agg"},
         text=True,

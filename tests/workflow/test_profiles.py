@@ -31,10 +31,10 @@ def asked(output: str) -> dict[str, dict[str, str]]:
 def test_what_jobs_ask_for(tmp_path, profile):
     found = asked(dry_run(tmp_path, "--profile", profile, "all"))
     on_gpu = {rule for rule, resources in found.items() if resources.get("gpu") == "1"}
-    assert on_gpu == {"train", "psnr", "sample", "similarity", "eigenbasis"}
-    assert found.keys() - on_gpu == {"prepare_images"}
+    assert on_gpu == {"training", "psnr", "samples", "similarity", "eigenbasis"}
+    assert found.keys() - on_gpu == {"images"}
     assert all(int(r["mem_mb"]) >= 1000 and int(r["runtime"]) >= 10 for r in found.values())
-    assert found["train"]["slurm_extra"] == "--signal=TERM@300"
+    assert found["training"]["slurm_extra"] == "--signal=TERM@300"
 
 
 def test_a_site_overrides(tmp_path):
@@ -42,12 +42,12 @@ def test_a_site_overrides(tmp_path):
     found = asked(output)
     assert {r["slurm_account"] for r in found.values()} == {"diffusion"}
     assert {r["constraint"] for r in found.values()} == {"scratch"}
-    assert "--signal" in found["train"]["slurm_extra"]
-    assert found["train"]["runtime"] == "720"
+    assert "--signal" in found["training"]["slurm_extra"]
+    assert found["training"]["runtime"] == "720"
     assert found["similarity"]["gpu"] == "0"
     # Packed jobs are counted, too.
-    assert len(jobs(output)) == len(planned(output)) == 73
-    assert {"psnr", "sample", "eigenbasis"} <= {job["rule"] for job in jobs(output) if job["gpus"]}
+    assert len(jobs(output)) == len(planned(output)) == 74
+    assert {"psnr", "samples", "eigenbasis"} <= {job["rule"] for job in jobs(output) if job["gpus"]}
 
 
 def test_the_default_profile_lies_over_the_others():

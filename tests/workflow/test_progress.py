@@ -43,7 +43,7 @@ def on_a_terminal(study: Study, *arguments: str) -> str:
 
 def test_on_a_terminal_a_job_is_one_line(study):
     shown = on_a_terminal(study, FIGURE)
-    assert "\x1b[Kfigure_shrinkage (study=photographs, dataset=photo, network=cnn)" in shown
+    assert "\x1b[Kfigure_shrinkage (study=photographs, of=photo_cnn)" in shown
     assert "1 of 1 steps (100%) done" in shown
     assert "jobid" not in shown
     # What is left out there is kept.

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT, TINY, Study
-from gahb.figures import page
+from gahb.drawing import page
 from study.config import checked
 from study.plan import Plan
 from unit.test_figures import eigenbasis_store
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-FIGURES = {f"{figure}.png" for figure in Plan(checked(TINY)).figures()}
+FIGURES = {path for path in Plan(checked(TINY)).drawn() if path.endswith(".png")}
 PAGES = {"results/figures/photographs/shrinkage_photo_cnn.html"}
 SUMMARY = "results/summary.csv"
 

@@ -9,31 +9,60 @@ import pytest
 import yaml
 from conftest import TINY, Study, checkout
 
-ALL_PSNR = {
-    "calpha/tiny/S1-1/psnr.zarr",
-    "calpha/tiny/S1-8/psnr.zarr",
-    "photo/cnn/S1-16/psnr.zarr",
-    "photo-shuffled/cnn/S1-16/psnr.zarr",
-    "rough/tiny/S1-8/psnr.zarr",
-    "disk/tiny/S1-8/psnr.zarr",
+OF_TINY = {
+    "calpha/tiny/S1-1-seed0", "calpha/tiny/S1-8-seed0", "rough/tiny/S1-8-seed0",
+    "disk/tiny/S1-8-seed0", "rough/tiny/S1-4-seed0", "rough/tiny/S1-4-seed1",
+}  # fmt: skip
+OF_CNN = {"photo/cnn/S1-16-seed0", "photo-shuffled/cnn/S1-16-seed0"}
+CLOSED_FORMS = {f"disk/{name}/S1-8-seed0" for name in ("wiener", "memorizer")}
+PAIRED = {
+    *(f"calpha/tiny/S{subset}-{N}-seed0" for subset in (1, 2) for N in (1, 8)),
+    *(f"rough/tiny/S{subset}-4-seed{seed}" for subset in (1, 2) for seed in (0, 1)),
+    *(f"disk/{name}/S{subset}-8-seed0" for name in ("wiener", "memorizer") for subset in (1, 2)),
 }
-ALL_SAMPLES = {f"calpha/tiny/S{side}-{N}/samples.zarr" for side in (1, 2) for N in (1, 8)}
-ALL_SIMILARITIES = {f"calpha/tiny/pair-{N}/similarity.zarr" for N in (1, 8)}
-OF_CNN = {
-    f"{dataset}/cnn/S1-16/{file}"
-    for dataset in ("photo", "photo-shuffled")
-    for file in ("weights.safetensors", "psnr.zarr", "eigenbasis.zarr")
+
+
+def stores(kind, *folders):
+    return {f"{folder}/{kind}" for each in folders for folder in each}
+
+
+ALL_PSNR = stores("psnr.zarr", OF_TINY, OF_CNN, CLOSED_FORMS)
+ALL_SAMPLES = stores("samples.zarr", PAIRED)
+ALL_SIMILARITIES = {
+    *(f"calpha/tiny/disjoint-{N}-seed0/similarity.zarr" for N in (1, 8)),
+    *(f"rough/tiny/disjoint-4-seed{seed}/similarity.zarr" for seed in (0, 1)),
+    "rough/tiny/same-4-seed0/similarity.zarr",
+    *(f"disk/{name}/disjoint-8-seed0/similarity.zarr" for name in ("wiener", "memorizer")),
 }
-EIGENBASES = {path for path in ALL_PSNR if "-1/" not in path}
+EIGENBASES = stores(
+    "eigenbasis.zarr", OF_CNN, CLOSED_FORMS,
+    {f"{dataset}/tiny/S1-8-seed0" for dataset in ("calpha", "rough", "disk")},
+)  # fmt: skip
 SUMMARY = {"summary.csv"}
-CURVES = {"figures/pair/psnr_curves_calpha_tiny.pdf"}
-SAMPLES = {"figures/pair/samples_calpha_tiny.pdf", "figures/pair/patches_calpha_tiny.pdf"}
-PAIRS = {"figures/pair/pairs_calpha_tiny.pdf"}  # of the largest N alone
-HISTORY = {"figures/pair/history_calpha_tiny.pdf"}
-SHRINKAGE = {"figures/photographs/shrinkage_photo_cnn.pdf"}
-RATES = {"figures/rates/rates_tiny.pdf"}
-DISKS = {"figures/disks/disks_disk_tiny.pdf"}
-SHUFFLED = {"figures/shuffled/shuffled_cnn.pdf"}
+
+
+def drawn(study, figure, *of):
+    return {f"figures/{study}/{figure}_{name}.pdf" for name in of}
+
+
+CURVES = drawn("pair", "psnr_curves", "calpha_tiny") | drawn("seeds", "psnr_curves", "rough_tiny")
+CURVES |= drawn("closed-forms", "psnr_curves", "disk_wiener", "disk_memorizer")
+OF_SAMPLES = drawn("pair", "samples", "calpha_tiny") | drawn("seeds", "samples", "rough_tiny")
+OF_SAMPLES |= drawn("closed-forms", "samples", "disk_wiener", "disk_memorizer")
+PATCHES = drawn("pair", "patches", "calpha_tiny")
+PAIRS = drawn("pair", "pairs", "calpha_tiny")  # of the largest N alone
+SAMPLES = OF_SAMPLES | PATCHES | PAIRS
+HISTORY = drawn("pair", "history", "calpha_tiny") | drawn("seeds", "history", "rough_tiny")
+SHRINKAGE = drawn("photographs", "shrinkage", "photo_cnn")
+CLOSED_SHRINKAGE = drawn("closed-forms", "shrinkage", "disk_wiener", "disk_memorizer")
+SLOPES = drawn("slopes", "slopes", "tiny")
+DISKS = drawn("disks", "disks", "disk_tiny")
+GEOMETRY = drawn("geometry", "geometry", "cnn")
+EVERY_FIGURE = CURVES | SAMPLES | HISTORY | SHRINKAGE | CLOSED_SHRINKAGE | SLOPES | DISKS | GEOMETRY
+PAGES = {"figures/photographs/eigenbasis_photo_cnn.html"}
+CLOSED_PAGES = {
+    f"figures/closed-forms/eigenbasis_disk_{name}.html" for name in ("wiener", "memorizer")
+}
 
 
 class Copy(Study):
@@ -99,13 +128,13 @@ def _reverse_keys(copy):
 def _new_data_set(copy):
     copy.config["datasets"]["new"] = {"source": "disks", "side": 8, "images": 30, "test": 5}
     copy.config["studies"]["new"] = {
-        "datasets": ["new"], "networks": ["tiny"], "sizes": [4], "figures": ["shrinkage"]
+        "datasets": ["new"], "denoisers": ["tiny"], "sizes": [4], "figures": ["shrinkage"]
     }  # fmt: skip
     copy.config["run"].append("new")
 
 
 def _delete_figure(copy):
-    (copy.folder / "results" / "figures/rates/rates_tiny.pdf").unlink()
+    (copy.folder / "results" / "figures/slopes/slopes_tiny.pdf").unlink()
 
 
 def _delete_logs(copy):
@@ -133,7 +162,7 @@ def _forget_snakemake(copy):
 
 CHANGES = {
     "nothing": (lambda copy: None, set()),
-    "a deleted figure": (_delete_figure, RATES),
+    "a deleted figure": (_delete_figure, SLOPES),
     "touched files": (_touch_everything, set()),
     "the folder moved": (_move, set()),
     "results copied without .snakemake": (_forget_snakemake, set()),
@@ -143,87 +172,103 @@ CHANGES = {
         set(),
     ),
     "a comment": (
-        _edit("gahb/training.py", "import math\n", "import math  # trigonometry\n"),
+        _edit("gahb/training/recipe.py", "import math\n", "import math  # trigonometry\n"),
         set(),
     ),
-    "a docstring": (_edit("gahb/denoising.py", '"""Denoisers and', '"""All denoisers and'), set()),
+    "a docstring": (_edit("gahb/psnr.py", '"""', '"""Now: '), set()),
     "formatting": (
-        _edit("gahb/training.py", "class Diverged(Exception):", "class Diverged(  Exception  ):"),
+        _edit("gahb/samples/__init__.py", "@torch.no_grad()", "@torch.no_grad(  )"),
         set(),
     ),
     "a comment in a script": (
-        _edit("scripts/train.py", "SIGMAS =", "# In [0, 1].\nSIGMAS ="),
+        _edit("scripts/training.py", "SIGMAS =", "# In [0, 1].\nSIGMAS ="),
         set(),
     ),
-    "the speed that is expected": (_edit("study/cost.py", "FLOPS = 3e13", "FLOPS = 1e13"), set()),
+    "the speed that is expected": (
+        _edit("study/expected.py", "FLOPS = 3e13", "FLOPS = 1e13"),
+        set(),
+    ),
     "no logs and no benchmark files": (_delete_logs, set()),
     "a new data set": (
         _new_data_set,
         {
             "new/images.zarr",
             "new/split.zarr",
-            "new/tiny/S1-4/weights.safetensors",
-            "new/tiny/S1-4/psnr.zarr",
-            "new/tiny/S1-4/eigenbasis.zarr",
+            "new/tiny/S1-4-seed0/denoiser.safetensors",
+            "new/tiny/S1-4-seed0/psnr.zarr",
+            "new/tiny/S1-4-seed0/eigenbasis.zarr",
             "figures/new/shrinkage_new_tiny.pdf",
+            "figures/new/eigenbasis_new_tiny.html",
         }
         | SUMMARY,
     ),
     "a figure's style": (
-        _edit("gahb/figures/rates.py", "\n\n\ndef ", "\n\nADDED = 1\n\n\ndef "),
-        RATES,
+        _edit("gahb/figures/slopes.py", "\n\n\ndef ", "\n\nADDED = 1\n\n\ndef "),
+        SLOPES,
     ),
     "the style sheet": (
-        _edit("gahb/figures/paper.mplstyle", "font.size: 8", "font.size: 8.5"),
-        CURVES | SAMPLES | PAIRS | HISTORY | SHRINKAGE | RATES | DISKS | SHUFFLED,
+        _edit("gahb/drawing/paper.mplstyle", "font.size: 8", "font.size: 8.5"),
+        EVERY_FIGURE,
     ),
     "the number of samples": (
-        _set("sampling.samples", 5),
-        ALL_SAMPLES | ALL_SIMILARITIES | SAMPLES | PAIRS | SUMMARY,
+        _set("samples.count", 5),
+        ALL_SAMPLES | ALL_SIMILARITIES | SAMPLES | SUMMARY,
     ),
     "the code of the sampler": (
-        _edit("gahb/sampling.py", "max_steps + 1):", "1 + max_steps):"),
-        ALL_SAMPLES | ALL_SIMILARITIES | SAMPLES | PAIRS | SUMMARY,
+        _edit("gahb/samples/__init__.py", "max_steps + 1):", "1 + max_steps):"),
+        ALL_SAMPLES | ALL_SIMILARITIES | SAMPLES | SUMMARY,
     ),
     "the noise levels": (
         _set("psnr.input_psnr", [0, 10, 15, 20, 40]),
-        ALL_PSNR | CURVES | RATES | DISKS | SHUFFLED | SUMMARY,
+        ALL_PSNR | CURVES | SLOPES | DISKS | GEOMETRY | SUMMARY,
     ),
     "a new size": (
         _set("studies.pair.sizes", [1, 4, 8]),
         {
             f"calpha/tiny/{path}"
             for path in (
-                "S1-4/weights.safetensors",
-                "S2-4/weights.safetensors",
-                "S1-4/psnr.zarr",
-                "S1-4/samples.zarr",
-                "S2-4/samples.zarr",
-                "pair-4/similarity.zarr",
+                "S1-4-seed0/denoiser.safetensors",
+                "S2-4-seed0/denoiser.safetensors",
+                "S1-4-seed0/psnr.zarr",
+                "S1-4-seed0/samples.zarr",
+                "S2-4-seed0/samples.zarr",
+                "disjoint-4-seed0/similarity.zarr",
             )
         }
-        | CURVES
-        | SAMPLES
-        | HISTORY
+        | drawn("pair", "psnr_curves", "calpha_tiny")
+        | drawn("pair", "samples", "calpha_tiny")
+        | drawn("pair", "history", "calpha_tiny")
+        | PATCHES
         | SUMMARY,
     ),
     "one network's training steps": (
         lambda copy: (
-            _set("trainings.longer", TINY["trainings"]["tiny"] | {"steps": 61})(copy),
-            _set("networks.cnn.training", "longer")(copy),
+            _set("training.longer", TINY["training"]["tiny"] | {"steps": 61})(copy),
+            _set("denoisers.cnn.training", "longer")(copy),
         ),
-        OF_CNN | SHRINKAGE | SHUFFLED | SUMMARY,
+        stores("denoiser.safetensors", OF_CNN)
+        | stores("psnr.zarr", OF_CNN)
+        | stores("eigenbasis.zarr", OF_CNN)
+        | SHRINKAGE
+        | PAGES
+        | GEOMETRY
+        | SUMMARY,
     ),
     "the code of one source": (
         _edit("gahb/datasets/disks.py", "+ 0.5, 0, 1)", "+ 0.5, 0.0, 1.0)"),
         {
             "disk/images.zarr",
             "disk/split.zarr",
-            "disk/tiny/S1-8/weights.safetensors",
-            "disk/tiny/S1-8/psnr.zarr",
-            "disk/tiny/S1-8/eigenbasis.zarr",
+            "disk/tiny/S1-8-seed0/denoiser.safetensors",
+            "disk/tiny/S1-8-seed0/psnr.zarr",
+            "disk/tiny/S1-8-seed0/eigenbasis.zarr",
         }
-        | DISKS
+        | {path for path in EVERY_FIGURE | ALL_SAMPLES | ALL_SIMILARITIES if "disk_" in path}
+        | {path for path in ALL_SAMPLES | ALL_SIMILARITIES if path.startswith("disk/")}
+        | stores("denoiser.safetensors", {p for p in PAIRED if p.startswith("disk/")})
+        | stores("psnr.zarr", CLOSED_FORMS)
+        | stores("eigenbasis.zarr", CLOSED_FORMS)
+        | CLOSED_PAGES
         | SUMMARY,
     ),
 }
@@ -243,22 +288,21 @@ def test_dry_run(copy, change):
 
 def test_trained_networks_are_kept_on_purpose_after_a_change_of_code(copy):
     """The command of docs/staleness.md: what was trained counts as made with the code of now."""
-    copy.edit("gahb/training.py", "import math\n", "import math\n\nCHANGED = 1\n")
-    trained = {output for output in copy.stale() if output.endswith("weights.safetensors")}
-    assert len(trained) == 8
+    copy.edit("gahb/training/recipe.py", "import math\n", "import math\n\nCHANGED = 1\n")
+    trained = {output for output in copy.stale() if output.endswith("denoiser.safetensors")}
+    assert len(trained) == 12
     before = {path: (copy.folder / "results" / path).read_bytes() for path in trained}
-    copy.run("--touch", "--until", "train", "--", "all")
+    copy.run("--touch", "--until", "training", "--", "all")
     assert {path: (copy.folder / "results" / path).read_bytes() for path in trained} == before
-    assert copy.stale() == (
-        ALL_PSNR | ALL_SAMPLES | ALL_SIMILARITIES | SUMMARY | CURVES | SAMPLES | PAIRS | HISTORY
-        | SHRINKAGE | RATES | DISKS | SHUFFLED
-        | {f"{p.rpartition('/')[0]}/eigenbasis.zarr" for p in EIGENBASES}
-    )  # fmt: skip
+    of_networks = {p for p in ALL_PSNR | EIGENBASES | ALL_SAMPLES | ALL_SIMILARITIES
+                   if "/tiny/" in p or "/cnn/" in p}  # fmt: skip
+    figures = {p for p in EVERY_FIGURE | PAGES if "wiener" not in p and "memorizer" not in p}
+    assert copy.stale() == of_networks | figures | SUMMARY
 
 
 def test_what_is_stale_is_said_in_words(copy):
-    copy.config["sampling"]["samples"] = 5
-    copy.edit("gahb/figures/rates.py", "\n\n\ndef ", "\n\nADDED = 1\n\n\ndef ")
+    copy.config["samples"]["count"] = 5
+    copy.edit("gahb/figures/slopes.py", "\n\n\ndef ", "\n\nADDED = 1\n\n\ndef ")
     command = copy.command("all")
     command[command.index("snakemake")] = "study.stale"
     done = subprocess.run(
@@ -270,9 +314,12 @@ def test_what_is_stale_is_said_in_words(copy):
     )
     assert done.returncode == 0, done.stdout + done.stderr
     said = done.stdout.splitlines()
-    assert "results/calpha/tiny/S1-8/samples.zarr: samples was 4, is 5" in said
-    assert "results/figures/rates/rates_tiny.pdf: the code that it runs has changed" in said
-    assert "results/calpha/tiny/pair-8/similarity.zarr: what it is made from is made again" in said
+    assert "results/calpha/tiny/S1-8-seed0/samples.zarr: count was 4, is 5" in said
+    assert "results/figures/slopes/slopes_tiny.pdf: the code that it runs has changed" in said
+    assert (
+        "results/calpha/tiny/disjoint-8-seed0/similarity.zarr: what it is made from is made again"
+        in said
+    )
     assert len(said) == len(copy.stale())
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from conftest import TINY
-from gahb import networks, store
+from gahb import denoisers, store
 from study.verify import broken
 
 FIGURES = [
@@ -19,9 +19,17 @@ FIGURES = [
     "pair/patches_calpha_tiny",
     "pair/history_calpha_tiny",
     "photographs/shrinkage_photo_cnn",
-    "rates/rates_tiny",
+    "slopes/slopes_tiny",
     "disks/disks_disk_tiny",
-    "shuffled/shuffled_cnn",
+    "geometry/geometry_cnn",
+    "seeds/psnr_curves_rough_tiny",
+    "seeds/samples_rough_tiny",
+    "seeds/history_rough_tiny",
+    *(
+        f"closed-forms/{figure}_disk_{denoiser}"
+        for figure in ("psnr_curves", "samples", "shrinkage")
+        for denoiser in ("wiener", "memorizer")
+    ),
 ]
 
 
@@ -62,13 +70,13 @@ def test_every_store_is_whole(finished):
 
 
 def test_verify_names_what_is_broken(finished, tmp_path):
-    weights = finished.folder / "results/calpha/tiny/S1-8/weights.safetensors"
-    (tmp_path / "weights.safetensors").write_bytes(weights.read_bytes()[:-100])
+    weights = finished.folder / "results/calpha/tiny/S1-8-seed0/denoiser.safetensors"
+    (tmp_path / "denoiser.safetensors").write_bytes(weights.read_bytes()[:-100])
     (tmp_path / "psnr.zarr").mkdir()
     found = broken(tmp_path)
     assert len(found) == 2
     assert "psnr.zarr" in found[0]
-    assert "weights.safetensors" in found[1]
+    assert "denoiser.safetensors" in found[1]
 
 
 def test_no_wall_clock_time_and_no_path_in_stores(finished):
@@ -78,7 +86,7 @@ def test_no_wall_clock_time_and_no_path_in_stores(finished):
         assert not re.search(r"20\d\d-\d\d-\d\d", text)
 
 
-def test_sides_and_test_set_share_no_image_and_no_picture(finished):
+def test_subsets_and_test_set_share_no_image_and_no_picture(finished):
     for dataset in ("calpha", "photo"):
         split = xr.open_zarr(finished.folder / f"results/{dataset}/split.zarr")
         # A pair of networks has as many images as S2 each; a single one may have all of S1.
@@ -115,39 +123,71 @@ def test_bytes_stay_bytes(finished):
 def test_pairs_start_from_the_same_weights_and_noise(finished):
     values = [
         json.loads(xr.open_zarr(finished.folder / path).attrs["parameters"])["values"]
-        for path in (f"results/calpha/tiny/{s}-8/history.zarr" for s in ("S1", "S2"))
+        for path in (f"results/calpha/tiny/{s}-8-seed0/history.zarr" for s in ("S1", "S2"))
     ]
     assert values[0]["initialization_seed"] == values[1]["initialization_seed"]
     assert values[0]["seed"] != values[1]["seed"]
     drawn = [
         json.loads(xr.open_zarr(finished.folder / path).attrs["parameters"])["values"]
-        for path in (f"results/calpha/tiny/{s}-8/samples.zarr" for s in ("S1", "S2"))
+        for path in (f"results/calpha/tiny/{s}-8-seed0/samples.zarr" for s in ("S1", "S2"))
     ]
     assert drawn[0] == drawn[1]
 
 
 def test_weights_hold_what_network_they_are_of(finished):
-    network = networks.load(finished.folder / "results/calpha/tiny/S1-8/weights.safetensors")
+    path = finished.folder / "results/calpha/tiny/S1-8-seed0/denoiser.safetensors"
+    network = denoisers.load(path).network
     assert type(network).__name__ == "UNet"
-    assert len(network.encoder) == TINY["networks"]["tiny"]["blocks"]
+    assert len(network.encoder) == TINY["denoisers"]["tiny"]["blocks"]
+
+
+def _summary(finished) -> list[dict]:
+    return list(csv.DictReader((finished.folder / "results/summary.csv").open()))
 
 
 def test_summary_holds_every_network_and_is_printed(finished):
     text = (finished.folder / "results/summary.csv").read_text()
-    rows = list(csv.DictReader(text.splitlines()))
+    rows = _summary(finished)
     assert [(r["study"], r["dataset"], r["N"]) for r in rows] == [
         ("pair", "calpha", "1"),
         ("pair", "calpha", "8"),
         ("photographs", "photo", "16"),
-        ("rates", "rough", "8"),
-        ("rates", "calpha", "8"),
+        ("slopes", "rough", "8"),
+        ("slopes", "calpha", "8"),
         ("disks", "disk", "8"),
-        ("shuffled", "photo", "16"),
-        ("shuffled", "photo-shuffled", "16"),
+        ("geometry", "photo", "16"),
+        ("geometry", "photo-shuffled", "16"),
+        ("seeds", "rough", "4"),
+        ("closed-forms", "disk", "8"),
+        ("closed-forms", "disk", "8"),
     ]
     assert all(r["train_psnr"] and r["test_psnr"] and r["slope"] for r in rows)
-    assert [r["rate"] for r in rows] == ["0.667", "0.667", "", "0.500", "0.667", "", "", ""]
+    slopes = ["0.667", "0.667", "", "0.500", "0.667", "", "", "", "0.500", "", ""]
+    assert [r["minimax_slope"] for r in rows] == slopes
     assert text in finished.output
+
+
+def test_networks_of_other_seeds_differ_and_give_an_interval(finished):
+    results = finished.folder / "results"
+    runs = [results / f"rough/tiny/{s}-4-seed{n}" for s in ("S1", "S2") for n in (0, 1)]
+    weights = {(run / "denoiser.safetensors").read_bytes() for run in runs}
+    assert len(weights) == 4
+    found = [xr.open_zarr(run / "psnr.zarr").psnr.sel(set="test") for run in runs[:2]]
+    assert (found[0].mean("image") != found[1].mean("image")).all()
+    (row,) = (r for r in _summary(finished) if r["study"] == "seeds")
+    assert float(row["test_psnr_low"]) < float(row["test_psnr"]) < float(row["test_psnr_high"])
+    ceiling = xr.open_zarr(results / "rough/tiny/same-4-seed0/similarity.zarr").between
+    assert float(row["ceiling"]) == pytest.approx(float(ceiling.median()), abs=1e-3)
+
+
+def test_closed_forms_are_denoisers_like_any_other(finished):
+    """Wiener's filter is linear and symmetric; the memorizer makes images of its training set."""
+    results = finished.folder / "results/disk"
+    basis = xr.open_zarr(results / "wiener/S1-8-seed0/eigenbasis.zarr")
+    assert float(basis.asymmetry.max()) < 1e-4
+    assert int((basis.shrinkage > 1e-4).sum()) == 7  # of 8 images, less their mean
+    similarity = xr.open_zarr(results / "memorizer/disjoint-8-seed0/similarity.zarr")
+    assert float(similarity.closest.min()) > 0.999
 
 
 def test_a_mistake_in_the_config_stops_the_run_before_any_job(finished, tmp_path):

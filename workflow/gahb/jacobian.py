@@ -1,40 +1,29 @@
-"""The basis in which a denoiser shrinks: eigendecomposition of its Jacobian (section 3, figure 3).
+"""The Jacobian of a denoiser at an image: products with it and with its transpose, or all of it."""
 
-A bias-free network is locally linear, f(y) = J(y) y. With J close to symmetric,
-
-    f(y) = sum_k lambda_k(y) <y, e_k(y)> e_k(y),
-
-shrinkage by lambda_k in an orthonormal basis adapted to y. tr J = sum_k lambda_k is the effective
-dimension, and SURE = 2 sigma^2 tr J + |y - f(y)|^2 - sigma^2 d estimates |f(y) - x|^2.
-
-All of it is computed from the dense Jacobian, or only the leading part from products with J and
-J^T, for images whose d x d Jacobian is too large.
-"""
-
-import dataclasses
 import functools
 import warnings
 from collections.abc import Callable
 
-import numpy as np
 import torch
+from torch.autograd import forward_ad
 
-from gahb.denoising import at_a_time, told
+from gahb.denoisers.network import at_a_time
 
 
 class Products:
     """Products with the Jacobian J of f at y and with its transpose, many vectors at a time.
 
     Args:
-        function: f on (image, channel, y, x).
+        denoiser: f, called denoiser(y, sigma).
         y: one image (channel, y, x); d = y.numel().
+        sigma: its noise level.
         batch: vectors multiplied at a time; bounds the memory. As many as are fastest by default.
 
     value: f(y), (channel, y, x).
     """
 
-    def __init__(self, function: Callable, y: torch.Tensor, batch: int | None = None):
-        self._function, self._y, self._copies = function, y, y[:0]
+    def __init__(self, denoiser, y: torch.Tensor, sigma: float, batch: int | None = None):
+        self._denoiser, self._y, self._sigma, self._copies = denoiser, y, sigma, y[:0]
         self.value = self._copied(1)[0].detach()
         self._batch = batch or self._best_batch()
 
@@ -48,23 +37,35 @@ class Products:
             self._values = None  # its memory first
             self._copies = self._y.expand(count, *self._y.shape).clone().requires_grad_()
             with torch.enable_grad():
-                self._values = self._function(self._copies)
+                self._values = self._denoiser(self._copies, self._sigma)
         return self._values
 
     @functools.cached_property
     def _push(self) -> Callable:
-        """v -> J v. Tracing the tangent map takes a moment, once; its products take as long as f's
-        own passes, a fourth of what pulling back through the pullback takes."""
+        """v -> J v, (vector, channel, y, x). Tracing the tangent map takes a moment, once; its
+        products take as long as f's own passes, a fourth of what pulling back through the pullback
+        takes. What cannot be traced, or would hold too much, is pushed by dual numbers."""
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # torch's, about its own tracing
-                _, push = torch.func.linearize(lambda y: self._function(y[None])[0], self._y)
-        except Exception as error:
-            raise ValueError(
-                "torch.func.linearize cannot trace the denoiser, which leading eigenpairs need "
-                f"(all of them, keep = null, do not): {error}"
-            ) from error
+                _, push = torch.func.linearize(
+                    lambda y: self._denoiser(y[None], self._sigma)[0], self._y
+                )
+        except Exception:
+            return self._dual
         return torch.func.vmap(push)
+
+    def _dual(self, v: torch.Tensor) -> torch.Tensor:
+        try:
+            with forward_ad.dual_level():
+                copies = forward_ad.make_dual(self._y.expand_as(v).clone(), v)
+                pushed = forward_ad.unpack_dual(self._denoiser(copies, self._sigma)).tangent
+        except NotImplementedError as error:
+            raise ValueError(
+                "the denoiser has no forward-mode derivatives, which leading eigenpairs need (all "
+                f"of them, keep = null, do not): {error}"
+            ) from error
+        return torch.zeros_like(v) if pushed is None else pushed
 
     def transposed(self, u: torch.Tensor) -> torch.Tensor:
         """J^T u for each row of u: (vector, d) -> (vector, d)."""
@@ -81,7 +82,7 @@ class Products:
         """J v for each row of v: (vector, d) -> (vector, d).
 
         Raises:
-            ValueError: torch cannot trace f.
+            ValueError: f has no forward-mode derivatives.
         """
         pushed = [self._push(part.reshape(-1, *self._y.shape)) for part in v.split(self._batch)]
         return torch.cat(pushed).flatten(1)
@@ -113,208 +114,9 @@ class Products:
 
 
 @torch.no_grad()
-def jacobian(denoiser, y: torch.Tensor, chunk: int | None = None) -> torch.Tensor:
+def jacobian(denoiser, y: torch.Tensor, sigma: float, chunk: int | None = None) -> torch.Tensor:
     """Dense Jacobian of `denoiser` at one image (channel, y, x), by reverse mode.
 
     Returns: (d, d), d = y.numel(); entry (i, j) is df_i / dy_j.
     """
-    return Products(denoiser, y, chunk).dense()
-
-
-def leading_eigenpairs(
-    product: Callable,
-    like: torch.Tensor,
-    keep: int,
-    seed: int = 0,
-    block: int | None = None,
-    tolerance: float = 1e-4,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """The largest eigenvalues of a symmetric matrix and their vectors, by block Krylov subspaces.
-
-    The basis is kept whole and orthogonal, and is grown until every residual |S e - lambda e| is
-    below `tolerance` times the largest |lambda|.
-
-    Args:
-        product: (vector, d) -> (vector, d), the rows times the matrix.
-        like: a tensor of d entries, whose type and device are used.
-        keep: how many.
-        seed: of the starting block.
-        block: vectors multiplied at a time. Of an eigenvalue repeated more often, among others, so
-            many are sure to be found.
-
-    Returns: eigenvalues (keep,), decreasing, and vectors (keep, d), orthonormal.
-    """
-    d = like.numel()
-    block = min(block or (8 if like.device.type == "cpu" else 16), d)
-    generator = torch.Generator().manual_seed(seed)
-
-    def randoms() -> torch.Tensor:
-        return torch.randn(block, d, generator=generator, dtype=torch.float64).to(like)
-
-    new = randoms()
-    basis, image = new[:0], new[:0]
-    check_at, exhausted, before = keep + block, False, None
-    while True:
-        while len(basis) < min(check_at, d):
-            size = new.norm(dim=1, keepdim=True)
-            new = new - (new @ basis.T) @ basis
-            # What the basis holds already, up to rounding, makes room for another direction.
-            is_new = new.norm(dim=1, keepdim=True) > 1e-4 * size
-            exhausted |= not is_new.all()
-            new = torch.where(is_new, new / size, randoms())[: d - len(basis)]
-            for _ in range(3):  # once is not enough in finite precision
-                new = new - (new @ basis.T) @ basis
-                new = torch.linalg.qr(new.T)[0].T
-            basis, new = torch.cat([basis, new]), product(new)
-            image = torch.cat([image, new])
-        # Growing steps, so that looking whether it is enough costs less than the products.
-        check_at = len(basis) + max(2 * block if exhausted else block, len(basis) // 16)
-        projected = (basis @ image.T).double()
-        values, mixing = torch.linalg.eigh((projected + projected.T) / 2)
-        largest = values.abs().max()
-        values, mixing = values.flip(0)[:keep], mixing.flip(1)[:, :keep].T.to(like)
-        vectors = mixing @ basis
-        residual = (mixing @ image - values[:, None].to(like) * vectors).norm(dim=1).max()
-        settled = residual <= tolerance * largest
-        if exhausted:  # new directions may have more of the same eigenvalues
-            moved = torch.inf if before is None else (values - before).abs().max()
-            settled = settled and moved <= tolerance * largest
-        if settled or len(basis) == d:
-            return values, vectors
-        before = values
-
-
-def deflated_probes(
-    products: Products, values: torch.Tensor, vectors: torch.Tensor, seed: int, probes: int = 16
-) -> tuple[float, float, float]:
-    """Hutchinson estimates of the trace and the asymmetry of J, without forming it.
-
-    The leading eigenvectors' part of the trace is exact; random signs orthogonal to them estimate
-    the rest (Hutch++; Meyer, Musco, Musco & Woodruff, 2021).
-
-    Returns: tr J, its standard error, and |J - J^T| / |J + J^T| (Frobenius).
-    """
-    generator = torch.Generator().manual_seed(seed)
-    signs = torch.randint(2, (probes, vectors.shape[1]), generator=generator).to(vectors) * 2 - 1
-    rest = signs - (signs @ vectors.T) @ vectors
-    forward, transposed = products.forward(signs).double(), products.transposed(signs).double()
-    # Orthogonal to the eigenvectors, the rest r of a probe s has <r, J r> = <r, (J + J^T) s> / 2.
-    tail = (rest * (forward + transposed)).sum(1) / 2
-    return (
-        float(values.sum() + tail.mean()),
-        float(tail.std() / probes**0.5),
-        _ratio((forward - transposed).norm(), (forward + transposed).norm()),
-    )
-
-
-@dataclasses.dataclass
-class Eigenbasis:
-    """How a denoiser treats one noisy image.
-
-    shrinkage: (rank,), eigenvalues lambda_k of (J + J^T) / 2, decreasing.
-    vectors: (rank, channel, y, x), orthonormal eigenvectors e_k.
-    clean_coefficients, noisy_coefficients: (rank,), <x, e_k> and <y, e_k>.
-    denoised: (channel, y, x), f(y).
-    trace: tr J, the effective dimension.
-    trace_error: standard error of the trace; 0 where it is exact.
-    asymmetry: |J - J^T| / |J + J^T| (Frobenius).
-    linearity: |J y - f(y)| / |f(y)|, 0 for a bias-free network.
-    sure, squared_error: SURE and |f(y) - x|^2, sums over pixels.
-    singular_values, left_vectors, right_vectors: of J, as `shrinkage` and `vectors`, if asked for.
-    """
-
-    shrinkage: np.ndarray
-    vectors: np.ndarray
-    clean_coefficients: np.ndarray
-    noisy_coefficients: np.ndarray
-    denoised: np.ndarray
-    trace: float
-    trace_error: float
-    asymmetry: float
-    linearity: float
-    sure: float
-    squared_error: float
-    singular_values: np.ndarray | None = None
-    left_vectors: np.ndarray | None = None
-    right_vectors: np.ndarray | None = None
-
-
-@torch.no_grad()
-def eigenbasis(
-    denoiser,
-    clean: torch.Tensor,
-    noisy: torch.Tensor,
-    sigma: float,
-    keep: int | None = None,
-    svd: bool = False,
-    chunk: int | None = None,
-    seed: int = 0,
-) -> Eigenbasis:
-    """The eigenbasis of `denoiser` at `noisy` = `clean` + sigma z, both (channel, y, x).
-
-    The denoiser computes in the images' precision; the dense decomposition is in float64. The sign
-    of an eigenvector is such that its largest entry is positive.
-
-    Args:
-        denoiser: f; one that needs sigma is told it.
-        keep: leading eigenpairs, from products with J and J^T alone, the trace and the asymmetry
-            being estimates; all of them from the dense Jacobian if None.
-        svd: the singular value decomposition of the dense Jacobian as well.
-        chunk: products with J or J^T computed at a time; bounds the memory.
-        seed: of the random vectors of the matrix-free way.
-
-    Raises:
-        ValueError: `keep` is not in [1, d], or is given with `svd`.
-    """
-    d = noisy.numel()
-    if keep is not None and (svd or not 1 <= keep <= d):
-        raise ValueError(
-            f"keep = {keep} eigenpairs must be between 1 and the {d} pixels, and svd needs them all"
-        )
-    products = Products(told(denoiser, sigma), noisy, chunk)
-    value = products.value
-    x, y, denoised = (a.double().flatten() for a in (clean, noisy, value))
-    singular = {}
-    if keep is None:
-        matrix = products.dense().double()
-        del products  # the decompositions need its memory
-        applied = matrix @ y
-        asymmetry = _ratio((matrix - matrix.T).norm(), (matrix + matrix.T).norm())
-        if svd:
-            left, values, right = torch.linalg.svd(matrix)
-            singular = {"singular_values": values.cpu().numpy()}
-            singular |= {"left_vectors": _images(left.T, clean)}
-            singular |= {"right_vectors": _images(right, clean)}
-        values, vectors = torch.linalg.eigh(matrix.add_(matrix.T.clone()).div_(2))
-        del matrix
-        values, vectors = values.flip(0), vectors.flip(1).T
-        trace, trace_error = float(values.sum()), 0.0
-    else:
-        values, vectors = leading_eigenpairs(products.symmetric, noisy, keep, seed)
-        trace, trace_error, asymmetry = deflated_probes(products, values, vectors, seed)
-        applied, vectors = products.forward(noisy[None])[0].double(), vectors.double()
-    vectors = vectors * vectors.gather(1, vectors.abs().argmax(1, keepdim=True)).sign()
-    return Eigenbasis(
-        shrinkage=values.cpu().numpy(),
-        vectors=_images(vectors, clean),
-        clean_coefficients=(vectors @ x).cpu().numpy(),
-        noisy_coefficients=(vectors @ y).cpu().numpy(),
-        denoised=value.cpu().numpy(),
-        trace=trace,
-        trace_error=trace_error,
-        asymmetry=asymmetry,
-        linearity=_ratio((applied - denoised).norm(), denoised.norm()),
-        sure=float(2 * sigma**2 * trace + (denoised - y).square().sum() - sigma**2 * d),
-        squared_error=float((denoised - x).square().sum()),
-        **singular,
-    )
-
-
-def _ratio(part: torch.Tensor, whole: torch.Tensor) -> float:
-    """part / whole, two norms; 0 of nothing is 0."""
-    return float(part / whole) if part else 0.0
-
-
-def _images(vectors: torch.Tensor, like: torch.Tensor) -> np.ndarray:
-    """(vector, d) -> (vector, channel, y, x)."""
-    return vectors.reshape(-1, *like.shape).cpu().numpy()
+    return Products(denoiser, y, sigma, chunk).dense()

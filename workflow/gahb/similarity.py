@@ -9,16 +9,14 @@ Training sets are read a block at a time: `among` is anything with a length that
 an array of indices.
 """
 
-import concurrent.futures
 import dataclasses
 import math
-from collections.abc import Iterator
 
 import numpy as np
 import torch
 from scipy.stats import binom
 
-from gahb.denoising import to_float
+from gahb.images import read_ahead, to_float
 
 #: Bytes of float32 images and of scores that are held at a time.
 BLOCK_BYTES = 128 * 2**20
@@ -82,7 +80,7 @@ def nearest(images: torch.Tensor, among, k: int = 1, block: int | None = None) -
     # Reused, because fresh memory costs as much as the arithmetic on it.
     flat = torch.empty(min(length, len(among)), pixels, device=x.device)
     products, scores = torch.empty(2, rows, len(flat), device=x.device)
-    for start, others in _read_ahead(among, length):
+    for start, others in read_ahead(among, length):
         count = len(others)
         y = flat[:count].copy_(others.to(x.device).flatten(1))
         level = y.mean(1)
@@ -149,17 +147,6 @@ def _block_length(*floats: int) -> int:
     """How many others, each of so many numbers, fill a block: a power of two, as chunks are, so
     that none is read twice."""
     return 2 ** max(0, int(math.log2(BLOCK_BYTES / (4 * max(floats)))))
-
-
-def _read_ahead(among, length: int) -> Iterator[tuple[int, torch.Tensor]]:
-    """(start, images) of each block; the next one is read meanwhile."""
-    with concurrent.futures.ThreadPoolExecutor(1) as reader:
-        starts = range(0, len(among), length)
-        reads = (reader.submit(among.__getitem__, slice(s, s + length)) for s in starts)
-        ahead = next(reads)
-        for start in starts:
-            block, ahead = ahead.result(), next(reads, None)
-            yield start, torch.as_tensor(block)
 
 
 def closest_pairs(first, second, device="cpu", block: int = 4096) -> Nearest:

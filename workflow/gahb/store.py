@@ -89,7 +89,7 @@ def _chunks(var: xr.Variable) -> tuple[int, ...]:
 
 
 @contextlib.contextmanager
-def whole(path: str | Path) -> Iterator[Path]:
+def atomic(path: str | Path) -> Iterator[Path]:
     """A path beside `path` to write to; renamed to `path` if nothing is raised."""
     path = Path(path)
     partial = path.with_name(f"{path.name}.partial")
@@ -116,7 +116,7 @@ def _remove(path: Path) -> None:
 
 def save(dataset: xr.Dataset, path: str | Path) -> None:
     """Write a data set whose variables fit in memory."""
-    with whole(path) as partial:
+    with atomic(path) as partial:
         _write(dataset, partial, consolidated=True)
 
 
@@ -148,7 +148,7 @@ def stream(
     shape = variable.shape
     length, *inner = _chunks(variable)
     per_shard = -(-shape[0] // length // MOST_CHUNKS) or 1
-    with whole(path) as partial:
+    with atomic(path) as partial:
         array = zarr.open_group(partial, mode="w").create_array(
             name,
             shape=shape,

@@ -1,10 +1,10 @@
-"""What theory says of denoising errors: rates, oracles, slopes on PSNR plots ."""
+"""What theory says of denoising errors: minimax rates, oracles, slopes on PSNR plots."""
 
 import numpy as np
 
 
-def rate(alpha: float) -> float:
-    """Slope of output against input PSNR of an optimal denoiser of C^alpha images.
+def minimax_slope(alpha: float) -> float:
+    """The minimax rate of the class of C^alpha images, as the slope of output against input PSNR.
 
     Sorted coefficients that decay as k^-(alpha + 1) give an error of order
     sigma^(2 alpha / (alpha + 1)), so a slope of alpha / (alpha + 1).

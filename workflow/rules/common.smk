@@ -1,8 +1,8 @@
-# The checked config, the plan of the jobs made from it and their cost, and the names that wildcards
-# may have.
+# The checked config, the plan of its jobs, and the names that wildcards may have.
 
 import os
 import sys
+from types import SimpleNamespace
 
 import snakemake.io
 from snakemake.logging import logger
@@ -17,53 +17,52 @@ os.environ.update(
     )
 )
 
-from study import progress
-from study.cluster import cancel_what_was_left_behind
+from study import figures
+from study.run import internals, progress
+from study.run.cluster import cancel_what_was_left_behind
 from study.config import ConfigError, checked
-from study.cost import Cost
-from study.plan import PATHS, Plan, figure_path
+from study.run.directives import Directives
+from study.plan import Plan
+from study.stages import STAGES
 
 try:
+    internals.check(workflow)
     config = checked(config)  # with the defaults, as the report shows it
-except ConfigError as error:
+except (ConfigError, internals.UnknownSnakemake) as error:
     raise WorkflowError(str(error))
 plan = Plan(config)
-cost = Cost(plan)
+directives = {name: Directives(plan, stage) for name, stage in STAGES.items()}
+stages = SimpleNamespace(**directives)
 
 
 async def _no_file_is_newer(file, time):
     return False
 
 
-# Snakemake compares time stamps whatever rerun-triggers says (its pull request 3690), and would
-# train again for a touched file. Here params alone decide: they reach from the images to the figures.
+# Params alone decide what is stale: they reach from the images to the figures. Snakemake compares
+# time stamps whatever rerun-triggers says (its pull request 3690), and would train again for a
+# touched file. `inputflags: ancient` is no way out: what depends on a stale job then is not looked at.
 snakemake.io._IOFile.is_newer = _no_file_is_newer
 
 
-def reported(path, caption, title):
+def reported(path, caption, title, category="{study}"):
     """A file that stands in the report under its study."""
-    labels = {"figure": title, "data set": "{dataset}", "network": "{network}"}
-    if "{dataset}" not in path:
-        del labels["data set"]
+    labels = {"figure": title, "of": "{of}"} if "{of}" in path else {"table": title}
     return report(
-        path, caption=f"../report/{caption}.rst", category="{study}", labels=labels
+        path, caption=f"../report/{caption}.rst", category=category, labels=labels
     )
-
-
-def drawn(figure, title):
-    """Outputs of the rule of a figure."""
-    path = figure_path(figure)
-    png = reported(f"{path}.png", figure, title)
-    return {"pdf": f"{path}.pdf", "png": png, "numbers": f"{path}.csv"}
 
 
 # A path with another name is made by no rule.
 wildcard_constraints:
     study=plan.names("studies"),
     dataset=plan.names("datasets"),
-    network=plan.names("networks"),
-    side="S1|S2",
+    denoiser=plan.names("denoisers"),
+    of=r"[^/_]+(_[^/_]+)?",
+    pair="disjoint|same",
+    subset="S1|S2",
     N=r"[0-9]+",
+    seed=r"[0-9]+",
     sha256=r"[0-9a-f]{64}",
     file=r"[^/]+",
 
@@ -74,5 +73,5 @@ onstart:
 
 
 onsuccess:
-    if os.path.exists(PATHS["summary"]):
-        print(open(PATHS["summary"]).read())
+    if os.path.exists(STAGES["summary"].path):
+        print(open(STAGES["summary"].path).read())

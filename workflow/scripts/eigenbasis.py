@@ -1,9 +1,9 @@
-"""Eigendecomposition of the Jacobian of one network at noisy test images.
+"""Eigendecomposition of the Jacobian of one denoiser at noisy test images.
 
-Input: images.zarr, split.zarr, weights.safetensors. Output: eigenbasis.zarr with, for each test
+Input: images.zarr, split.zarr, denoiser.safetensors. Output: eigenbasis.zarr with, for each test
 image and noise level, shrinkage (image, sigma, rank), vectors (image, sigma, rank, channel, y, x),
 the coefficients of the clean and noisy image, the images themselves, and the numbers of
-`gahb.jacobian.Eigenbasis`. With `svd` also the singular values and vectors. The attributes
+`gahb.eigenbasis.Eigenbasis`. With `svd` also the singular values and vectors. The attributes
 `precision` and `method` (dense, or matrix-free with the trace and the asymmetry estimated) say how
 it was computed.
 """
@@ -11,10 +11,10 @@ it was computed.
 import numpy as np
 import torch
 import xarray as xr
-from gahb import networks, store
-from gahb.denoising import Denoiser, to_float
-from gahb.jacobian import eigenbasis
-from study.job import running
+from gahb import denoisers, store
+from gahb.eigenbasis import eigenbasis as basis_of
+from gahb.images import to_float
+from study.job import Job, run
 
 PIXELS = ("channel", "y", "x")
 FIELDS = {
@@ -35,20 +35,21 @@ SVD_FIELDS = {
     "right_vectors": (("rank", *PIXELS), "right singular vector of J", "1"),
 }
 
-with running(snakemake) as job:
-    values = job.values
-    images, split = store.open_store(job.input.images).images, store.open_store(job.input.split)
-    chosen = split.test.values[values["images"]]
-    precision = getattr(torch, values["precision"])
+
+def main(
+    images, split, denoiser, eigenbasis, *, chosen, sigma, keep, svd, precision, seed, job=Job()
+):
+    images = store.open_store(images).images
+    chosen = store.open_store(split).test.values[chosen]
+    dtype = getattr(torch, precision)
     # A GPU's TF32 has 3 digits, too few for the precision that is asked for.
     torch.backends.cudnn.allow_tf32 = False
-    denoiser = Denoiser(networks.load(job.input.weights).to(job.device, precision))
-    clean = to_float(torch.from_numpy(store.take(images, chosen))).to(job.device, precision)
-    generator = torch.Generator().manual_seed(values["seed"])
-    noise = torch.randn(clean.shape, generator=generator, dtype=precision).to(job.device)
-    sigmas = values["sigma"]
-    noisy = torch.stack([clean + sigma * noise for sigma in sigmas], 1)
-    fields = FIELDS | (SVD_FIELDS if values["svd"] else {})
+    denoiser = denoisers.load(denoiser, images, dtype).to(job.device)
+    clean = to_float(torch.from_numpy(store.take(images, chosen))).to(job.device, dtype)
+    generator = torch.Generator().manual_seed(seed)
+    noise = torch.randn(clean.shape, generator=generator, dtype=dtype).to(job.device)
+    noisy = torch.stack([clean + level * noise for level in sigma], 1)
+    fields = FIELDS | (SVD_FIELDS if svd else {})
     found = {name: [] for name in fields}
 
     def bases():
@@ -56,14 +57,12 @@ with running(snakemake) as job:
         with job.progress(len(clean), "images") as bar:
             for x, noisy_x in zip(clean, noisy, strict=True):
                 row = []
-                for y, sigma in zip(noisy_x, sigmas, strict=True):
-                    seed = values["seed"] + len(found["trace"])
-                    basis = eigenbasis(
-                        denoiser, x, y, sigma, values["keep"], values["svd"], seed=seed
-                    )
-                    row.append(basis.vectors.astype(values["precision"]))
+                for y, level in zip(noisy_x, sigma, strict=True):
+                    number = len(found["trace"])
+                    basis = basis_of(denoiser, x, y, level, keep, svd, seed=seed + number)
+                    row.append(basis.vectors.astype(precision))
                     for name in fields:
-                        found[name].append(np.asarray(getattr(basis, name), values["precision"]))
+                        found[name].append(np.asarray(getattr(basis, name), precision))
                 yield np.stack(row)[None]
                 bar.update()
 
@@ -84,21 +83,22 @@ with running(snakemake) as job:
             },
             coords={
                 "image": store.variable("image", chosen, "index of the image"),
-                "sigma": store.variable("sigma", sigmas, "noise level"),
+                "sigma": store.variable("sigma", sigma, "noise level"),
                 "rank": store.variable("rank", np.arange(1, ranks + 1), "rank k"),
                 "y": store.pixels("y", clean.shape[2]),
                 "x": store.pixels("x", clean.shape[3]),
             },
-            attrs=store.provenance("Eigenbasis of the Jacobian", job.made_by)
-            | {
-                "precision": values["precision"],
-                "method": "matrix-free" if values["keep"] else "dense",
-            },
+            attrs=store.provenance("Eigenbasis of the Jacobian", job.parameters)
+            | {"precision": precision, "method": "matrix-free" if keep else "dense"},
         )
 
-    ranks = values["keep"] or clean[0].numel()
+    ranks = keep or clean[0].numel()
     shape = (*noisy.shape[:2], ranks, *clean.shape[1:])
     vectors = store.placeholder(
-        ("image", "sigma", "rank", *PIXELS), shape, values["precision"], "eigenvector e_k"
+        ("image", "sigma", "rank", *PIXELS), shape, precision, "eigenvector e_k"
     )
-    store.stream(dataset, job.output[0], "vectors", vectors, bases())
+    store.stream(dataset, eigenbasis, "vectors", vectors, bases())
+
+
+if __name__ == "__main__":
+    run(main, snakemake)

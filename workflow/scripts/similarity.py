@@ -1,19 +1,19 @@
-"""How alike the samples of a pair of networks are, and how close to their training images.
+"""How alike the samples of a pair of denoisers are, and how close to their training images.
 
-Input: images.zarr, split.zarr, samples.zarr of S1 and S2. Output: similarity.zarr. Cosines are
-between mean-removed images. Of the two networks' samples from the same noise:
+Input: images.zarr, split.zarr, samples.zarr of both networks. Output: similarity.zarr. Cosines are
+between mean-removed images. Of the two denoisers' samples from the same noise:
 between (sample), their cosine;
 reproduced (sample), True where they are closer to each other than to either training set;
 reproducibility (bound), the part of the samples that are.
 Of each sample and its own training set:
-closest and closest_image (side, sample), the largest cosine, and the index of that image;
-nearest_cosine, nearest_by_cosine, nearest_distance and nearest_by_distance (side, sample,
+closest and closest_image (subset, sample), the largest cosine, and the index of that image;
+nearest_cosine, nearest_by_cosine, nearest_distance and nearest_by_distance (subset, sample,
 neighbour), the nearest by cosine and by L2 distance, and the indices of those images;
-closest_patch and closest_patch_image (side, sample, row, column), the same patch by patch;
-memorized (side, sample), the 1/3 rule, and memorized_fraction (side, bound).
+closest_patch and closest_patch_image (subset, sample, row, column), the same patch by patch;
+memorized (subset, sample), the 1/3 rule, and memorized_fraction (subset, bound).
 Of the two training sets:
 closest_pair and closest_pair_image (member), each image of S1 and the closest one of S2.
-diverged (sample), True where a sample of either network did not end: its numbers are NaN, its
+diverged (sample), True where a sample of either did not end: its numbers are NaN, its
 indices -1, and no fraction counts it.
 """
 
@@ -21,67 +21,55 @@ import numpy as np
 import torch
 import xarray as xr
 from gahb import store
-from gahb.similarity import (
-    closest_pairs,
-    fraction,
-    memorized,
-    nearest,
-    nearest_patches,
-    paired_cosine,
-)
-from study.job import running
-
-SIDES = ("S1", "S2")
+from gahb.images import Members
+from gahb.similarity import closest_pairs, fraction, memorized, nearest_patches, paired_cosine
+from gahb.similarity import nearest as nearest_images
+from study.job import Job, run
 
 
-class Members:
-    """Some images of a store, read when indexed with a slice or with indices."""
-
-    def __init__(self, images: xr.DataArray, members: np.ndarray):
-        # In the order of the store, so that a block is read from neighbouring chunks.
-        self.images, self.members = images, np.sort(members)
-
-    def __len__(self) -> int:
-        return len(self.members)
-
-    def __getitem__(self, which) -> np.ndarray:
-        return store.take(self.images, self.members[which])
-
-
-def of_sides(values: list[np.ndarray], diverged: np.ndarray) -> np.ndarray:
-    """(side, sample, ...) of an array for each side, with NaN or -1 where a sample diverged."""
+def of_subsets(values: list[np.ndarray], diverged: np.ndarray) -> np.ndarray:
+    """(subset, sample, ...) of an array for each, with NaN or -1 where a sample diverged."""
     stacked = np.stack(values)
     stacked[:, diverged] = np.nan if stacked.dtype.kind == "f" else -1
     return stacked
 
 
-with running(snakemake) as job:
-    values = job.values
-    images, split = store.open_store(job.input.images).images, store.open_store(job.input.split)
-    drawn = [store.open_store(path) for path in job.input.samples]
-    samples = [torch.from_numpy(d.samples.values).to(job.device) for d in drawn]
+def main(
+    images: str,
+    split: str,
+    samples: list[str],
+    similarity: str,
+    *,
+    subsets: list[str],
+    N: int,
+    nearest: int,
+    patch: int,
+    job: Job = Job(),
+) -> None:
+    pixels, parts = store.open_store(images).images, store.open_store(split)
+    drawn = [store.open_store(path) for path in samples]
+    pair = [torch.from_numpy(d.samples.values).to(job.device) for d in drawn]
     diverged = drawn[0].diverged.values | drawn[1].diverged.values
-    training = [Members(images, split[side].values[: values["N"]]) for side in SIDES]
+    # In the order of the store, so that a block is read from neighbouring chunks.
+    training = [Members(pixels, np.sort(parts[subset].values[:N])) for subset in subsets]
 
-    found = [nearest(s, t, values["nearest"]) for s, t in zip(samples, training, strict=True)]
-    patches = [
-        nearest_patches(s, t, values["patch"]) for s, t in zip(samples, training, strict=True)
-    ]
+    found = [nearest_images(s, t, nearest) for s, t in zip(pair, training, strict=True)]
+    patches = [nearest_patches(s, t, patch) for s, t in zip(pair, training, strict=True)]
     pairs = closest_pairs(*training, job.device)
-    between = np.where(diverged, np.nan, paired_cosine(*samples).cpu().numpy())
+    between = np.where(diverged, np.nan, paired_cosine(*pair).cpu().numpy())
 
     def neighbours(name: str) -> np.ndarray:
-        return of_sides([getattr(f, name).cpu().numpy() for f in found], diverged)
+        return of_subsets([getattr(f, name).cpu().numpy() for f in found], diverged)
 
     def of_images(indices) -> np.ndarray:
-        """Indices in the training sets, one tensor for each side, as indices in images.zarr."""
-        return of_sides(
+        """Indices in the training sets, one tensor for each subset, as indices in images.zarr."""
+        return of_subsets(
             [t.members[i.cpu().numpy()] for t, i in zip(training, indices, strict=True)], diverged
         )
 
     cosine, by_cosine = neighbours("cosine"), of_images([f.by_cosine for f in found])
-    is_memorized = of_sides(
-        [memorized(s, f).float().cpu().numpy() for s, f in zip(samples, found, strict=True)],
+    is_memorized = of_subsets(
+        [memorized(s, f).float().cpu().numpy() for s, f in zip(pair, found, strict=True)],
         diverged,
     )
     reproduced = between > cosine[:, :, 0].max(0)
@@ -89,7 +77,7 @@ with running(snakemake) as job:
     dataset = xr.Dataset(
         {
             "between": store.variable(
-                "sample", between, "cosine between the two networks", nan="diverged"
+                "sample", between, "cosine between the two samples", nan="diverged"
             ),
             "reproduced": store.variable(
                 "sample", reproduced, "closer to each other than to either training set"
@@ -101,53 +89,53 @@ with running(snakemake) as job:
                 nan="all diverged",
             ),
             "closest": store.variable(
-                ("side", "sample"),
+                ("subset", "sample"),
                 cosine[:, :, 0],
                 "cosine to the closest training image",
                 nan="diverged",
             ),
             "closest_image": store.variable(
-                ("side", "sample"), by_cosine[:, :, 0], "index of the closest training image"
+                ("subset", "sample"), by_cosine[:, :, 0], "index of the closest training image"
             ),
             "nearest_cosine": store.variable(
-                ("side", "sample", "neighbour"),
+                ("subset", "sample", "neighbour"),
                 cosine,
                 "largest cosines to training images",
                 nan="diverged",
             ),
             "nearest_by_cosine": store.variable(
-                ("side", "sample", "neighbour"), by_cosine, "indices of these training images"
+                ("subset", "sample", "neighbour"), by_cosine, "indices of these training images"
             ),
             "nearest_distance": store.variable(
-                ("side", "sample", "neighbour"),
+                ("subset", "sample", "neighbour"),
                 neighbours("distance"),
                 "smallest L2 distances to training images",
                 nan="diverged",
             ),
             "nearest_by_distance": store.variable(
-                ("side", "sample", "neighbour"),
+                ("subset", "sample", "neighbour"),
                 of_images([f.by_distance for f in found]),
                 "indices of these training images",
             ),
             "closest_patch": store.variable(
-                ("side", "sample", "row", "column"),
-                of_sides([cosines.cpu().numpy() for cosines, _ in patches], diverged),
+                ("subset", "sample", "row", "column"),
+                of_subsets([cosines.cpu().numpy() for cosines, _ in patches], diverged),
                 "cosine to the closest patch at the same place",
                 nan="diverged",
             ),
             "closest_patch_image": store.variable(
-                ("side", "sample", "row", "column"),
+                ("subset", "sample", "row", "column"),
                 of_images([index for _, index in patches]),
                 "index of the training image of that patch",
             ),
             "memorized": store.variable(
-                ("side", "sample"),
+                ("subset", "sample"),
                 is_memorized,
                 "1 where memorized by the 1/3 rule, 0 where not",
                 nan="diverged",
             ),
             "memorized_fraction": store.variable(
-                ("side", "bound"),
+                ("subset", "bound"),
                 np.stack([fraction(m[ended]) for m in is_memorized]),
                 "part of the samples that are memorized",
                 nan="all diverged",
@@ -163,7 +151,7 @@ with running(snakemake) as job:
             "diverged": store.variable("sample", diverged, "a sample did not end"),
         },
         coords={
-            "side": store.variable("side", list(SIDES), "training side"),
+            "subset": store.variable("subset", subsets, "subset that was trained on"),
             "sample": store.variable("sample", drawn[0]["sample"].values, "number of the sample"),
             "neighbour": store.variable(
                 "neighbour", np.arange(1, cosine.shape[2] + 1), "rank among the nearest"
@@ -173,6 +161,10 @@ with running(snakemake) as job:
             ),
             "member": store.variable("member", training[0].members, "index of the image of S1"),
         },
-        attrs=store.provenance("Similarity of samples and training images", job.made_by),
+        attrs=store.provenance("Similarity of samples and training images", job.parameters),
     )
-    store.save(dataset, job.output[0])
+    store.save(dataset, similarity)
+
+
+if __name__ == "__main__":
+    run(main, snakemake)

@@ -7,24 +7,30 @@ are used. A training set of N images is the first N.
 
 import xarray as xr
 from gahb import store
-from gahb.splitting import check, split
-from study.job import running
+from gahb.split import check
+from gahb.split import split as divided
+from study.job import Job, run
 
-with running(snakemake) as job:
-    images = store.open_store(job.input.images)
-    count = images.sizes["image"]
-    group = images.picture.values if "picture" in images else None
-    dropped = None
-    if job.input.duplicates:
-        dropped = store.open_store(job.input.duplicates[0]).dropped.values
-    parts = split(count, job.values["test"], job.values["seed"], group, dropped)
-    check(parts, count, group)
+
+def main(
+    images: str, duplicates: list[str], split: str, *, test: int, seed: int, job: Job = Job()
+) -> None:
+    opened = store.open_store(images)
+    count = opened.sizes["image"]
+    group = opened.picture.values if "picture" in opened else None
+    dropped = store.open_store(duplicates[0]).dropped.values if duplicates else None
+    found = divided(count, test, seed, group, dropped)
+    check(found, count, group)
     dataset = xr.Dataset(
         {
-            "S1": store.variable("member_S1", parts.S1, "index of the image, first training side"),
-            "S2": store.variable("member_S2", parts.S2, "index of the image, second training side"),
-            "test": store.variable("test_image", parts.test, "index of the image, test set"),
+            "S1": store.variable("member_S1", found.S1, "index of the image, first subset"),
+            "S2": store.variable("member_S2", found.S2, "index of the image, second subset"),
+            "test": store.variable("test_image", found.test, "index of the image, test set"),
         },
-        attrs=store.provenance("Disjoint training sides and test set", job.made_by),
+        attrs=store.provenance("Disjoint subsets and test set", job.parameters),
     )
-    store.save(dataset, job.output[0])
+    store.save(dataset, split)
+
+
+if __name__ == "__main__":
+    run(main, snakemake)

@@ -1,31 +1,57 @@
-"""The numbers of every study in one table, a row for each network and training set size.
+"""The numbers of every study in one table, a row for each denoiser and training set size.
 
-Input: the PSNR curves and, where a study has them, similarities and eigenbases. Output:
-summary.csv. `gahb.measured` says what the numbers are.
+`gahb.summary` says what the numbers are.
 """
 
-from gahb import measured, store
-from gahb.theory import rate
-from study.job import running
+from gahb import store
+from gahb.summary import basis, ceiling, curves, over_seeds, similarity, write
+from gahb.theory import minimax_slope
+from study.job import Job, run
 
+#: Those that no row has are left out.
 COLUMNS = [
-    "study", "dataset", "network", "N", "train_psnr", "test_psnr", "gap", "slope", "slope_error",
-    "rate", "between", "closest_S1", "closest_S2", "memorized", "samples", "diverged", "dimension",
-    "asymmetry",
+    "study", "dataset", "denoiser", "N", "seeds", "train_psnr", "test_psnr", "gap", "slope",
+    "slope_error", "minimax_slope", "between", "ceiling", "closest_S1", "closest_S2", "memorized",
+    "samples", "diverged", "dimension", "asymmetry",
 ]  # fmt: skip
 
-with running(snakemake) as job:
-    slope_range = job.values["slope_range"]
-    table = []
-    for row in job.values["rows"]:
-        stores = {kind: store.open_store(path) for kind, path in row.pop("stores").items()}
-        alpha = row.pop("alpha")
-        row |= measured.curves(stores["psnr"], *slope_range)
-        if alpha is not None:
-            row["rate"] = rate(alpha)
-        if "similarity" in stores:
-            row |= measured.similarity(stores["similarity"])
-        if "eigenbasis" in stores:
-            row |= measured.basis(stores["eigenbasis"])
-        table.append(row)
-    measured.write(table, job.output[0], COLUMNS)
+
+def main(summary, *, rows, slope_range, job=Job(), **stores):
+    """Write the table.
+
+    Args:
+        summary: the file to write.
+        rows: for each row study, dataset, denoiser, N and alpha (None if the images have none), and
+            `stores`: by kind, the paths of the stores of all seeds. The kinds are psnr and, where a
+            study has them, similarity, eigenbasis and ceiling (similarities on the same images).
+        slope_range: input PSNRs in dB between which slopes are fitted.
+        job: of Snakemake.
+        stores: what Snakemake has made, all of which `rows` names.
+    """
+    table = [_row(slope_range, **row) for row in rows]
+    found = set().union(*table)
+    columns = [c for name in COLUMNS for c in (name, f"{name}_low", f"{name}_high") if c in found]
+    write(table, summary, columns)
+
+
+def _row(slope_range, *, alpha, stores, **names) -> dict:
+    opened = {kind: [store.open_store(path) for path in paths] for kind, paths in stores.items()}
+    same = opened.pop("ceiling", [])
+    seeds = [dict(zip(opened, each, strict=True)) for each in zip(*opened.values(), strict=True)]
+    if len(seeds) > 1:
+        names["seeds"] = len(seeds)
+    if alpha is not None:
+        names["minimax_slope"] = minimax_slope(alpha)
+    return names | over_seeds([_measured(slope_range, **each) for each in seeds]) | ceiling(same)
+
+
+def _measured(slope_range, psnr, **others) -> dict:
+    """The numbers of one seed."""
+    row = curves(psnr, *slope_range)
+    for kind, data in others.items():
+        row |= {"similarity": similarity, "eigenbasis": basis}[kind](data)
+    return row
+
+
+if __name__ == "__main__":
+    run(main, snakemake)

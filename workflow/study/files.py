@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,9 +17,9 @@ def is_url(path: str) -> bool:
     return bool(re.match("(https?|ftp)://", path))
 
 
-def fetched(url: str, sha256: str) -> str:
-    """Where the file of a URL is kept: once, whatever the number of data sets made from it."""
-    return f"data/{sha256}/{Path(urlsplit(url).path).name or 'file'}"
+def name_of(url: str) -> str:
+    """Name under which the file of a URL is kept."""
+    return Path(urlsplit(url).path).name or "file"
 
 
 def existing(path: str) -> str:
@@ -77,3 +78,14 @@ def recorded(store: str) -> str | None:
         return json.loads(attributes["parameters"])["values"]["files"]
     except (OSError, ValueError, KeyError):
         return None
+
+
+def code_file(function: str) -> Path | None:
+    """The file of the module of "module:name", without importing it; None if there is none."""
+    parts = function.partition(":")[0].split(".")
+    for folder in (*map(Path, sys.path), Path.cwd()):  # the order in which a job looks
+        stem = folder.joinpath(*parts)
+        for file in (stem / "__init__.py", stem.with_suffix(".py")):
+            if file.is_file():
+                return file
+    return None

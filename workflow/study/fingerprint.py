@@ -32,6 +32,16 @@ def fingerprint(script: str, *modules: str) -> str:
     return digest.hexdigest()[:16]
 
 
+def defining(folder: Path, name: str) -> list[str]:
+    """The modules in a folder that define a function `name`."""
+    trees = {file.stem: ast.parse(file.read_bytes(), file) for file in folder.glob("*.py")}
+    return [
+        module
+        for module, tree in trees.items()
+        if any(isinstance(n, ast.FunctionDef) and n.name == name for n in tree.body)
+    ]
+
+
 def _files(module: str) -> set[Path]:
     """Files that importing `module` runs: its packages' __init__ and itself, if of the project."""
     parts = module.split(".")

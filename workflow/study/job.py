@@ -1,9 +1,11 @@
-"""What every script does: its log, its threads, its device, its errors."""
+"""What every script does: its arguments, log, threads, device, progress and errors."""
 
 import contextlib
+import dataclasses
 import os
 import sys
 import traceback
+from collections.abc import Callable
 
 import torch
 from gahb import store
@@ -20,23 +22,26 @@ class _Lines(tqdm):
         return lambda line: line and print(line.strip(), file=file, flush=True)
 
 
-class Job:
-    """One job of Snakemake.
+def _device() -> torch.device:
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
-    values: the config values that the job uses.
-    input, output: its files, as Snakemake gives them.
-    made_by: parameters for the provenance of its stores.
-    device: the GPU if there is one, else the CPU.
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """What a script is told beside its files and values; the defaults are those of a REPL.
+
     name: the rule and its wildcards.
+    parameters: what goes into the provenance of its stores.
+    resources: of the rule, by name.
+    threads: cores that it may use.
+    device: the GPU if there is one, else the CPU.
     """
 
-    def __init__(self, snakemake):
-        self.input, self.output = snakemake.input, snakemake.output
-        self.values = snakemake.params.values
-        self.made_by = dict(snakemake.params.items())
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        names = ", ".join(f"{k}={v}" for k, v in snakemake.wildcards.items())
-        self.name = f"{snakemake.rule} ({names})"
+    name: str = ""
+    parameters: dict = dataclasses.field(default_factory=dict)
+    resources: dict = dataclasses.field(default_factory=dict)
+    threads: int = 1
+    device: torch.device = dataclasses.field(default_factory=_device)
 
     def progress(self, total: int, unit: str) -> tqdm:
         """A bar on the terminal, or without one a line in the log each minute."""
@@ -47,22 +52,33 @@ class Job:
         return _Lines(**shape, bar_format=_LINE, delay=1, mininterval=60, maxinterval=60)
 
 
-@contextlib.contextmanager
-def running(snakemake):
-    """The job, with everything that it prints in its log and errors in a line at the end.
+def run(main: Callable, snakemake, **more) -> None:
+    """Call a script's `main` with the inputs, outputs and values of a job, by name.
 
-    If it fails, its input stores are checked, so that the one that is damaged is named.
+    `more` are arguments that make nothing stale.
+    Everything that it prints goes to its log, and an error also in a line at the end. If it fails,
+    its input stores are checked, so that the one that is damaged is named.
 
     The number of threads is the rule's: results of a CPU depend on it in the last bits.
     """
     torch.set_num_threads(snakemake.threads)
+    names = ", ".join(f"{k}={v}" for k, v in snakemake.wildcards.items())
+    job = Job(
+        f"{snakemake.rule} ({names})",
+        dict(snakemake.params.items()),
+        dict(snakemake.resources.items()),
+        snakemake.threads,
+    )
+    files = {
+        name: path if isinstance(path, str) else list(path)
+        for name, path in (*snakemake.input.items(), *snakemake.output.items())
+    }
     with open(snakemake.log[0], "w", buffering=1) as log:
         with contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
             if "SLURM_JOB_ID" in os.environ:
                 print(f"SLURM job {os.environ['SLURM_JOB_ID']} on {os.environ['SLURMD_NODENAME']}")
-            job = Job(snakemake)
             try:
-                yield job
+                main(**files, **snakemake.params.values, **more, job=job)
             except Exception as error:
                 traceback.print_exc()
                 print(f"\n{job.name}: {error}")

@@ -10,9 +10,9 @@ import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
 
-from gahb.datasets.album import MOST_BYTES, encoded, prepared
 from gahb.datasets.base import ImageError, Source, UnusableImage
 from gahb.datasets.folder import matching
+from gahb.datasets.pictures import MOST_BYTES, encoded, prepared
 
 #: What the decompressors raise.
 DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError)

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from gahb.datasets.album import Album, prepared
 from gahb.datasets.base import ImageError, Source
+from gahb.datasets.pictures import Pictures, prepared
 
 
-def album_of(array, path: str) -> Album:
-    """An array, in memory or not, as an album.
+def pictures_of(array, path: str) -> Pictures:
+    """An array, in memory or not, as pictures.
 
     Args:
         array: (image, y, x), (image, y, x, channel) or (image, channel, y, x) with 1 or 3 channels;
@@ -48,7 +48,7 @@ def album_of(array, path: str) -> Album:
                 picture = picture[..., None]
             yield picture if last or len(shape) == 3 else picture.transpose(1, 2, 0)
 
-    return Album(shape[0], read, lambda i: f"{path}, image {i}", Path(path).name, named=False)
+    return Pictures(shape[0], read, lambda i: f"{path}, image {i}", Path(path).name, named=False)
 
 
 def _rows(array, index) -> np.ndarray:
@@ -74,7 +74,7 @@ def arrays(*, path: str, key: str | None = None, **options) -> Source:
             array = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, EOFError, OSError, zipfile.BadZipFile) as error:
         raise ImageError(f"{path}: cannot be read as an .npy or .npz file ({error})") from error
-    return prepared(album_of(array, path), **options)
+    return prepared(pictures_of(array, path), **options)
 
 
 def _from_npz(path: str, key: str | None) -> np.ndarray:

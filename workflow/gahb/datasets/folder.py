@@ -4,8 +4,8 @@ import fnmatch
 import os
 from pathlib import Path
 
-from gahb.datasets.album import MOST_BYTES, encoded, prepared
 from gahb.datasets.base import ImageError, Source, UnusableImage
+from gahb.datasets.pictures import MOST_BYTES, encoded, prepared
 
 
 def files_below(path: str, match: str | None) -> list[str]:

@@ -5,8 +5,8 @@ from pathlib import Path
 from lmdb import Error
 from lmdb import open as open_environment
 
-from gahb.datasets.album import encoded, prepared
 from gahb.datasets.base import ImageError, Source
+from gahb.datasets.pictures import encoded, prepared
 
 
 def lmdb(*, path: str, **options) -> Source:

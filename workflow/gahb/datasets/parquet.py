@@ -10,9 +10,9 @@ import pyarrow
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from gahb.datasets.album import encoded, prepared
 from gahb.datasets.base import ImageError, Source, UnusableImage
 from gahb.datasets.folder import files_below
+from gahb.datasets.pictures import encoded, prepared
 
 
 def parquet(*, path: str, column: str = "image", match: str | None = None, **options) -> Source:
@@ -55,10 +55,10 @@ def parquet(*, path: str, column: str = "image", match: str | None = None, **opt
             raise UnusableImage(f"{root.name}, row {i}: has no image")
         return data
 
-    album = encoded(
+    pictures = encoded(
         ends[-1] if ends else 0, fetch, lambda i: f"{root.name}, row {i}", f"{root.name}, {column}"
     )
-    return prepared(album, **options)
+    return prepared(pictures, **options)
 
 
 def _is_struct(kind: pyarrow.DataType) -> bool:

@@ -4,8 +4,8 @@ import numpy as np
 import skimage
 from skimage import data
 
-from gahb.datasets.album import Album, prepared
 from gahb.datasets.base import Source
+from gahb.datasets.pictures import Pictures, prepared
 
 PICTURES = (
     "astronaut", "brick", "camera", "chelsea", "coffee", "coins", "grass", "gravel",
@@ -21,10 +21,10 @@ def picture(name: str) -> np.ndarray:
 
 def photographs(*, side: int, stride: int, scales: list[float], seed: int) -> Source:
     """Patches of all the bundled photographs; `group` is the photograph."""
-    album = Album(
+    pictures = Pictures(
         len(PICTURES),
         lambda index: (picture(PICTURES[i]) for i in index),
         PICTURES.__getitem__,
         f"photographs of scikit-image {skimage.__version__}",
     )
-    return prepared(album, side=side, patches={"stride": stride, "scales": scales}, seed=seed)
+    return prepared(pictures, side=side, patches={"stride": stride, "scales": scales}, seed=seed)

@@ -3,9 +3,9 @@
 from zarr import Array
 from zarr import open as open_node
 
-from gahb.datasets.album import prepared
-from gahb.datasets.arrays import album_of
+from gahb.datasets.arrays import pictures_of
 from gahb.datasets.base import ImageError, Source
+from gahb.datasets.pictures import prepared
 
 
 def zarr(*, path: str, key: str | None = None, **options) -> Source:
@@ -27,4 +27,4 @@ def zarr(*, path: str, key: str | None = None, **options) -> Source:
     if not isinstance(array, Array):
         names = ", ".join(sorted(array.array_keys()))
         raise ImageError(f"{path}: is a group, `key` says which array: {names}")
-    return prepared(album_of(array, path), **options)
+    return prepared(pictures_of(array, path), **options)

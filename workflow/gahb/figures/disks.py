@@ -8,9 +8,22 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from gahb import measured
-from gahb.figures import parts, style
-from gahb.theory import fitted_slope, projection_psnr
+from gahb import summary
+from gahb.drawing import panels, style
+from gahb.drawing.stores import Stores, together
+from gahb.theory import projection_psnr
+
+FIGURE = {
+    "title": "Disks",
+    "reads": {"psnr": ["S1"], "eigenbasis": ["S1"]},
+    "sizes": "largest",
+    "compares": False,
+    "sources": "disks",
+    "uses": {
+        "slope_range": "psnr.slope_range", "count": "psnr.count",
+        "sigma": "eigenbasis.sigma", "precision": "eigenbasis.precision",
+    },
+}  # fmt: skip
 
 #: Dimension of the family: centre (2), radius and two intensities.
 DIMENSION = 5
@@ -19,51 +32,50 @@ EIGENVECTORS = 8
 
 
 @style.sheet()
-def draw(curves: xr.Dataset, basis: xr.Dataset, slope_range: tuple[float, float]) -> Figure:
-    """PSNR curve beside the optimum, shrinkage factors and leading eigenvectors.
-
-    Args:
-        curves: psnr.zarr.
-        basis: eigenbasis.zarr; the image of most contrast is shown, at the first noise level.
-        slope_range: input PSNRs in dB between which the slope is fitted.
-    """
-    one = _shown(basis)
-    below = parts.mosaic_height(style.PAGE, 1 + EIGENVECTORS, 2, parts.NOTE)
+def draw(stores: Stores, shown: dict) -> Figure:
+    """PSNR curve beside the optimum, shrinkage factors and leading eigenvectors."""
+    (row,) = numbers(stores, shown)
+    bases = _shown(stores)
+    one = bases[0]
+    below = panels.mosaic_height(style.PAGE, 1 + EIGENVECTORS, 2, panels.NOTE)
     figure = Figure((style.PAGE, 2.2 + below))
     top, bottom = figure.subfigures(2, 1, height_ratios=[2.2, below])
     left, right = top.subplots(1, 2)
 
-    curve = parts.mean_psnr(curves, "test")
-    slope, error = fitted_slope(curve.input_psnr, curve, *slope_range)
-    parts.psnr_panel(left, [(curve, {"label": f"network, slope {slope:.3f} ± {error:.3f}"})])
+    curve = panels.mean_psnr(together(stores.of("psnr")), "test")
+    panels.psnr_panel(left, [(curve, {"label": f"network, slope {panels.slope(row)}"})])
     optimum = projection_psnr(10 ** (-curve.input_psnr / 20), DIMENSION, one.clean.size)
     left.plot(curve.input_psnr, optimum, "--", color="black", label=r"$5 \sigma^2 / d$, slope 1")
     left.legend(loc="upper left")
 
-    parts.shrinkage_panel(right, [(one, {})])
+    panels.shrinkage_panel(right, [(bases, {})])
     right.axvline(DIMENSION, color="black", linestyle="--", linewidth=0.8)
-    right.set_title(rf"$\lambda_k > 1/2$ for {_kept(one)} ranks; tr $J$ = {float(one.trace):.1f}")
+    kept, dimension = f"{row['kept']:g}", f"{row['dimension']:.1f}"
+    right.set_title(rf"$\lambda_k > 1/2$ for {kept} ranks; tr $J$ = {dimension}")
 
     first, second = np.arange(1, 2 * EIGENVECTORS + 1).reshape(2, -1)
     rows = [
-        [(parts.photo(one.clean), "clean"), *parts.eigenvectors(one, first)],
-        [(parts.photo(one.noisy), "noisy"), *parts.eigenvectors(one, second)],
+        [(panels.photo(one.clean), "clean"), *panels.eigenvectors(one, first)],
+        [(panels.photo(one.noisy), "noisy"), *panels.eigenvectors(one, second)],
     ]
-    parts.mosaic(bottom.subplots(), rows, space=parts.NOTE)
+    panels.mosaic(bottom.subplots(), rows, space=panels.NOTE)
     return figure
 
 
-def _shown(basis: xr.Dataset) -> xr.Dataset:
+def _shown(stores: Stores) -> list[xr.Dataset]:
+    """The eigenbasis of the image of most contrast at the first noise level, of each seed."""
+    bases = stores.of("eigenbasis")
     # Disk and background may have almost the same intensity.
-    contrast = basis.clean.std(("channel", "y", "x")).values
-    return basis.isel(image=contrast.argmax(), sigma=0)
+    contrast = bases[0].clean.std(("channel", "y", "x")).values
+    return [basis.isel(image=contrast.argmax(), sigma=0) for basis in bases]
 
 
-def _kept(one: xr.Dataset) -> int:
-    return int((one.shrinkage > 0.5).sum())
-
-
-def numbers(curves: xr.Dataset, basis: xr.Dataset, slope_range) -> list[dict]:
+def numbers(stores: Stores, shown: dict) -> list[dict]:
     """PSNRs and slope, and how many dimensions are kept of the image shown."""
-    one = _shown(basis)
-    return [measured.curves(curves, *slope_range) | {"kept": _kept(one)} | measured.basis(one)]
+    rows = [
+        summary.curves(curves, *shown["slope_range"])
+        | {"kept": int((basis.shrinkage > 0.5).sum())}
+        | summary.basis(basis)
+        for curves, basis in zip(stores.of("psnr"), _shown(stores), strict=True)
+    ]
+    return [summary.over_seeds(rows)]

@@ -8,44 +8,49 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from gahb import measured, store
-from gahb.figures import by_size, parts, style
+from gahb import store, summary
+from gahb.drawing import panels, style
+from gahb.drawing.stores import Stores, together
+
+FIGURE = {
+    "title": "Closest patches",
+    "reads": {"samples": ["S1"], "similarity": ["disjoint"], "images": []},
+    "sizes": "every",
+    "compares": False,
+    "uses": {"patch": "similarity.patch", "count": "samples.count"},
+}
 
 ROWS = ("network 1", "closest patches", "closest in $S_1$")
 COSINES = {
-    "closest_patch": (-1, parts.FILLED | {"color": "C2", "label": "patch to closest patch"}),
-    "closest": (1, parts.FILLED | {"color": "C1", "label": "to closest training image"}),
+    "closest_patch": (-1, panels.FILLED | {"color": "C2", "label": "patch to closest patch"}),
+    "closest": (1, panels.FILLED | {"color": "C1", "label": "to closest training image"}),
 }
 
 
 @style.sheet()
-def draw(
-    samples: dict[int, xr.Dataset],
-    similarity: dict[int, xr.Dataset],
-    images: xr.DataArray,
-    patch: int,
-) -> Figure:
-    """The first samples of network 1 that did not diverge, for each N, above cosines of both.
-
-    Args:
-        samples: samples.zarr of the network trained on N images of S1, by N.
-        similarity: similarity.zarr of each pair, by N.
-        images: the images of the data set (image, channel, y, x).
-        patch: side of the patches in pixels.
-    """
-    columns = {}
-    for N, shown in by_size.chosen(similarity).items():
-        found = similarity[N].sel(side="S1").isel(sample=shown)
+def draw(stores: Stores, shown: dict) -> Figure:
+    """The first samples of network 1 that did not diverge, for each N, above cosines of both."""
+    images = stores.first("images").images
+    columns, similarity = {}, {}
+    for N in shown["sizes"]:
+        similarity[N] = together(stores.of("similarity", N=N, pair="disjoint"))
+        chosen = panels.first_samples(similarity[N], len(shown["sizes"]))
+        found = similarity[N].sel(subset="S1").isel(seed=0, sample=chosen)
+        samples = stores.first("samples", N=N, subset="S1").samples.isel(sample=chosen)
         columns[N] = [
-            [parts.photo(sample), patchwork(sample, images, index, patch), parts.photo(closest)]
+            [
+                panels.photo(sample),
+                patchwork(sample, images, index, shown["patch"]),
+                panels.photo(closest),
+            ]
             for sample, index, closest in zip(
-                samples[N].samples.isel(sample=shown).values,
+                samples.values,
                 found.closest_patch_image.values,
                 store.take(images, found.closest_image.values),
                 strict=True,
             )
         ]
-    return by_size.draw(columns, ROWS, similarity, COSINES)
+    return panels.by_size(columns, ROWS, similarity, COSINES)
 
 
 def patchwork(
@@ -64,18 +69,22 @@ def patchwork(
     Returns: RGB (y, x, 3).
     """
     found = store.take(images, index.ravel()).astype(float)
-    together = np.ones_like(sample)
+    made = np.ones_like(sample)
     for image, (row, column) in zip(found, np.ndindex(index.shape), strict=True):
         place = np.s_[:, row * patch : (row + 1) * patch, column * patch : (column + 1) * patch]
         contrast = sample[place].std() / (image[place].std() or 1)
-        together[place] = sample[place].mean() + contrast * (image[place] - image[place].mean())
-    return parts.photo(together)
+        made[place] = sample[place].mean() + contrast * (image[place] - image[place].mean())
+    return panels.photo(made)
 
 
-def numbers(similarity: dict[int, xr.Dataset]) -> list[dict]:
+def numbers(stores: Stores, shown: dict) -> list[dict]:
     """Median cosines of patches and of whole samples to the closest, for each N."""
-    rows = []
-    for N, s in similarity.items():
-        medians = measured.median(s.closest_patch) | measured.median(s.closest)
-        rows.append({"N": N, **medians, **measured.counts(s)})
-    return rows
+
+    def row(N, s):
+        medians = summary.median(s.closest_patch) | summary.median(s.closest)
+        return {"N": N, **medians, **summary.counts(s)}
+
+    return [
+        summary.over_seeds([row(N, s) for s in stores.of("similarity", N=N, pair="disjoint")])
+        for N in shown["sizes"]
+    ]

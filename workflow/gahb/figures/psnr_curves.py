@@ -3,41 +3,46 @@
 Small N: the training set far above the test set. Large N: they coincide.
 """
 
-import xarray as xr
 from matplotlib.figure import Figure
 
-from gahb import measured
-from gahb.figures import parts, style
+from gahb import summary
+from gahb.drawing import panels, style
+from gahb.drawing.stores import Stores, together
+
+FIGURE = {
+    "title": "PSNR curves",
+    "reads": {"psnr": ["S1"]},
+    "sizes": "every",
+    "compares": False,
+    "uses": {"slope_range": "psnr.slope_range", "count": "psnr.count"},
+}
 
 
 @style.sheet()
-def draw(curves: dict[int, xr.Dataset]) -> Figure:
-    """Output against input PSNR on training and test set, a curve for each N.
-
-    Args:
-        curves: psnr.zarr of the network trained on N images, by N.
-    """
+def draw(stores: Stores, shown: dict) -> Figure:
+    """Output against input PSNR on training and test set, a curve for each N."""
     figure = Figure((style.PAGE, 2.7))
-    panels = figure.subplots(1, 2, sharex=True, sharey=True)
-    color = style.shades(curves)
-    for ax, which, title in zip(panels, ("train", "test"), ("training", "test"), strict=True):
-        parts.psnr_panel(
-            ax,
-            [
-                (parts.mean_psnr(c, which), {"color": color[N], "label": f"{N:,}"})
-                for N, c in curves.items()
-            ],
-        )
-        images = next(iter(curves.values())).sizes["image"]
-        ax.set_title(f"{title} set, means of {images:,} images")
-    panels[1].label_outer()
-    figure.legend(*panels[0].get_legend_handles_labels(), title="$N$", loc="outside right upper")
+    axes = figure.subplots(1, 2, sharex=True, sharey=True)
+    color = style.shades(shown["sizes"])
+    curves = {N: together(stores.of("psnr", N=N)) for N in shown["sizes"]}
+    count = next(iter(curves.values())).sizes["image"]
+    for ax, which, title in zip(axes, ("train", "test"), ("training", "test"), strict=True):
+        lines = [
+            (panels.mean_psnr(c, which), {"color": color[N], "label": f"{N:,}"})
+            for N, c in curves.items()
+        ]
+        panels.psnr_panel(ax, lines)
+        ax.set_title(f"{title} set, means of {count:,} images")
+    axes[1].label_outer()
+    figure.legend(*axes[0].get_legend_handles_labels(), title="$N$", loc="outside right upper")
     return figure
 
 
-def numbers(curves: dict[int, xr.Dataset], slope_range: tuple[float, float]) -> list[dict]:
+def numbers(stores: Stores, shown: dict) -> list[dict]:
     """PSNRs, their gap and the slope, for each N."""
-    return [
-        {"N": N, "images": c.sizes["image"], **measured.curves(c, *slope_range)}
-        for N, c in curves.items()
-    ]
+
+    def row(N, curves):
+        measured = summary.curves(curves, *shown["slope_range"])
+        return {"N": N, "images": curves.sizes["image"], **measured}
+
+    return [summary.over_seeds([row(N, c) for c in stores.of("psnr", N=N)]) for N in shown["sizes"]]

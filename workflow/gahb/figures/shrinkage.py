@@ -9,8 +9,18 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from gahb import measured
-from gahb.figures import parts, style
+from gahb import summary
+from gahb.drawing import panels, style
+from gahb.drawing.stores import Stores
+
+FIGURE = {
+    "title": "Shrinkage and eigenbasis",
+    "reads": {"eigenbasis": ["S1"]},
+    "sizes": "largest",
+    "compares": False,
+    "page": True,
+    "uses": {"sigma": "eigenbasis.sigma", "precision": "eigenbasis.precision"},
+}
 
 #: Most images shown, each in a block of its own.
 IMAGES = 3
@@ -18,49 +28,44 @@ EIGENVECTORS = 10
 
 
 @style.sheet()
-def draw(basis: xr.Dataset) -> Figure:
-    """Images, shrinkage factors, coefficients and eigenvectors, for each of the first images.
-
-    Args:
-        basis: eigenbasis.zarr; the first noise level is shown.
-    """
-    basis = basis.isel(sigma=0)
-    count = min(basis.sizes["image"], IMAGES)
-    below = parts.mosaic_height(style.PAGE, EIGENVECTORS, 1)
-    figure = Figure((style.PAGE, count * (1.7 + below)))
-    for i, block in enumerate(np.atleast_1d(figure.subfigures(count, 1))):
+def draw(stores: Stores, shown: dict) -> Figure:
+    """Images, shrinkage factors, coefficients and eigenvectors, for each of the first images."""
+    images = _shown(stores)
+    below = panels.mosaic_height(style.PAGE, EIGENVECTORS, 1)
+    figure = Figure((style.PAGE, len(images) * (1.7 + below)))
+    blocks = np.atleast_1d(figure.subfigures(len(images), 1))
+    for block, bases in zip(blocks, images, strict=True):
         top, bottom = block.subfigures(2, 1, height_ratios=[1.7, below])
-        images, factors, coefficients = top.subplots(1, 3, width_ratios=[1.25, 1, 1])
-        one = basis.isel(image=i)
-        parts.mosaic(images, [parts.denoising(one)])
-        parts.shrinkage_panel(factors, [(one, {})])
-        coefficient_panel(coefficients, one)
-        ranks = parts.spread_ranks(one, EIGENVECTORS)
-        parts.mosaic(bottom.subplots(), [parts.eigenvectors(one, ranks)])
+        photos, factors, coefficients = top.subplots(1, 3, width_ratios=[1.25, 1, 1])
+        panels.mosaic(photos, [panels.denoising(bases[0])])
+        panels.shrinkage_panel(factors, [(bases, {})])
+        _coefficients(coefficients, bases[0])
+        ranks = panels.spread_ranks(bases[0], EIGENVECTORS)
+        panels.mosaic(bottom.subplots(), [panels.eigenvectors(bases[0], ranks)])
     return figure
 
 
-def coefficient_panel(ax: Axes, basis: xr.Dataset) -> None:
+def _shown(stores: Stores) -> list[list[xr.Dataset]]:
+    """For each image shown, its eigenbasis at the first noise level, of each seed."""
+    bases = [basis.isel(sigma=0) for basis in stores.of("eigenbasis")]
+    count = min(bases[0].sizes["image"], IMAGES)
+    return [[basis.isel(image=i) for basis in bases] for i in range(count)]
+
+
+def _coefficients(ax: Axes, basis: xr.Dataset) -> None:
     """Sizes of the coefficients of the clean image against rank, beside the noise level."""
     ax.loglog(basis["rank"], np.abs(basis.clean_coefficients), ".", color="C1", markersize=2)
     sigma = float(basis.sigma)
-    ax.axhline(sigma, label=rf"$\sigma = {sigma:g}$", **parts.REFERENCE)
+    ax.axhline(sigma, label=rf"$\sigma = {sigma:g}$", **panels.REFERENCE)
     ax.legend(loc="upper right")
     ax.set(xlabel="rank $k$", ylabel=r"coefficient $|\langle x, e_k \rangle|$")
 
 
-def numbers(basis: xr.Dataset) -> list[dict]:
+def numbers(stores: Stores, shown: dict) -> list[dict]:
     """PSNRs, effective dimension and factors above 1, for each image shown."""
-    rows = []
-    for i in range(min(basis.sizes["image"], IMAGES)):
-        one = basis.isel(sigma=0, image=i)
-        rows.append(
-            {
-                "image": int(one.image),
-                "noisy_psnr": parts.psnr(one.noisy, one.clean),
-                "denoised_psnr": parts.psnr(one.denoised, one.clean),
-                "above_1": int((one.shrinkage > 1).sum()),
-                **measured.basis(one),
-            }
-        )
-    return rows
+
+    def row(one):
+        above = {"above_1": int((one.shrinkage > 1).sum())}
+        return {"image": int(one.image)} | summary.denoising(one) | above | summary.basis(one)
+
+    return [summary.over_seeds([row(one) for one in bases]) for bases in _shown(stores)]

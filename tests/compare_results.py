@@ -1,0 +1,68 @@
+"""`python tests/compare_results.py BEFORE AFTER`: are two folders of results equal?
+
+Every array, file of weights and table of BEFORE is looked up in AFTER, where it may bear the names
+that came with seeds in paths (`S1-10/weights.safetensors` is `S1-10-seed0/denoiser.safetensors`).
+Exit status 1 if anything is missing or differs in a bit.
+"""
+
+import csv
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import safetensors.numpy
+import xarray as xr
+
+PATHS = {
+    r"/(S[12]-\d+)/": r"/\1-seed0/",
+    r"/pair-(\d+)/": r"/disjoint-\1-seed0/",
+    r"weights\.safetensors$": "denoiser.safetensors",
+    r"/rates_": "/slopes_",
+    r"/shuffled_": "/geometry_",
+}
+NAMES = {"side": "subset", "rate": "learning_rate"}
+COLUMNS = {"network": "denoiser", "rate": "minimax_slope"}
+
+
+def renamed(path: str) -> str:
+    for old, new in PATHS.items():
+        path = re.sub(old, new, path)
+    return path
+
+
+def arrays(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of a store, a file of weights or a table, by name."""
+    if path.suffix == ".zarr":
+        opened = xr.open_zarr(path)
+        return {NAMES.get(str(name), str(name)): v.values for name, v in opened.variables.items()}
+    if path.suffix == ".safetensors":
+        return safetensors.numpy.load_file(path)
+    with open(path) as file:
+        rows = list(csv.DictReader(file))
+    return {COLUMNS.get(k, k): np.array([row[k] for row in rows]) for k in rows[0]}
+
+
+def differences(before: Path, after: Path) -> list[str]:
+    kinds = ("*.zarr", "*.safetensors", "*.csv")
+    found, count = [], 0
+    for path in sorted(p for kind in kinds for p in before.rglob(kind)):
+        other = after / renamed(f"/{path.relative_to(before)}")[1:]
+        if not other.exists():
+            found.append(f"{other}: is missing")
+            continue
+        new = arrays(other)
+        for name, values in arrays(path).items():
+            count += 1
+            if name not in new:
+                found.append(f"{other}: has no {name}")
+            elif not np.array_equal(values, new[name], equal_nan=values.dtype.kind == "f"):
+                found.append(f"{other}: {name} differs")
+    print(f"{count} arrays compared, {len(found)} differences")
+    return found
+
+
+if __name__ == "__main__":
+    found = differences(*map(Path, sys.argv[1:]))
+    print(*found, sep="\n")
+    sys.exit(bool(found))

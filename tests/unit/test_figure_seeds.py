@@ -1,0 +1,268 @@
+"""Figures over several seeds, what they declare, and the scripts that draw and count them."""
+
+import ast
+import csv
+import importlib
+import re
+from pathlib import Path
+from types import SimpleNamespace
+
+import jinja2
+import numpy as np
+import pytest
+import scripts.figure
+import scripts.page
+import scripts.summary
+from conftest import ROOT
+from docutils.core import publish_parts
+from figure_stores import (
+    DATASETS,
+    FIGURES,
+    INPUT_PSNR,
+    RANGE,
+    SIDE,
+    assert_legible,
+    curves_of,
+    draw_curves,
+    eigenbasis_store,
+    psnr_store,
+    sample_stores,
+    several,
+    stores_of,
+    words,
+)
+from gahb import store, summary
+from gahb.figures import disks, geometry, pairs, psnr_curves, samples, shrinkage, slopes
+
+REPORT = ROOT / "workflow" / "report"
+
+
+# Several seeds.
+
+
+def test_curves_are_medians_in_bands():
+    stores = stores_of(psnr={10: tuple(psnr_store(0.6, level) for level in (16, 12, 13))})
+    figure = psnr_curves.draw(stores, {"sizes": [10]})
+    assert_legible(figure)
+    for ax in figure.axes:
+        (curve,), (band,) = curves_of(ax), ax.collections
+        np.testing.assert_allclose(curve.get_ydata(), 13 + 0.6 * INPUT_PSNR)
+        heights = band.get_paths()[0].vertices[:, 1] - 0.6 * band.get_paths()[0].vertices[:, 0]
+        np.testing.assert_allclose([heights.min(), heights.max()], [12, 16])
+    assert not any(ax.collections for ax in draw_curves([10]).axes)
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_several_seeds_are_drawn_and_said(name):
+    figure = FIGURES[name]
+    stores, shown = several(3)[figure]
+    assert_legible(figure.draw(stores, shown))
+    for alone, row in zip(
+        figure.numbers(*several(1)[figure]), figure.numbers(stores, shown), strict=True
+    ):
+        measured = [column.removesuffix("_low") for column in row if column.endswith("_low")]
+        assert measured
+        assert [c for c in row if not c.endswith(("_low", "_high"))] == list(alone)
+        for column in measured:
+            assert row[f"{column}_low"] <= row[column] <= row[f"{column}_high"]
+    row = figure.numbers(stores, shown)[-1]
+    if "slope" in row:
+        # The slopes of the three seeds lie 0.02 apart.
+        assert row["slope_high"] - row["slope"] == pytest.approx(0.02)
+        assert row["slope"] - row["slope_low"] == pytest.approx(0.02)
+
+
+def test_histograms_hold_the_samples_of_all_seeds_and_pairs_stand_once():
+    figure = pairs.draw(sample_stores([10], diverged=2, seeds=3), {"sizes": [10]})
+    for count in ("S_2$ (10)", "networks (12)", "image (24)"):
+        assert count in words(figure)
+    figure = samples.draw(sample_stores([10], diverged=2, seeds=3), {"sizes": [10]})
+    assert "6/18" in words(figure)
+
+
+def test_medians_over_seeds():
+    row = {"N": 10, "slope": 0.5, "kept": 4, "between": np.nan}
+    assert summary.over_seeds([row]) is row
+    others = [row | {"slope": 0.9, "kept": 2}, row | {"slope": 0.6, "between": 0.3}]
+    assert summary.over_seeds([row, *others]) == {
+        "N": 10, "slope": 0.6, "slope_low": 0.5, "slope_high": 0.9, "kept": 4, "kept_low": 2,
+        "kept_high": 4, "between": 0.3, "between_low": 0.3, "between_high": 0.3,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("count", [2, 3, 5])
+def test_the_interval_holds_the_true_median_as_often_as_it_says(count):
+    found = np.random.default_rng(0).exponential(size=(4000, count))
+    rows = [summary.over_seeds([{"x": x} for x in each]) for each in found]
+    held = np.mean([row["x_low"] < np.log(2) < row["x_high"] for row in rows])
+    assert held == pytest.approx(1 - 2 ** (1 - count), abs=0.03)
+
+
+def test_ceiling_is_drawn_and_said_where_it_is_asked_for():
+    shown = {"sizes": [1, 10, 100]}
+    stores = sample_stores(shown["sizes"], diverged=2, seeds=3, same=True)
+    figure = samples.draw(stores, shown)
+    assert_legible(figure)
+    assert "same images, another seed" in words(figure)
+    row = samples.numbers(stores, shown)[0]
+    found = [row[name] for name in ("ceiling_low", "ceiling", "ceiling_high")]
+    assert found == pytest.approx([0.9, 0.91, 0.92])
+    without = sample_stores(shown["sizes"], diverged=2, seeds=3)
+    assert "another seed" not in words(samples.draw(without, shown))
+    assert "ceiling" not in samples.numbers(without, shown)[0]
+
+
+def test_stores_of_the_same_seed_are_not_taken_for_seeds():
+    with pytest.raises(ValueError, match=r"more than one store of samples.*seed 0"):
+        sample_stores([10]).of("samples", N=10)
+
+
+# Declarations.
+
+
+def declared(figure) -> dict:
+    """What the planning reads of a figure, without running its module."""
+    for statement in ast.parse(Path(figure.__file__).read_text()).body:
+        if isinstance(statement, ast.Assign) and statement.targets[0].id == "FIGURE":
+            return ast.literal_eval(statement.value)
+        assert isinstance(statement, ast.Expr | ast.Import | ast.ImportFrom)
+
+
+def test_every_figure_is_tested():
+    folder = ROOT / "workflow" / "gahb" / "figures"
+    modules = [importlib.import_module(f"gahb.figures.{path.stem}") for path in folder.glob("*.py")]
+    assert {m for m in modules if hasattr(m, "FIGURE")} == set(FIGURES.values())
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_figures_say_beforehand_what_they_read_and_use(name):
+    figure = declared(FIGURES[name])
+    assert figure == FIGURES[name].FIGURE
+    module = Path(FIGURES[name].__file__).read_text()
+    kinds = set(re.findall(r'stores\.(?:of|first)\("(\w+)"', module))
+    assert kinds == set(figure["reads"])
+    given = {"datasets", "sizes", *figure["uses"]}
+    assert set(re.findall(r'shown\["(\w+)"\]', module)) <= given
+    words = set(re.findall(r"shown\.(\w+)", (REPORT / f"{name}.rst").read_text()))
+    assert words <= given | {"denoiser", "seeds", "jobs"}
+    # What is declared is used.
+    assert set(figure["uses"]) <= words | set(re.findall(r'shown\["(\w+)"\]', module))
+
+
+@pytest.mark.parametrize("name", [*FIGURES, "page", "summary"])
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_captions_can_be_read(name, seeds, tmp_path):
+    """As reStructuredText without a warning; seeds and a ceiling are said where there are some."""
+    numbers = tmp_path / "a.csv"
+    numbers.write_text("N,slope\n1,0.5\n")
+    pair = {"pair": "same" if seeds > 1 else "disjoint"}
+    row = {"stores": {"psnr": ["a"] * seeds} | ({"ceiling": ["a"]} if seeds > 1 else {})}
+    values = RANGE | {
+        "denoiser": "unet", "datasets": ["one"], "sizes": [1, 10], "seeds": seeds, "rows": [row],
+        "jobs": {"similarity": [pair]}, "count": 64, "sigma": [0.1], "precision": "float32",
+        "alphas": [1], "patch": 4,
+    }  # fmt: skip
+    snakemake = SimpleNamespace(
+        params=SimpleNamespace(values=values),
+        output=SimpleNamespace(numbers=numbers, summary=numbers),
+    )
+    # As Snakemake reads captions.
+    environment = jinja2.Environment(
+        trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    )
+    caption = environment.from_string((REPORT / f"{name}.rst").read_text())
+    text = caption.render(snakemake=snakemake)
+    html = publish_parts(text, writer_name="html", settings_overrides={"halt_level": 2})["body"]
+    assert ("3 seeds" in html or "several seeds" in html) == (seeds > 1 and name != "page")
+    assert ("ceiling" in html) == (seeds > 1 and name in ("samples", "summary"))
+
+
+@pytest.mark.parametrize(
+    ("figure", "ranks"), [(shrinkage, 64), (geometry, 64), (disks, 16), (slopes, 8)]
+)
+def test_of_eigenbases_only_what_is_shown_is_read(figure, ranks, tmp_path, monkeypatch):
+    """Everything else may be damaged."""
+    # A chunk holds 8 ranks of one image at one noise level.
+    monkeypatch.setattr(store, "CHUNK_BYTES", 8 * 8 * SIDE**2)
+    basis = eigenbasis_store(images=5, sigmas=[0.1, 0.2])
+    paths = [tmp_path / f"{seed}.zarr" for seed in range(3)]
+    for path in paths:
+        store.save(basis.assign_attrs(store.provenance("Eigenbasis", {})), path)
+        for chunk in path.glob("vectors/c/*/*/*/0/0/0"):
+            _, sigma, rank = map(int, chunk.relative_to(path / "vectors/c").parts[:3])
+            if path != paths[0] or sigma > 0 or 8 * rank >= ranks:
+                chunk.write_bytes(b"damaged")
+    bases = tuple(map(store.open_store, paths))
+    assert all(map(store.problems, paths))
+    both = 2 if figure.FIGURE["compares"] else 1
+    stores = stores_of(psnr=[(psnr_store(0.5),) * 3] * both, eigenbasis=[bases] * both)
+    figure.draw(stores, RANGE | {"alphas": [1, 2], "datasets": DATASETS[:2]})
+
+
+# Scripts.
+
+
+def saved(folder: Path, **data) -> dict[str, str]:
+    """Paths of stores, by name."""
+    for name, dataset in data.items():
+        store.save(dataset.assign_attrs(store.provenance(name, {})), folder / f"{name}.zarr")
+    return {name: str(folder / f"{name}.zarr") for name in data}
+
+
+def table(path: Path) -> list[dict]:
+    return list(csv.DictReader(path.open()))
+
+
+def test_script_draws_a_figure_and_writes_its_numbers(tmp_path):
+    paths = saved(tmp_path, few=psnr_store(0.5), a=psnr_store(0.6), b=psnr_store(0.8))
+    files = [tmp_path / name for name in ("a.pdf", "a.png", "a.csv")]
+    of = {"dataset": "one", "subset": "S1"}
+    jobs = [of | {"N": 1, "seed": 0}, of | {"N": 10, "seed": 1}, of | {"N": 10, "seed": 0}]
+    scripts.figure.main(
+        *files, figure="psnr_curves", jobs={"psnr": jobs[::2]}, psnr=[paths["few"], paths["a"]],
+        denoiser="unet", datasets=["one"], sizes=[1, 10], slope_range=[10, 20], count=3,
+    )  # fmt: skip
+    assert [row["slope"] for row in table(files[2])] == ["0.500", "0.600"]
+    assert all(file.stat().st_size for file in files)
+    scripts.figure.main(
+        *files, figure="psnr_curves", jobs={"psnr": jobs[1:]}, psnr=[paths["b"], paths["a"]],
+        denoiser="unet", datasets=["one"], sizes=[10], slope_range=[10, 20], count=3,
+    )  # fmt: skip
+    (row,) = table(files[2])
+    assert (row["slope_low"], row["slope"], row["slope_high"]) == ("0.600", "0.700", "0.800")
+
+
+def test_script_of_the_page(tmp_path):
+    paths = saved(tmp_path, basis=eigenbasis_store(3, images=2))
+    scripts.page.main([paths["basis"]], tmp_path / "a.html", denoiser="unet")
+    assert "data:image/png;base64" in (tmp_path / "a.html").read_text()
+
+
+def test_summary_has_columns_of_what_the_studies_have(tmp_path):
+    stores = sample_stores([10], seeds=3, same=True)
+    same = stores.of("similarity", N=10, pair="same")
+    paths = saved(
+        tmp_path, psnr=psnr_store(0.5), second=psnr_store(0.8), basis=eigenbasis_store(),
+        disjoint=stores.first("similarity", pair="disjoint"), same_0=same[0], same_1=same[1],
+    )  # fmt: skip
+    row = {"study": "a", "dataset": "one", "denoiser": "unet", "N": 10, "alpha": None}
+    one = row | {"stores": {"psnr": [paths["psnr"]], "eigenbasis": [paths["basis"]]}}
+    two = row | {
+        "alpha": 1,
+        "stores": {
+            "psnr": [paths["psnr"], paths["second"]],
+            "similarity": [paths["disjoint"]] * 2,
+            "ceiling": [paths["same_0"], paths["same_1"]],
+        },
+    }
+    file = tmp_path / "summary.csv"
+    scripts.summary.main(file, rows=[one], slope_range=[10, 20])
+    assert ",".join(table(file)[0]) == (
+        "study,dataset,denoiser,N,train_psnr,test_psnr,gap,slope,slope_error,dimension,asymmetry"
+    )
+    scripts.summary.main(file, rows=[one, two], slope_range=[10, 20])
+    first, second = table(file)
+    assert first["seeds"] == first["slope_low"] == first["ceiling"] == second["dimension"] == ""
+    assert (second["seeds"], second["minimax_slope"]) == ("2", "0.500")
+    found = [second[name] for name in ("slope_low", "slope", "slope_high", "ceiling")]
+    assert found == ["0.500", "0.650", "0.800", "0.905"]

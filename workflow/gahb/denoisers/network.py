@@ -1,0 +1,54 @@
+"""Denoisers with weights: a network that predicts the noise, and how they are made and kept."""
+
+import numpy as np
+import torch
+from torch import nn
+
+from gahb.denoisers.batchnorm import folded
+
+
+class NetworkDenoiser(nn.Module):
+    """f(y) = y - network(y), in evaluation mode.
+
+    The network is copied if its norms can be folded into its convolutions.
+
+    Args:
+        network: maps (image, channel, y, x) to the noise in it; one with `needs_sigma` = True is
+            called (y, sigma).
+
+    blind: whether the network is not told sigma.
+    """
+
+    def __init__(self, network: nn.Module):
+        super().__init__()
+        self.network = folded(network) if hasattr(network, "normalized") else network
+        self.blind = not getattr(network, "needs_sigma", False)
+        self.eval()
+
+    def forward(self, y: torch.Tensor, sigma: float) -> torch.Tensor:
+        known = () if self.blind else (sigma,)
+        parts = [part - self.network(part, *known) for part in y.split(at_a_time(y))]
+        return torch.cat(parts) if len(parts) > 1 else parts[0]
+
+
+def at_a_time(y: torch.Tensor) -> int:
+    """How many images (image, channel, y, x), like `y`, a network denoises fastest at a time.
+
+    On a CPU, as many as leave the activations in its caches: with 256 at a time a UNet takes 1.7
+    times as long at 40 x 40.
+    """
+    if y.device.type != "cpu":
+        return max(1, len(y))
+    return max(1, 2**15 // (y.shape[-2] * y.shape[-1]))
+
+
+def flat(network: nn.Module) -> np.ndarray:
+    """All weights and running statistics in one vector, in the order of the state dict."""
+    return torch.cat([t.flatten() for t in network.state_dict().values()]).cpu().numpy()
+
+
+def set_flat(network: nn.Module, vector: np.ndarray) -> None:
+    """Give a network the weights that `flat` made of one like it."""
+    state = network.state_dict()
+    parts = torch.from_numpy(vector).split([t.numel() for t in state.values()])
+    network.load_state_dict({k: p.view(state[k].shape) for k, p in zip(state, parts, strict=True)})

@@ -1,0 +1,73 @@
+"""Wiener's filter: the best linear denoiser of a training set, E[x | y] for x ~ N(mean, C).
+
+f(y) = mean + C (C + sigma^2)^-1 (y - mean) = mean + sum_k v_k / (v_k + sigma^2) <y - mean, e_k> e_k
+
+with the eigenvectors e_k and eigenvalues v_k of C, the covariance of the training images. It knows
+the mean and the covariance of the training set and nothing else of it.
+"""
+
+import torch
+from torch import nn
+
+from gahb.images import Members, read_ahead, to_float
+
+#: Training images that are read at a time.
+BLOCK = 1024
+
+
+class Wiener(nn.Module):
+    """E[x | y] for x ~ N(mean, C).
+
+    Args:
+        mean: (channel, y, x).
+        variances: (rank,), eigenvalues of C; those that are left out are 0.
+        axes: (d, rank), their eigenvectors, d = mean.numel().
+    """
+
+    blind = False
+
+    def __init__(self, mean: torch.Tensor, variances: torch.Tensor, axes: torch.Tensor):
+        super().__init__()
+        self.register_buffer("mean", mean)
+        self.register_buffer("variances", variances)
+        self.register_buffer("axes", axes)
+
+    def forward(self, y: torch.Tensor, sigma: float) -> torch.Tensor:
+        coefficients = (y - self.mean).flatten(1) @ self.axes
+        shrinkage = self.variances / (self.variances + sigma**2)
+        return self.mean + (coefficients * shrinkage @ self.axes.T).reshape(y.shape)
+
+
+def fit(training: Members) -> dict[str, torch.Tensor]:
+    """The arguments of `Wiener` in float32, computed in float64, a block of images at a time.
+
+    Of fewer images than pixels the covariance is not formed: the singular vectors of the centered
+    images are its eigenvectors.
+    """
+    shape, count = training[:1].shape[1:], len(training)
+
+    def blocks():
+        for _, block in read_ahead(training, BLOCK):
+            yield to_float(block).double().flatten(1)
+
+    mean = sum(x.sum(0) for x in blocks()) / count
+    if count < len(mean):
+        centered = torch.cat([x - mean for x in blocks()])
+        _, singular, axes = torch.linalg.svd(centered, full_matrices=False)
+        variances, axes = singular.square() / count, axes.T
+    else:
+        covariance = torch.zeros(len(mean), len(mean), dtype=mean.dtype)
+        for x in blocks():
+            covariance.addmm_((x - mean).T, x - mean, alpha=1 / count)
+        variances, axes = torch.linalg.eigh(covariance)
+        # Rounding makes variances of 0 negative.
+        variances = variances.clamp(min=0)
+    return {
+        "mean": mean.reshape(shape).float(),
+        "variances": variances.float(),
+        "axes": axes.float(),
+    }
+
+
+def build(tensors: dict[str, torch.Tensor], training: Members) -> Wiener:
+    return Wiener(**tensors)

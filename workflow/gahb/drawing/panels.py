@@ -1,0 +1,266 @@
+"""Parts that several figures are made of: grids of images, curves, histograms by N."""
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from gahb import summary
+from gahb.drawing import style
+from gahb.drawing.stores import together
+
+#: Space between the images of a grid, and above those that have a note, in parts of an image.
+GAP, NOTE = 0.08, 0.3
+#: Where the colours of an eigenvector end, in root mean squares.
+SATURATION = 2.5
+#: Of samples: most images side by side, most of them for one N, and the width of cosines' bins.
+COLUMNS, EACH, BIN = 12, 3, 0.04
+#: Keywords of a filled and of an outlined histogram, and of a line to compare with.
+FILLED, OUTLINE = {"fill": True, "alpha": 0.6}, {"linewidth": 0.8}
+REFERENCE = {"color": style.GRAY, "dashes": (4, 2), "linewidth": 0.8, "zorder": 1}
+
+
+def label(variable: xr.DataArray) -> str:
+    """Meaning and unit of a variable of a store, for an axis."""
+    units = variable.attrs["units"]
+    return variable.attrs["long_name"] + (f" ({units})" if units != "1" else "")
+
+
+# Grids of images.
+
+
+def photo(image: xr.DataArray | np.ndarray) -> np.ndarray:
+    """An image (channel, y, x), bytes or intensities clipped to [0, 1], as RGB (y, x, 3)."""
+    values = np.moveaxis(np.asarray(image), 0, -1)
+    values = values / 255 if values.dtype == np.uint8 else values.clip(0, 1)
+    return np.broadcast_to(values, (*values.shape[:2], 3)).astype(float)
+
+
+def signed(vector: xr.DataArray | np.ndarray) -> np.ndarray:
+    """An eigenvector (channel, y, x) as RGB (y, x, 3), saturated at SATURATION root mean squares.
+
+    Zero is white for gray images and middle gray for those in color. Not scaled by the largest
+    entry: a few pixels in a corner would hide the rest.
+    """
+    values = np.moveaxis(np.asarray(vector), 0, -1)
+    scale = SATURATION * (np.sqrt(np.square(values).mean()) or 1)
+    values = (0.5 + 0.5 * values / scale).clip(0, 1)
+    return style.DIVERGING(values[..., 0])[..., :3] if values.shape[-1] == 1 else values
+
+
+def mosaic(ax: Axes, rows: list[list], names=(), left=None, space: float = GAP) -> None:
+    """Draw images in a grid, each one unit wide, y downwards.
+
+    Args:
+        ax: gets units of an image as its data coordinates.
+        rows: for each row, (image, note) for each column: RGB (y, x, 3), None for a blank place,
+            and what to write above it.
+        names: name of each row.
+        left: left edge of each column; side by side by default.
+        space: between rows.
+    """
+    columns = max(map(len, rows))
+    left = (1 + GAP) * np.arange(columns) if left is None else np.asarray(left)
+    top = (1 + space) * np.arange(len(rows))
+    for y, row in zip(top, rows, strict=True):
+        for x, (image, note) in zip(left, row, strict=False):
+            if image is not None:
+                _tile(ax, image, x, y)
+            if note:
+                ax.annotate(
+                    note, (x + 0.5, y), (0, 1.5), textcoords="offset points",
+                    ha="center", va="bottom",
+                )  # fmt: skip
+    ax.set(xlim=(left[0], left[-1] + 1), ylim=(top[-1] + 1, 0), aspect="equal", xticks=[])
+    ax.set_yticks(top + 0.5 if len(names) else [], names)
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+
+
+def _tile(ax: Axes, image: np.ndarray, x: float, y: float) -> None:
+    # Viewers of PDF smooth the pixels of small images; repeated pixels stay sharp.
+    factor = -(-200 // image.shape[0])
+    enlarged = image.repeat(factor, 0).repeat(factor, 1)
+    ax.imshow(enlarged, extent=(x, x + 1, y + 1, y), interpolation="none")
+    frame = {"edgecolor": style.GRAY, "linewidth": 0.4, "clip_on": False}
+    ax.add_patch(Rectangle((x, y), 1, 1, fill=False, **frame))
+
+
+def mosaic_height(
+    width: float, columns: int, rows: int, space: float = GAP, notes: float = 0.22
+) -> float:
+    """Height in inches of a mosaic `width` inches wide, with `notes` inches above its first row."""
+    image = width / (columns + GAP * (columns - 1))
+    return image * (rows + space * (rows - 1)) + notes
+
+
+def eigenvectors(basis: xr.Dataset, ranks) -> list[tuple]:
+    """A row of a mosaic: eigenvectors e_k of one image at one noise level, k among `ranks`."""
+    vectors = basis.vectors.sel(rank=[k for k in ranks if k <= basis.sizes["rank"]]).compute()
+    return [(signed(vector), rf"$k = {int(vector['rank'])}$") for vector in vectors]
+
+
+def spread_ranks(basis: xr.Dataset, count: int) -> np.ndarray:
+    """At most `count` ranks, from the first to the last, evenly on a logarithmic scale."""
+    return np.unique(np.geomspace(1, basis.sizes["rank"], count).round().astype(int))
+
+
+def denoising(basis: xr.Dataset) -> list[tuple]:
+    """A row of a mosaic: clean, noisy and denoised image, with PSNRs."""
+    found = summary.denoising(basis)
+    return [
+        (photo(basis.clean), "clean"),
+        (photo(basis.noisy), f"noisy\n{found['noisy_psnr']:.1f} dB"),
+        (photo(basis.denoised), f"denoised\n{found['denoised_psnr']:.1f} dB"),
+    ]
+
+
+def compare_bases(ax: Axes, bases: list[xr.Dataset], names, count: int) -> None:
+    """A row for each eigenbasis: clean and noisy image, and `count` leading eigenvectors."""
+    rows = [
+        [
+            (photo(basis.clean), "clean"),
+            (photo(basis.noisy), "noisy"),
+            *eigenvectors(basis, range(1, count + 1)),
+        ]
+        for basis in bases
+    ]
+    rows[1:] = [[(image, "") for image, _ in row] for row in rows[1:]]
+    mosaic(ax, rows, names)
+
+
+# Curves.
+
+
+def curve(ax: Axes, x, values: xr.DataArray, **line) -> None:
+    """The median over seeds of `values` (seed, ...), in a band from the smallest to the largest."""
+    (drawn,) = ax.plot(x, values.median("seed"), "o-", **line)
+    if values.sizes["seed"] > 1:
+        band = {"color": drawn.get_color(), "alpha": 0.25, "linewidth": 0}
+        ax.fill_between(x, values.min("seed"), values.max("seed"), **band)
+
+
+def mean_psnr(curves: xr.Dataset, which: str) -> xr.DataArray:
+    """Output PSNR (seed, input_psnr) on the "train" or "test" set: the mean of the images' dBs."""
+    psnr = curves.psnr.sel(set=which).mean("image", keep_attrs=True)
+    return psnr.swap_dims(sigma="input_psnr").sortby("input_psnr").compute()
+
+
+def psnr_panel(ax: Axes, curves: list[tuple]) -> None:
+    """Output against input PSNR, beside the identity.
+
+    Args:
+        ax: where.
+        curves: (mean PSNR, keywords of the line) of each.
+    """
+    ax.margins(x=0.03)
+    for psnr, line in curves:
+        curve(ax, psnr.input_psnr, psnr, **line)
+    # Through a point among the curves, so that it widens neither axis.
+    point = min(float(psnr.input_psnr.max()), max(float(p.max()) for p, _ in curves))
+    ax.axline((point, point), slope=1, label="output = input", **REFERENCE)
+    ax.set(xlabel=label(psnr.input_psnr), ylabel=label(psnr))
+
+
+def slope(row: dict) -> str:
+    """A fitted slope with its standard error or, over several seeds, from the lowest to highest."""
+    if "slope_low" in row:
+        return f"{row['slope']:.3f} [{row['slope_low']:.3f}, {row['slope_high']:.3f}]"
+    return f"{row['slope']:.3f} ± {row['slope_error']:.3f}"
+
+
+def shrinkage_panel(ax: Axes, bases: list[tuple]) -> None:
+    """Shrinkage factors lambda_k against rank.
+
+    Args:
+        ax: where.
+        bases: (eigenbasis of one image at one noise level for each seed, keywords) of each line.
+    """
+    for each, line in bases:
+        factors = together([basis.shrinkage for basis in each]).compute()
+        curve(ax, factors["rank"], factors, markersize=1.5, **line)
+    ax.axhline(1, **REFERENCE)
+    ax.set(xscale="log", xlabel="rank $k$", ylabel=r"shrinkage factor $\lambda_k$")
+
+
+# Samples: a block of images for each N, above histograms of cosines.
+
+
+def first_samples(similarity: xr.Dataset, sizes: int) -> np.ndarray:
+    """The first seed's first samples that did not diverge, as many as `sizes` N have room for."""
+    return np.flatnonzero(~similarity.diverged.isel(seed=0).values)[: _each(sizes)]
+
+
+def _each(sizes: int) -> int:
+    return min(EACH, max(1, COLUMNS // sizes))
+
+
+def by_size(
+    columns: dict[int, list[list]], names, similarity: dict[int, xr.Dataset], cosines: dict
+) -> Figure:
+    """Images above histograms, by N.
+
+    Args:
+        columns: for each N, for each sample shown, its images from top to bottom, RGB (y, x, 3).
+        names: of the rows of images.
+        similarity: similarity.zarr of all seeds together, by N.
+        cosines: by name of a variable of `similarity`, -1 for a histogram left and 1 for one right
+            of its N, and keywords of the histogram; a variable may be missing.
+    """
+    each, rows, pitch = _each(len(columns)), len(names), 1 + GAP
+    block = each * pitch + 2 * GAP
+    start = block * np.arange(len(columns))
+    left = np.add.outer(start, pitch * np.arange(each)).ravel()
+    half = (block - 3 * GAP) / 2
+    width = style.PAGE if len(columns) > 2 else style.COLUMN
+    # High enough for the width to bound the images, so that both axes are equally wide.
+    heights = [rows * pitch * (width - 0.65) / (left[-1] + 1) + 0.67, 2.1]
+    figure = Figure((width, sum(heights)))
+    top, bottom = figure.subplots(2, 1, height_ratios=heights)
+
+    tiles = [
+        column for found in columns.values() for column in (found + [[None] * rows] * each)[:each]
+    ]
+    mosaic(top, [[(tile, "") for tile in row] for row in zip(*tiles, strict=True)], names, left)
+    top.xaxis.tick_top()
+    top.xaxis.set_label_position("top")
+    top.set_xlabel("images in the training set, $N$")
+    top.set_xticks(start + half, [f"{N:,}" for N in columns])
+    _cosines(bottom, list(similarity.values()), start + half, half, cosines)
+    bottom.set_xlim(top.get_xlim())
+    handles, labels = bottom.get_legend_handles_labels()
+    once = dict(zip(labels, handles, strict=True))
+    figure.legend(
+        once.values(), once, ncols=3 if width == style.PAGE else 1, loc="outside lower center"
+    )
+    return figure
+
+
+def _cosines(ax: Axes, similarity: list[xr.Dataset], centres, width: float, cosines: dict) -> None:
+    """Upright histograms of cosines, some left and some right of the centre of each N."""
+    found = [{name: s[name].values.ravel() for name in cosines if name in s} for s in similarity]
+    lowest = np.nanmin(np.concatenate([[0.5], *(c for of_N in found for c in of_N.values())]))
+    low = np.floor(lowest / BIN) * BIN
+    edges = np.linspace(low, 1, round((1 - low) / BIN) + 1)
+    for of_N, centre in zip(found, centres, strict=True):
+        for name, values in of_N.items():
+            towards, line = cosines[name]
+            _histogram(ax, values, edges, centre, towards * width, line)
+    ax.axhline(1, color=style.GRAY, linewidth=0.6, zorder=1)
+    ax.set_xticks(centres, [f"{int(s.diverged.sum())}/{s.diverged.size}" for s in similarity])
+    ax.set(xlabel="samples that diverged and are left out", ylabel="cosine")
+    ax.tick_params(axis="x", length=0)
+
+
+def _histogram(ax: Axes, cosines, edges, centre: float, width: float, line: dict) -> None:
+    """One histogram, scaled to its peak, with its median; NaNs are left out."""
+    cosines = cosines[~np.isnan(cosines)].clip(edges[0], edges[-1])
+    if len(cosines):
+        counts = np.histogram(cosines, edges)[0]
+        ax.stairs(
+            centre + width * counts / counts.max(), edges, baseline=centre,
+            orientation="horizontal", **line,
+        )  # fmt: skip
+        median = np.median(cosines)
+        ax.plot([centre, centre + width], [median, median], color=line["color"], linewidth=0.8)

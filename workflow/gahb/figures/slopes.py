@@ -1,0 +1,88 @@
+"""Figure 4: the slopes of PSNR curves on C^alpha images follow alpha / (alpha + 1).
+
+The eigenvectors are harmonics on the two regions of an image and along the edge between them.
+"""
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from gahb import summary
+from gahb.drawing import panels, style
+from gahb.drawing.stores import Stores, together
+from gahb.theory import minimax_slope
+
+FIGURE = {
+    "title": "Slopes and regularity",
+    "reads": {"psnr": ["S1"], "eigenbasis": ["S1"]},
+    "sizes": "largest",
+    "compares": True,
+    "sources": "calpha",
+    "uses": {
+        "alphas": "datasets.*.alpha",
+        "slope_range": "psnr.slope_range", "count": "psnr.count",
+        "sigma": "eigenbasis.sigma", "precision": "eigenbasis.precision",
+    },
+}  # fmt: skip
+
+EIGENVECTORS = 8
+#: By how much the line of the minimax slope lies above the curve, in dB.
+ABOVE = 1.5
+
+
+@style.sheet()
+def draw(stores: Stores, shown: dict) -> Figure:
+    """PSNR curves on the test set above images and their leading eigenvectors, by alpha."""
+    rows = numbers(stores, shown)
+    datasets = [dataset for _, dataset in _by_alpha(shown)]
+    below = panels.mosaic_height(style.PAGE - 0.5, 2 + EIGENVECTORS, len(rows))
+    figure = Figure((style.PAGE, 2.7 + below))
+    top, bottom = figure.subfigures(2, 1, height_ratios=[2.7, below])
+
+    ax = top.subplots()
+    curves = [panels.mean_psnr(together(stores.of("psnr", dataset=d)), "test") for d in datasets]
+    _curves(ax, rows, curves, shown["slope_range"])
+    low, high = shown["slope_range"]
+    title = rf"$\alpha$: slope at {low:g} to {high:g} dB ($\alpha/(\alpha+1)$)"
+    top.legend(*ax.get_legend_handles_labels(), title=title, loc="outside right upper")
+
+    bases = [stores.first("eigenbasis", dataset=d).isel(image=0, sigma=0) for d in datasets]
+    names = [rf"$\alpha = {row['alpha']:g}$" for row in rows]
+    panels.compare_bases(bottom.subplots(), bases, names, EIGENVECTORS)
+    return figure
+
+
+def _by_alpha(shown: dict) -> list[tuple[float, str]]:
+    return sorted(zip(shown["alphas"], shown["datasets"], strict=True))
+
+
+def _curves(ax: Axes, rows: list[dict], curves: list[xr.DataArray], slope_range) -> None:
+    """Each curve with the line fitted to it and, dashed above it, one of the minimax slope."""
+    color = style.shades(row["alpha"] for row in rows)
+    span = np.array(slope_range)
+    lines = []
+    for row, curve in zip(rows, curves, strict=True):
+        alpha, best = row["alpha"], row["minimax_slope"]
+        name = f"{alpha:g}: {panels.slope(row)} ({best:.3f})"
+        lines.append((curve, {"color": color[alpha], "label": name}))
+        inside = curve.sel(input_psnr=slice(span[0] - 1e-6, span[1] + 1e-6)).median("seed")
+        offset, height = span - inside.input_psnr.values.mean(), float(inside.mean())
+        ax.plot(span, height + row["slope"] * offset, color=color[alpha], linewidth=4, alpha=0.25)
+        ax.plot(span, height + ABOVE + best * offset, "--", color=color[alpha])
+    panels.psnr_panel(ax, lines)
+
+
+def numbers(stores: Stores, shown: dict) -> list[dict]:
+    """Measured and minimax slope, and effective dimension of the image shown, by alpha."""
+
+    def row(curves, basis):
+        one = basis.isel(image=0, sigma=0)
+        return summary.curves(curves, *shown["slope_range"]) | summary.basis(one)
+
+    rows = []
+    for alpha, dataset in _by_alpha(shown):
+        found = (stores.of(kind, dataset=dataset) for kind in ("psnr", "eigenbasis"))
+        measured = summary.over_seeds([row(*each) for each in zip(*found, strict=True)])
+        rows.append({"alpha": alpha, "minimax_slope": minimax_slope(alpha), **measured})
+    return rows

@@ -1,0 +1,86 @@
+"""What a killed training goes on from."""
+
+import contextlib
+import glob
+import hashlib
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+import safetensors.torch
+import torch
+
+from gahb.training.state import Training, below
+
+
+class CheckpointError(Exception):
+    """The checkpoint cannot be written, or cannot be used; says which and why."""
+
+
+class Checkpoint:
+    """A file from which a killed training goes on exactly where it was.
+
+    Its name ends in a hash of the settings, so that a checkpoint of other settings is not found.
+
+    Args:
+        weights: path of the file that the training is to make; checkpoints lie beside it.
+        settings: what the training was asked to do.
+        minutes: between two saves.
+    """
+
+    def __init__(self, weights: str | Path, settings: str, minutes: float):
+        self.weights, self.settings, self.minutes = Path(weights), settings, minutes
+        digest = hashlib.sha256(settings.encode()).hexdigest()[:16]
+        self.path = self.weights.with_name(f"{self.weights.name}.{digest}.checkpoint")
+        self.saved = time.monotonic()
+
+    def due(self) -> bool:
+        return time.monotonic() - self.saved > 60 * self.minutes
+
+    def save(self, training: Training, history: dict[str, np.ndarray]) -> None:
+        """Replace the checkpoint, whole or not at all.
+
+        Raises:
+            Diverged: the training has; the checkpoint stays what it was.
+            CheckpointError: it cannot be written; it stays what it was.
+        """
+        training.check()
+        tensors = {k: v.detach().contiguous().cpu() for k, v in training.state().items()}
+        tensors |= {f"history/{k}": torch.from_numpy(v) for k, v in history.items()}
+        partial = self.path.with_name(f"{self.path.name}.partial")
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            safetensors.torch.save_file(tensors, partial, {"settings": self.settings})
+            with open(partial, "rb") as file:
+                os.fsync(file.fileno())
+            partial.replace(self.path)
+        except (OSError, safetensors.SafetensorError) as error:
+            with contextlib.suppress(OSError):
+                partial.unlink(missing_ok=True)
+            raise CheckpointError(f"{self.path}: cannot be written ({error})") from error
+        self.saved = time.monotonic()
+
+    def restore(self, training: Training) -> dict[str, np.ndarray]:
+        """Load the checkpoint into `training` if there is one; returns the history so far.
+
+        Raises:
+            CheckpointError: it is damaged, or of other settings.
+        """
+        if not self.path.exists():
+            return {}
+        try:
+            with safetensors.safe_open(self.path, "pt") as file:
+                settings = file.metadata()["settings"]
+            tensors = safetensors.torch.load_file(self.path)
+        except Exception as error:
+            raise CheckpointError(f"{self.path}: is damaged ({error}); delete it") from error
+        if settings != self.settings:
+            raise CheckpointError(f"{self.path}: is of a training with other settings; delete it")
+        training.load(tensors)
+        return {k: v.numpy() for k, v in below(tensors, "history").items()}
+
+    def remove(self) -> None:
+        """Remove all checkpoints beside the weights, those of other settings too."""
+        for path in self.weights.parent.glob(f"{glob.escape(self.weights.name)}.*.checkpoint*"):
+            path.unlink()

@@ -1,0 +1,57 @@
+"""What a device computes fast: bfloat16, a GPU's kernels, compiled networks."""
+
+import os
+import shutil
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from gahb.training.recipe import Recipe
+
+
+def computes_bf16(device: torch.device) -> bool:
+    """Whether bfloat16 is the faster precision on the device.
+
+    On a CPU it takes tile instructions (AMX). Without them it was slower than float32: a little
+    where the CPU has other bfloat16 instructions, 9 times where it has none.
+    """
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.cpu._is_amx_tile_supported()
+
+
+def use_gpu_kernels(deterministic: bool) -> None:
+    """Choose a GPU's kernels: TF32 for float32, and the fastest found or only reproducible ones.
+
+    To be called before the GPU is used. A CPU's kernels are all reproducible.
+    """
+    torch.backends.cuda.matmul.allow_tf32 = True
+    torch.backends.cudnn.allow_tf32 = True
+    torch.backends.cudnn.benchmark = not deterministic
+    if deterministic:
+        os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
+        torch.use_deterministic_algorithms(True)
+
+
+def training_flop(network: nn.Module, shape: tuple[int, ...]) -> int:
+    """Floating-point operations to train on one image of `shape`: three times those of f."""
+    parameter = next(network.parameters())
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        network(torch.zeros(1, *shape, device=parameter.device))
+    return 3 * counter.get_total_flops()
+
+
+def compiling_pays(
+    network: nn.Module, shape: tuple[int, ...], recipe: Recipe, device: torch.device
+) -> bool:
+    """Whether a training is so long that it earns back the minute or two of torch.compile.
+
+    Decided from the recipe and the network's size alone, so that a training that is resumed runs
+    the same code. Never on a CPU, where no gain was measured that can be relied on.
+    """
+    if device.type != "cuda" or not (shutil.which("g++") or shutil.which("clang++")):
+        return False
+    # A GPU at a fourth of its speed; small steps take as long as it takes to launch their kernels.
+    step = max(recipe.batch * training_flop(network, shape) / 2e14, 5e-3)
+    return recipe.steps * step > 600

@@ -1,0 +1,52 @@
+"""How a network is trained, and when it is looked at."""
+
+import dataclasses
+import math
+
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """How a network is trained.
+
+    Args:
+        steps: gradient steps.
+        batch: images in each.
+        learning_rate: peak of it, of Adam.
+        schedule: "cosine" (linear warm-up, then cosine decay to 0) or "halving" (as the paper).
+        warmup: part of the steps over which the cosine schedule warms up.
+        halve_every: images seen between two halvings of the learning rate.
+        epoch: the training set is repeated to about this many images and then shuffled.
+        ema: decay per step of the running average of the weights that is the result; if None the
+            result is the last weights.
+        precision: "bf16" (autocast), "fp32", or "auto": bf16 where the device computes in it.
+        deterministic: on a GPU, use only kernels that give the same bytes each time.
+    """
+
+    steps: int
+    batch: int
+    learning_rate: float
+    schedule: str = "cosine"
+    warmup: float = 0.05
+    halve_every: int = 25_000_000
+    epoch: int = 250_000
+    ema: float | None = None
+    precision: str = "auto"
+    deterministic: bool = False
+
+    def learning_rate_at(self, step: int) -> float:
+        """Learning rate of `step`, counted from 0."""
+        if self.schedule == "halving":
+            return self.learning_rate * 0.5 ** (step * self.batch // self.halve_every)
+        warmup = max(1, round(self.warmup * self.steps))
+        if step < warmup:
+            return self.learning_rate * (step + 1) / warmup
+        angle = math.pi * (step - warmup) / (self.steps - warmup)
+        return self.learning_rate * 0.5 * (1 + math.cos(angle))
+
+
+def history_steps(steps: int, points: int = 16) -> list[int]:
+    """Steps at which the history is recorded: spaced logarithmically, the last included."""
+    first = min(steps, 50)
+    return sorted({round(s) for s in np.geomspace(first, steps, points)})

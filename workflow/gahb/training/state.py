@@ -1,0 +1,150 @@
+"""The state of a training, and the gradient step that it takes."""
+
+import copy
+
+import torch
+from torch import nn
+
+from gahb.images import to_float
+from gahb.training.batches import Streamed, batch_order, mixed
+from gahb.training.device import computes_bf16
+from gahb.training.recipe import Recipe
+
+#: The loss per pixel of a network that predicts no noise at all: E sigma^2 = E u^4.
+BLANK_LOSS = 1 / 5
+
+
+class Diverged(Exception):
+    """The loss has exploded, or is no longer finite."""
+
+
+def noise_levels(n: int, generator: torch.Generator) -> torch.Tensor:
+    """n noise levels sigma = u^2, u ~ U(0, 1), of shape (n, 1, 1, 1)."""
+    return torch.rand(n, 1, 1, 1, generator=generator, device=generator.device).square()
+
+
+class Training:
+    """The state of one training: it can be saved at any step and resumed exactly.
+
+    Args:
+        network: predicts the noise; moved to the device of `images`.
+        images: training set (image, channel, y, x), bytes or floats in [0, 1], or `Streamed`.
+        recipe: how to train.
+        seed: of the batches, noise levels and noises.
+        compiled: whether the network is compiled (see `compiling_pays`).
+
+    network is what is trained, averaged its running average (itself without one): the result.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        images: torch.Tensor | Streamed,
+        recipe: Recipe,
+        seed: int,
+        compiled: bool = False,
+    ):
+        self.device = torch.device(images.device)
+        self.network = network.to(self.device, memory_format=torch.channels_last)
+        self.averaged = copy.deepcopy(network) if recipe.ema else network
+        self.forward = torch.compile(network) if compiled else network
+        self.images = images
+        self.recipe, self.seed = recipe, seed
+        self.autocast = recipe.precision == "bf16" or (
+            recipe.precision == "auto" and computes_bf16(self.device)
+        )
+        self.optimizer = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate, fused=True)
+        self.generator = torch.Generator(self.device)
+        self.loss = torch.zeros((), device=self.device)
+        self._start_at(0)
+
+    def _start_at(self, step: int) -> None:
+        self.step = step
+        recipe, images = self.recipe, self.images
+        streamed = isinstance(images, Streamed)
+        orders = batch_order(
+            len(images),
+            recipe.epoch,
+            self.seed,
+            step * recipe.batch,
+            recipe.steps * recipe.batch,
+            recipe.batch * max(1, images.pool // recipe.batch) if streamed else recipe.batch,
+        )
+        if streamed:
+            self.batches = images.batches(orders, recipe.batch)
+        else:
+            self.batches = (images[o.to(self.device, non_blocking=True)] for o in orders)
+
+    def advance(self) -> None:
+        """One gradient step. The loss per pixel is kept as a running mean, on the device."""
+        recipe = self.recipe
+        x = to_float(next(self.batches))
+        generator = self.generator.manual_seed(mixed(self.seed, 2, self.step))
+        sigma = noise_levels(len(x), generator)
+        noise = sigma * torch.randn(x.shape, generator=generator, device=self.device)
+        y = (x + noise).to(memory_format=torch.channels_last)
+        for group in self.optimizer.param_groups:
+            group["lr"] = recipe.learning_rate_at(self.step)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast):
+            predicted = self.forward(y)
+        loss = (predicted.float() - noise).square().sum() / len(x)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimizer.step()
+        self.step += 1
+        self.loss.lerp_(loss.detach() / x[0].numel(), 1 / min(self.step, 50))
+        if recipe.ema:
+            # A short memory at first, so that the random start is soon forgotten.
+            decay = min(recipe.ema, (1 + self.step) / (10 + self.step))
+            with torch.no_grad():
+                torch._foreach_lerp_(
+                    list(self.averaged.state_dict().values()),
+                    list(self.network.state_dict().values()),
+                    1 - decay,
+                )
+
+    def check(self) -> None:
+        """Raise Diverged if it has. Waits for the device, so it is not done in every step."""
+        loss = float(self.loss)
+        finite = torch.stack([p.detach().isfinite().all() for p in self.network.parameters()]).all()
+        if not loss < 10 * BLANK_LOSS or not finite:
+            raise Diverged(
+                f"the loss per pixel is {loss:.3g} at step {self.step} of {self.recipe.steps} "
+                f"(predicting nothing gives {BLANK_LOSS}), the weights are "
+                f"{'finite' if finite else 'not finite'}; a learning rate below "
+                f"{self.recipe.learning_rate:g} may help"
+            )
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """Everything that the next step depends on, by name."""
+        tensors = {f"network/{k}": v for k, v in self.network.state_dict().items()}
+        if self.recipe.ema:
+            tensors |= {f"averaged/{k}": v for k, v in self.averaged.state_dict().items()}
+        for name, parameter in self.network.named_parameters():
+            for k, v in self.optimizer.state[parameter].items():
+                tensors[f"adam/{k}/{name}"] = v
+        return tensors | {"step": torch.tensor(self.step), "loss": self.loss}
+
+    def load(self, tensors: dict[str, torch.Tensor]) -> None:
+        """Go on from a `state`."""
+        self.network.load_state_dict(below(tensors, "network"))
+        if self.recipe.ema:
+            self.averaged.load_state_dict(below(tensors, "averaged"))
+        for name, parameter in self.network.named_parameters():
+            moments = {k: below(tensors, f"adam/{k}") for k in ("step", "exp_avg", "exp_avg_sq")}
+            if name in moments["step"]:
+                self.optimizer.state[parameter] = {
+                    # In the memory format of the parameter: the fused kernel goes by addresses.
+                    k: torch.empty_like(parameter).copy_(v[name]) if v[name].ndim else
+                    v[name].to(self.device)
+                    for k, v in moments.items()
+                }  # fmt: skip
+        self.loss = tensors["loss"].to(self.device)
+        self._start_at(int(tensors["step"]))
+
+
+def below(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+    """The tensors whose names begin with `prefix`/, without it."""
+    return {
+        k.removeprefix(f"{prefix}/"): v for k, v in tensors.items() if k.startswith(f"{prefix}/")
+    }

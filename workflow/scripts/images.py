@@ -1,0 +1,97 @@
+"""Images of one data set.
+
+Input: for a shuffled data set the store of the images that it is made from, for a fetched one the
+file. Output: images.zarr with images (image, channel, y, x), bytes or floats in [0, 1]; where
+images are files, their file (image); where they are cut from pictures, picture (image) and
+picture_name (source); files that were left out, in skipped and skipped_because (skip).
+"""
+
+import numpy as np
+import xarray as xr
+from gahb import store
+from gahb.datasets import Source, open_source
+from study.files import existing
+from study.job import Job, run
+
+#: Images and bytes read at a time by each thread.
+BLOCK, BLOCK_BYTES = 128, 2**25
+
+
+def as_source(path: str) -> Source:
+    """The images of a store, as a source."""
+    images = store.open_store(path)
+    cut = "picture" in images
+    return Source(
+        images.sizes["image"],
+        lambda start, stop: images.images[start:stop].values,
+        images.attrs["source"],
+        images.picture.values if cut else None,
+        images.picture_name.values if cut else (),
+    )
+
+
+def main(
+    images: str,
+    made_from: list[str],
+    *,
+    source: str,
+    seed: int,
+    count: int | None = None,
+    of: str | None = None,
+    path: str | None = None,
+    job: Job = Job(),
+    **options,
+) -> None:
+    """`path` is that of the user's files; `made_from` the store of the data set `of`, or a fetched
+    file in place of `path`; `count` the number of images, where it is given; `options` are those
+    of the source."""
+    options.pop("files", None)  # their hash, which makes the images stale
+    if count is not None:
+        options["images"] = count
+    if of:
+        options["original"] = as_source(made_from[0])
+    elif path:
+        options["path"] = made_from[0] if made_from else existing(path)
+    opened = open_source(source, seed=seed, **options)
+    first = opened.read(0, 1)
+    shape = (opened.count, *first.shape[1:])
+    dataset = xr.Dataset(
+        coords={
+            dim: store.pixels(dim, length) for dim, length in zip("yx", shape[2:], strict=True)
+        },
+        attrs=store.provenance("Images", job.parameters) | {"source": opened.origin},
+    )
+    if opened.names:
+        dataset["file"] = store.variable("image", opened.names, "file of the image")
+    if opened.group is not None:
+        dataset["picture"] = store.variable("image", opened.group, "picture that it was cut from")
+        dataset["picture_name"] = store.variable(
+            "source", opened.group_names, "name of the picture"
+        )
+    if opened.skipped:
+        names, reasons = np.array(opened.skipped).T
+        dataset["skipped"] = store.variable("skip", names, "file that was left out")
+        dataset["skipped_because"] = store.variable("skip", reasons, "why it was left out")
+        print(f"{len(names)} files were left out: {', '.join(names[:10])} ...")
+    pixels = store.placeholder(
+        ("image", "channel", "y", "x"),
+        shape,
+        first.dtype,
+        "intensity",
+        "1/255" if first.dtype == "uint8" else "1",
+    )
+    length = max(1, min(BLOCK, BLOCK_BYTES // first.nbytes))
+    with job.progress(opened.count, "images") as bar:
+
+        def counted():
+            for block in opened.blocks(length, job.threads):
+                yield block
+                bar.update(len(block))
+
+        store.stream(dataset, images, "images", pixels, counted())
+
+
+if __name__ == "__main__":
+    entry = snakemake.config["datasets"][snakemake.wildcards.dataset]
+    # Where the data lie is not among the values: moving them makes nothing stale.
+    run(main, snakemake, path=entry.get("path"))

@@ -1,0 +1,15 @@
+"""An eigenbasis to leaf through, as a page of HTML."""
+
+from gahb import store
+from gahb.drawing.page import write
+from study.job import Job, run
+
+
+def main(eigenbasis, page, *, job=Job(), **shown):
+    """Write the page of one eigenbasis.zarr; what is `shown` is for the caption alone."""
+    (path,) = eigenbasis
+    write(store.open_store(path), page)
+
+
+if __name__ == "__main__":
+    run(main, snakemake)

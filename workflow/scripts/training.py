@@ -1,0 +1,184 @@
+"""Train one network on the first N images of a subset.
+
+Input: images.zarr, split.zarr. Output: denoiser.safetensors, and history.zarr with the training
+loss (step), the learning rate (step) and the PSNR on training and test images (step, set, sigma) at
+steps that are spaced logarithmically; with `snapshots`, the weights (step, weight) too.
+
+A checkpoint beside the weights is no declared output, so that Snakemake does not delete it: a job
+that is killed goes on from it. SIGTERM, SIGUSR1 and SIGINT save one and end the job with exit code
+75: run again.
+"""
+
+import contextlib
+import os
+import signal
+import sys
+
+import numpy as np
+import torch
+import xarray as xr
+from gahb import denoisers, store
+from gahb.images import Members, bytes_to_hold
+from gahb.psnr import input_psnr, psnr_curve
+from gahb.training import (
+    Checkpoint,
+    Recipe,
+    Streamed,
+    Training,
+    compiling_pays,
+    history_steps,
+    train,
+    use_gpu_kernels,
+)
+from study.job import Job, run
+
+SIGMAS = [0.5, 0.2, 0.1, 0.05, 0.02]
+MEASURED_IMAGES = 64
+
+
+def main(
+    images, split, denoiser, history, *, architecture, options, snapshots, recipe, subset, N,
+    initialization_seed, seed, job=Job(),
+):  # fmt: skip
+    with asked_to_stop() as asked:
+        recipe = Recipe(**recipe)
+        if job.device.type == "cuda":
+            use_gpu_kernels(recipe.deterministic)
+        parts, pixels = store.open_store(split), store.open_store(images).images
+        members = parts[subset].values[:N]
+        check(images, split, pixels, parts, subset, N, options)
+        training_set = held(Members(pixels, members), job.device)
+        sets = {"train": members, "test": parts.test.values}
+        measured = {
+            name: torch.from_numpy(store.take(pixels, np.resize(of, MEASURED_IMAGES))).to(
+                job.device
+            )
+            for name, of in sets.items()
+        }
+        described = {"architecture": architecture, "image_channels": pixels.shape[1], **options}
+        network = denoisers.initialized(seed=initialization_seed, **described).to(job.device)
+        compiled = compiling_pays(network, pixels.shape[1:], recipe, job.device)
+        if compiled:
+            # One place for all jobs, so that a network is compiled once.
+            os.environ.setdefault(
+                "TORCHINDUCTOR_CACHE_DIR", os.path.expanduser("~/.cache/torch/inductor")
+            )
+        training = Training(network, training_set, recipe, seed, compiled)
+        print(
+            f"{N} images, {recipe.steps} steps of {recipe.batch}; "
+            f"{'bf16' if training.autocast else 'fp32'}, "
+            f"{'compiled' if compiled else 'not compiled'}, "
+            f"{'streamed' if isinstance(training_set, Streamed) else 'on the device'}"
+        )
+        minutes = job.resources.get("checkpoint_minutes", 5)
+        checkpoint = Checkpoint(denoiser, repr(job.parameters), minutes)
+        recorded = checkpoint.restore(training)
+        # At the start too: a folder that cannot be written shows at once.
+        checkpoint.save(training, recorded)
+        record_at = set(history_steps(recipe.steps))
+        with job.progress(recipe.steps * recipe.batch, "images") as bar:
+            # A training that is resumed does not count what it had seen before.
+            bar.initial = bar.n = training.step * recipe.batch
+            for step in train(training):
+                if step in record_at:
+                    training.check()
+                    now = measurements(training, measured, snapshots)
+                    test = now["psnr"][1, SIGMAS.index(0.1)]
+                    bar.set_postfix_str(f"test PSNR {test:.2f} dB at sigma 0.1", refresh=False)
+                    recorded = {
+                        k: np.concatenate([recorded[k], [v]]) if recorded else np.array([v])
+                        for k, v in now.items()
+                    }
+                bar.update(recipe.batch)
+                if asked and step < recipe.steps:
+                    checkpoint.save(training, recorded)
+                    print(f"\n{job.name}: stopped at step {step} of {recipe.steps}; ", end="")
+                    print("run again to go on")
+                    sys.exit(os.EX_TEMPFAIL)
+                if checkpoint.due():
+                    checkpoint.save(training, recorded)
+        store.save(as_dataset(recorded, recipe, job), history)
+        with store.atomic(denoiser) as partial:
+            denoisers.save(training.averaged, partial, **described)
+        checkpoint.remove()
+
+
+@contextlib.contextmanager
+def asked_to_stop():
+    """Catch SIGTERM, SIGUSR1 and SIGINT; those that have come are in the list that this gives."""
+    caught = []
+    before = {
+        number: signal.signal(number, lambda number, _: caught.append(number))
+        for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
+    }
+    try:
+        yield caught
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def check(images, split, pixels, parts, subset, N, options):
+    """Raise ValueError if there are fewer than N images, or ones that the network cannot halve."""
+    if parts[subset].size < N:
+        raise ValueError(
+            f"N = {N}, but {split} gives at most {parts[subset].size} images of the "
+            f"{pixels.sizes['image']} to {subset}, with {parts.sizes['test_image']} for the test "
+            "set"
+        )
+    sides, blocks = pixels.shape[2:], options.get("blocks", 0)
+    if any(length % 2**blocks for length in sides):
+        raise ValueError(
+            f"{images}: has images of {sides[0]} x {sides[1]} pixels, no multiple of 2^{blocks}, "
+            f"which a network with {blocks} blocks needs; `side` resizes them"
+        )
+
+
+def held(training_set: Members, device: torch.device) -> torch.Tensor | Streamed:
+    """The training set on the device, or streamed to it if it is too large."""
+    if training_set.nbytes <= bytes_to_hold(device):
+        return torch.from_numpy(training_set[:]).to(device)
+    # Two parts are held, and a third while it is put in order.
+    pool = bytes_to_hold(device) * len(training_set) // training_set.nbytes // 3
+    return Streamed(training_set, pool, device)
+
+
+def measurements(training: Training, measured: dict, snapshots: bool) -> dict:
+    """What is recorded of a training, by name."""
+    denoiser = denoisers.NetworkDenoiser(training.averaged)
+    curves = [psnr_curve(denoiser, clean, SIGMAS, seed=0).mean(1) for clean in measured.values()]
+    found = {
+        "step": training.step,
+        "loss": float(training.loss),
+        "psnr": np.array(curves),
+        "learning_rate": training.recipe.learning_rate_at(training.step - 1),
+    }
+    return found | ({"weights": denoisers.flat(training.averaged)} if snapshots else {})
+
+
+def as_dataset(recorded: dict, recipe: Recipe, job: Job) -> xr.Dataset:
+    steps = recorded["step"]
+    variables = {
+        "loss": store.variable("step", recorded["loss"], "training loss per pixel"),
+        "psnr": store.variable(("step", "set", "sigma"), recorded["psnr"], "output PSNR", "dB"),
+        "learning_rate": store.variable("step", recorded["learning_rate"], "learning rate"),
+    }
+    if "weights" in recorded:
+        variables["weights"] = store.variable(
+            ("step", "weight"), recorded["weights"], "weights, in the order of denoisers.flat"
+        )
+    return xr.Dataset(
+        variables,
+        coords={
+            "step": store.variable("step", steps, "gradient steps taken"),
+            "images_seen": store.variable("step", recipe.batch * steps, "training images seen"),
+            "set": store.variable("set", ["train", "test"], "set of images"),
+            "sigma": store.variable("sigma", SIGMAS, "noise level"),
+            "input_psnr": store.variable("sigma", input_psnr(np.array(SIGMAS)), "input PSNR", "dB"),
+        },
+        attrs=store.provenance("Training history", job.parameters),
+    )
+
+
+if __name__ == "__main__":
+    run(main, snakemake)

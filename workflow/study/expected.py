@@ -1,0 +1,151 @@
+"""What a job is expected to cost, in seconds and megabytes, before it has run.
+
+Seconds are operations and bytes over the speeds below, those of one GPU for the stages that want
+one. They decide how much time and memory a job asks a cluster for, and make nothing stale.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from study.entries import channels, known_side, root, steps
+
+#: Operations per second of a network on one GPU. Assumed: a fifth of an A100's peak in TF32.
+FLOPS = 3e13
+#: The same for eigenvalues in double precision. Assumed: a twentieth of an A100's peak.
+DOUBLE_FLOPS = 5e11
+#: Seconds that a step of a small network takes at least: its kernels are launched. Assumed.
+STEP = 5e-3
+#: Seconds to prepare one image and operations per second among near-duplicates, each on two cores.
+#: Measured: 282 s for 100,000 JPEG files, 136 s for their 4e12 operations (docs/data.md).
+IMAGE, DUPLICATES_FLOPS = 3e-3, 3e10
+#: Bytes per second that a store is read with. Assumed, of a file system that others use as well.
+READING = 1e8
+#: Seconds until Python, its libraries and the GPU are ready on a busy file system. Assumed.
+START = 60
+#: Megabytes of a job that holds nothing yet: measured, 700 on a CPU; assumed, on a GPU.
+CPU_BASE, GPU_BASE = 1500, 4000
+#: Of images whose number or side only the files tell.
+IMAGES, SIDE = 200_000, 80
+#: Most minutes that a job asks for: many clusters give no more. A training goes on in another job.
+MOST_MINUTES = 24 * 60
+
+
+def forward_flop(network: dict, side: int, image_channels: int = 1) -> float:
+    """Operations of a network's convolutions on one image of side x side pixels.
+
+    Args:
+        network: entry of the config; one that is not trained here counts as the paper's UNet.
+        side, image_channels: of an image.
+    """
+    c = network.get("channels", 64)
+    ends = 9 * 2 * image_channels * c
+    if network.get("architecture") == "bfcnn":
+        inner = 9 * (network.get("layers", 21) - 2) * c * c
+    else:
+        # Twice the channels on a fourth of the pixels: every scale costs as much, 1/2 + 1 going
+        # down and 2 + 1 coming up, and upsampling. The middle makes up for what the first lacks.
+        inner = network.get("blocks", 3) * (9 * 4.5 + 2) * c * c
+    return 2 * (ends + inner) * side**2
+
+
+class Images(NamedTuple):
+    """Number of images, their side in pixels, pixels times channels, and bytes of one."""
+
+    count: int
+    side: int
+    pixels: int
+    bytes: int
+
+
+def _images(config: dict, job: Mapping) -> Images:
+    """The images of the data set, from the config alone."""
+    entry = root(config, job["dataset"])[1]
+    side = known_side(entry) or SIDE
+    pixels = side**2 * channels(entry)
+    return Images(entry.get("images") or IMAGES, side, pixels, 4 * pixels)
+
+
+def _flop(config: dict, job: Mapping) -> float:
+    return forward_flop(config["denoisers"][job["denoiser"]], _images(config, job).side)
+
+
+def images(config: dict, job: Mapping) -> tuple[float, float]:
+    return START + IMAGE * _images(config, job).count, CPU_BASE
+
+
+def duplicates(config: dict, job: Mapping) -> tuple[float, float]:
+    # Half of all pairs, each pooled to 20 x 20 pixels.
+    return START + 400 * _images(config, job).count ** 2 / DUPLICATES_FLOPS, CPU_BASE
+
+
+def training(config: dict, job: Mapping) -> tuple[float, float]:
+    recipe = dict(config["training"][config["denoisers"][job["denoiser"]]["training"]])
+    step = max(STEP, 3 * recipe["batch"] * _flop(config, job) / FLOPS)
+    held = int(job["N"]) * _images(config, job).bytes
+    return START + held / READING + steps(recipe) * step, GPU_BASE + 2 * held / 1e6
+
+
+def reference(config: dict, job: Mapping) -> tuple[float, float]:
+    found, N = _images(config, job), int(job["N"])
+    # A covariance and its eigenvectors, on a CPU.
+    work = 2 * N * found.pixels**2 + 25 * found.pixels**3
+    return START + work / DUPLICATES_FLOPS, CPU_BASE + 32 * found.pixels**2 / 1e6
+
+
+def psnr(config: dict, job: Mapping) -> tuple[float, float]:
+    count, levels = config["psnr"]["count"], len(config["psnr"]["input_psnr"])
+    batches = 2 * levels * math.ceil(count / 256)
+    work = 2 * levels * count * _flop(config, job) / FLOPS
+    held = 2 * count * _images(config, job).bytes
+    return START + max(STEP * batches, work), GPU_BASE + 2 * held / 1e6
+
+
+def samples(config: dict, job: Mapping) -> tuple[float, float]:
+    entry = config["samples"]
+    # The steps of an ideal denoiser; one of few images takes up to ten times as many.
+    taken, sigma = 0, entry["sd"]
+    while sigma > entry["sigma_min"] and taken < entry["max_steps"]:
+        taken += 1
+        h = entry["h0"] * taken / (1 + entry["h0"] * (taken - 1))
+        sigma *= 1 - entry["beta"] * h
+    taken = min(10 * taken, entry["max_steps"])
+    return START + taken * max(STEP, entry["count"] * _flop(config, job) / FLOPS), GPU_BASE
+
+
+def similarity(config: dict, job: Mapping) -> tuple[float, float]:
+    found, N = _images(config, job), int(job["N"])
+    # Each sample with each image, whole and patch by patch.
+    work = 2 * N * found.pixels * (N + 4 * config["samples"]["count"])
+    return START + 6 * N * found.bytes / READING + work / FLOPS, 2 * GPU_BASE
+
+
+def eigenbasis(config: dict, job: Mapping) -> tuple[float, float]:
+    entry, d = config["eigenbasis"], _images(config, job).pixels
+    speed = FLOPS if entry["precision"] == "float32" else DOUBLE_FLOPS
+    product, keep = 2 * _flop(config, job) / speed, entry["keep"] or d
+    if entry["keep"]:
+        each, matrices = 8 * keep * product + 20 * d * keep**2 / FLOPS, 4
+    else:
+        decompositions = 3 if entry["svd"] else 1
+        each, matrices = d * product + 25 * decompositions * d**3 / DOUBLE_FLOPS, 8
+    noisy = len(entry["images"]) * len(entry["sigma"])
+    return START + noisy * each, GPU_BASE + 8 * d * keep * (matrices + noisy) / 1e6
+
+
+def resources(expected: Callable) -> dict[str, Callable]:
+    """What a rule asks for: twice the time that is expected; more at each new attempt.
+
+    Args:
+        expected: wildcards -> seconds and megabytes of the host.
+    """
+
+    def runtime(wildcards, attempt):
+        minutes = 2 ** (attempt - 1) * (10 + 2 * expected(wildcards)[0] / 60)
+        return math.ceil(min(minutes, MOST_MINUTES))
+
+    return {
+        "expected_seconds": lambda wildcards: math.ceil(expected(wildcards)[0]),
+        "runtime": runtime,
+        "mem_mb": lambda wildcards, attempt: math.ceil(attempt * expected(wildcards)[1]),
+    }

@@ -1,0 +1,80 @@
+"""From the sources of images to the training sets."""
+
+from collections.abc import Mapping
+
+from study import expected
+from study.entries import root
+from study.files import is_url, listing, name_of, recorded
+from study.stage import Artifact, Stage, derived_seed
+
+
+def _entry(config: dict, job: Mapping) -> dict:
+    return config["datasets"][job["dataset"]]
+
+
+def _images(config: dict, job: Mapping) -> dict:
+    entry = dict(_entry(config, job))
+    for later in ("test", "duplicates"):
+        entry.pop(later, None)
+    if "images" in entry:
+        entry["count"] = entry.pop("images")
+    path, known = entry.pop("path", None), entry.pop("sha256", None)
+    if path is not None:
+        # What the files are counts, not where they lie. Results outlive the files.
+        match = "*.jpg" if entry["source"] == "celeba" else entry.get("match")
+        found = known or listing(path, match)
+        entry["files"] = found or recorded(images.path.format(**job))
+    return {**entry, "seed": derived_seed(config, "images", job["dataset"])}
+
+
+def _made_from(config: dict, job: Mapping) -> list[Artifact]:
+    """The images that a shuffled data set is made from, or the file of a URL."""
+    entry = _entry(config, job)
+    if "of" in entry:
+        return [Artifact("images", {"dataset": entry["of"]})]
+    if is_url(entry.get("path", "")):
+        file = {"sha256": entry["sha256"], "file": name_of(entry["path"])}
+        return [Artifact("fetched", file)]
+    return []
+
+
+def _duplicates_of(config: dict, job: Mapping) -> list[Artifact]:
+    """The near-duplicates, where they are dropped: those of the unshuffled images."""
+    name, entry = root(config, job["dataset"])
+    return [Artifact("duplicates", {"dataset": name})] if entry.get("duplicates") else []
+
+
+fetch = Stage(
+    "fetched",
+    writes={"fetched": "data/{sha256}/{file}"},
+    uses=lambda config, job: {"sha256": job["sha256"]},
+)
+images = Stage(
+    "images",
+    writes={"images": "results/{dataset}/images.zarr"},
+    reads={"made_from": _made_from},
+    uses=_images,
+    imports=lambda config, job: [f"gahb.datasets.{_entry(config, job)['source']}"],
+    expected=expected.images,
+    threads=2,
+)
+duplicates = Stage(
+    "duplicates",
+    writes={"duplicates": "results/{dataset}/duplicates.zarr"},
+    reads={"images": "images"},
+    uses=lambda config, job: {"threshold": _entry(config, job)["duplicates"]},
+    expected=expected.duplicates,
+    threads=2,
+)
+split = Stage(
+    "split",
+    writes={"split": "results/{dataset}/split.zarr"},
+    reads={"images": "images", "duplicates": _duplicates_of},
+    # A shuffled data set is split as the one that it is a version of.
+    uses=lambda config, job: {
+        "test": root(config, job["dataset"])[1]["test"],
+        "seed": derived_seed(config, "split", root(config, job["dataset"])[0]),
+    },
+)
+
+STAGES = (fetch, images, duplicates, split)
