@@ -115,6 +115,7 @@ def sample_stores(
                     generator.integers(0, 20, (2, count, 2, 2)),
                 ),
                 "memorized": (("subset", "sample"), np.where(gone, np.nan, np.ones((2, count)))),
+                "scale": (("subset", "sample"), np.where(gone, np.nan, np.full((2, count), 0.8))),
                 "closest_pair": ("member", generator.random(len(members))),
                 "closest_pair_image": ("member", 19 - members),
                 "diverged": ("sample", gone),

@@ -215,7 +215,7 @@ def test_the_whole_study(cluster, tmp_path):
         text=True,
         env=os.environ | {"PYTHONPATH": str(tmp_path / "workflow")},
     )
-    assert "14 jobs, 7 of them with a GPU" in cost
+    assert "15 jobs, 7 of them with a GPU" in cost
     assert "7 of these have run" in cost
 
 

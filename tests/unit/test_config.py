@@ -179,3 +179,35 @@ def test_schema_describes_every_key():
         if not {"description", "const"} & (entry | shared.get(entry.get("$ref", "")[8:], {})).keys()
     ]
     assert undescribed == []
+
+
+def over_the_default(name: str) -> dict:
+    """A config of the project as snakemake lays it over config.yaml, checked."""
+    config = yaml.safe_load((ROOT / "config.yaml").read_text())
+    for section, value in yaml.safe_load((ROOT / name).read_text()).items():
+        both = isinstance(value, dict) and section in config
+        config[section] = config[section] | value if both else value
+    return checked(config)
+
+
+def test_the_papers_study_keeps_the_papers_recipe_start_and_sampler():
+    config = over_the_default("config.paper.yaml")
+    for denoiser in ("unet-80", "bfcnn-80", "unet-40", "bfcnn-40"):
+        recipe = config["training"][config["denoisers"][denoiser]["training"]]
+        assert (recipe["loss"], recipe["noise"], recipe["optimizer"]) == (
+            "squared",
+            "squared",
+            "adam",
+        )
+        assert (recipe["batch"], recipe["learning_rate"], recipe["schedule"]) == (
+            512,
+            1e-3,
+            "halving",
+        )
+    samples = config["samples"]
+    assert (samples["start"], samples["sampler"], samples["h0"]) == ("paper", "ascent", 0.01)
+
+
+@pytest.mark.parametrize("name", ["bfcnn", "slopes_long", "seeds"])
+def test_configs_of_the_gallery_are_valid(name):
+    assert Plan(over_the_default(f"docs/gallery/{name}.yaml")).drawn()

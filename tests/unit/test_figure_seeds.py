@@ -62,7 +62,9 @@ def test_several_seeds_are_drawn_and_said(name):
     ):
         measured = [column.removesuffix("_low") for column in row if column.endswith("_low")]
         assert measured
-        assert [c for c in row if not c.endswith(("_low", "_high"))] == list(alone)
+        assert [c for c in row if not c.endswith(("_low", "_high"))] == [
+            c for c in alone if not c.endswith(("_low", "_high"))
+        ]
         for column in measured:
             assert row[f"{column}_low"] <= row[column] <= row[f"{column}_high"]
     row = figure.numbers(stores, shown)[-1]
@@ -258,11 +260,12 @@ def test_summary_has_columns_of_what_the_studies_have(tmp_path):
     file = tmp_path / "summary.csv"
     scripts.summary.main(file, rows=[one], slope_range=[10, 20])
     assert ",".join(table(file)[0]) == (
-        "study,dataset,denoiser,N,train_psnr,test_psnr,gap,slope,slope_error,dimension,asymmetry"
+        "study,dataset,denoiser,N,train_psnr,test_psnr,gap,slope,slope_low,slope_high,"
+        "dimension,asymmetry"
     )
     scripts.summary.main(file, rows=[one, two], slope_range=[10, 20])
     first, second = table(file)
-    assert first["seeds"] == first["slope_low"] == first["ceiling"] == second["dimension"] == ""
+    assert first["seeds"] == first["ceiling"] == second["dimension"] == ""
     assert (second["seeds"], second["minimax_slope"]) == ("2", "0.500")
     found = [second[name] for name in ("slope_low", "slope", "slope_high", "ceiling")]
     assert found == ["0.500", "0.650", "0.800", "0.905"]

@@ -138,7 +138,7 @@ def test_slopes(alphas, channels):
     legend = figure.subfigs[0].legends[0]
     found = [t.get_text() for t in legend.get_texts()]
     expected = [
-        f"{alpha}: {slope:.3f} ± 0.000 ({alpha / (alpha + 1):.3f})"
+        f"{alpha}: {slope:.3f} [{slope:.3f}, {slope:.3f}] ({alpha / (alpha + 1):.3f})"
         for alpha, slope in sorted(zip(alphas, lines, strict=True))
     ]
     assert found == [*expected, "output = input"]
@@ -156,7 +156,7 @@ def draw_disks(curves, basis):
 def test_disks(channels):
     figure = draw_disks(psnr_store(0.75), eigenbasis_store(channels))
     assert_legible(figure)
-    assert "slope 0.750 ± 0.000" in words(figure)
+    assert "slope 0.750 [0.750, 0.750]" in words(figure)
     optimum = curves_of(figure.subfigs[0].axes[0])[1].get_ydata()
     np.testing.assert_allclose(optimum, INPUT_PSNR + 10 * np.log10(channels * SIDE**2 / 5))
     # Factors 1 / k: only the first is above one half.
@@ -335,6 +335,13 @@ def test_numbers_of_samples_leave_out_those_that_diverged():
     (row,) = pairs.numbers(stores, shown)
     assert row["between"] == pytest.approx(float(ended.between.median()))
     assert row["nearest_pair"] == pytest.approx(float(similarity.closest_pair.max()))
+
+
+def test_where_most_samples_diverged_there_are_no_numbers_of_the_others():
+    stores, shown = sample_stores([10], diverged=4), {"sizes": [10]}
+    (row,) = samples.numbers(stores, shown)
+    assert (row["samples"], row["diverged"]) == (6, 4)
+    assert all(np.isnan(row[name]) for name in ("between", "closest_S1", "memorized", "scale"))
 
 
 def test_numbers_of_histories():

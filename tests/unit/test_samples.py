@@ -5,10 +5,11 @@ import pytest
 import torch
 from gahb.denoisers.memorizer import Memorizer
 from gahb.denoisers.wiener import Wiener
-from gahb.samples import coarse_to_fine, sample, white
+from gahb.samples import coarse_to_fine, sample
 from gahb.samples.inverse import inpainting, super_resolution
 from gahb.samples.noise import noise
-from gahb.similarity import memorized, nearest
+from gahb.samples.start import paper
+from gahb.similarity import memorized_by_distance, nearest
 
 SHAPE = (1, 4, 4)
 
@@ -91,7 +92,7 @@ def test_the_denoiser_of_a_finite_set_samples_that_set():
     drawn = sample(Memorizer(images), SHAPE, 64, seed=0, h0=0.05)
     samples = torch.from_numpy(drawn.images)
     found = nearest(samples, images, 2)
-    assert memorized(samples, found).all()
+    assert memorized_by_distance(samples, found).all()
     assert found.distance[:, 0].max() < 1e-3
     assert len(found.by_distance[:, 0].unique()) > 3  # and not one image alone
 
@@ -156,7 +157,7 @@ def test_the_steps_are_those_of_the_algorithm():
 def test_a_sampler_goes_on_with_those_that_it_is_sent():
     denoiser, *_ = gaussian()
     numbers = torch.arange(6)
-    y = white(torch.full(SHAPE, 0.5), 1.0, numbers, seed=2)
+    y = paper(2, numbers, SHAPE, mean=0.5, sd=1.0)
     every, some = (coarse_to_fine(denoiser, y, numbers, seed=2, h0=0.1) for _ in range(2))
     going = torch.tensor([True, False, True, True, False, True])
     torch.testing.assert_close(next(every)[0], next(some)[0])

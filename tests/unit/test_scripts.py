@@ -84,12 +84,13 @@ def test_psnr(data, denoiser, tmp_path):
         assert (mean.sel(set="train") > found.input_psnr).all()
 
 
-def test_samples(data, denoiser, tmp_path):
+@pytest.mark.parametrize(("start", "sampler"), [("paper", "ascent"), ("gaussian", "ode")])
+def test_samples(data, denoiser, start, sampler, tmp_path):
     name, path = denoiser
     output = str(tmp_path / "samples.zarr")
     scripts.samples.main(
-        data[0], path, output, count=5, h0=0.1, beta=0.5, sigma_min=0.01, mean=0.5, sd=1.0,
-        sigma_max=3.0, max_steps=200, levels=[0.3], seed=7,
+        *data, path, output, count=5, start=start, sampler=sampler, steps=20, h0=0.1, beta=0.5,
+        sigma_min=0.01, mean=0.5, sd=1.0, sigma_max=3.0, max_steps=200, levels=[0.3], seed=7,
     )  # fmt: skip
     assert not store.problems(output)
     found = store.open_store(output)

@@ -7,8 +7,8 @@ import xarray as xr
 from gahb import similarity, store
 from gahb.similarity import (
     closest_pairs,
-    fraction,
-    memorized,
+    fit,
+    memorized_by_distance,
     nearest,
     nearest_patches,
     paired_cosine,
@@ -180,29 +180,100 @@ def test_the_rule_of_a_third():
     among[1, 0, 0, 0] = 1.0
     images = torch.zeros(4, 1, 1, 4)
     images[:, 0, 0, 0] = torch.tensor([0.0, 0.24, 0.26, 0.9])  # a third is reached at 1/4
-    assert memorized(images, nearest(images, among, 2)).tolist() == [True, True, False, True]
+    assert memorized_by_distance(images, nearest(images, among, 2)).tolist() == [
+        True,
+        True,
+        False,
+        True,
+    ]
 
 
 def test_memorized_where_training_images_are_equal():
     among = some(5)[[0, 1, 1, 2]]
     images = torch.stack([among[1], among[1] + 0.01, among[0] + 0.01])
-    assert memorized(images, nearest(images, among, 2)).tolist() == [True, False, True]
+    assert memorized_by_distance(images, nearest(images, among, 2)).tolist() == [True, False, True]
 
 
 def test_memorized_with_a_single_training_image():
     among = some(1)
     noise = some(3, 1)
     images = torch.cat([among, among + 0.001 * noise[:1], noise, torch.full((1, 1, 8, 8), 0.5)])
-    found = memorized(images, nearest(images, among, 2)).tolist()
+    found = memorized_by_distance(images, nearest(images, among, 2)).tolist()
     assert found == [True, True, False, False, False, False]
 
 
-def test_fractions_and_their_intervals():
-    rng = np.random.default_rng(0)
-    happened = np.arange(60) < 24
-    estimate, low, high = fraction(happened)
-    resampled = rng.choice(happened, (40000, 60)).mean(1)
-    assert estimate == 0.4
-    np.testing.assert_allclose([low, high], np.quantile(resampled, [0.025, 0.975]), atol=1 / 60)
-    np.testing.assert_array_equal(fraction(np.ones(5)), 1)
-    assert np.isnan(fraction(np.array([]))).all()
+def judged(images, among, k=2):
+    return fit(images, among, nearest(images, among, k))
+
+
+def test_a_fit_is_least_squares():
+    images, among = some(6), 0.1 + 0.6 * some(30, 1)
+    found = nearest(images, among, 2)
+    fitted = fit(images, among, found)
+    assert (found.cosine > 0).all()
+    for i in range(6):
+        for rank in range(2):
+            x, y = among[found.by_cosine[i, rank]].flatten().double(), images[i].flatten().double()
+            design = torch.stack([x, torch.ones(64)], 1)
+            a, b = torch.linalg.lstsq(design, y[:, None]).solution[:, 0]
+            torch.testing.assert_close(fitted.scale[i, rank].double(), a, rtol=1e-5, atol=0)
+            residual = (y - a * x - b).norm() / (y - y.mean()).norm()
+            torch.testing.assert_close(fitted.residual[i, rank].double(), residual)
+    torch.testing.assert_close(fitted.residual, (1 - found.cosine**2).sqrt(), atol=1e-5, rtol=0)
+    torch.testing.assert_close(fitted.ratio, fitted.residual[:, 0] / fitted.residual[:, 1])
+
+
+@pytest.mark.parametrize("N", [1, 2, 50])
+def test_the_whole_ray_of_a_training_image_is_memorized(N):
+    among = some(N)
+    scale = torch.linspace(0.2, 2, 10)
+    column = scale[:, None, None, None]
+    images = column * among[:1] + 0.5 * column.flip(0)
+    fitted = judged(images, among)
+    assert fitted.memorized.all()
+    torch.testing.assert_close(fitted.scale[:, 0], scale)
+    noisy = judged(images + 0.01 * column * (some(10, 1) - 0.5), among)
+    assert noisy.memorized.all()
+    assert (noisy.ratio < 0.05).all()
+    if N > 1:
+        assert not memorized_by_distance(images, nearest(images, among, 2)).all()
+
+
+@pytest.mark.parametrize("N", [1, 2, 50])
+def test_other_images_are_not_memorized(N):
+    among = some(N)
+    unrelated = some(200, 1)
+    assert not judged(unrelated, among).memorized.any()
+    assert not judged(1 - among[:1], among).memorized.any()
+    blank = judged(torch.full((1, 1, 8, 8), 0.5), among)
+    assert not blank.memorized.any()
+    assert (blank.scale == 0).all()
+    if N > 1:
+        assert not judged(among[:1] + among[1:2], among).memorized.any()
+
+
+def test_no_change_of_contrast_or_brightness_changes_the_ratio():
+    among = some(20)
+    images = among[:5] + 0.6 * some(5, 1)
+    expected = judged(images, among)
+    changed = judged(0.3 * images + 0.4, among)
+    torch.testing.assert_close(changed.ratio, expected.ratio, rtol=1e-4, atol=0)
+    torch.testing.assert_close(changed.scale, 0.3 * expected.scale, rtol=1e-4, atol=0)
+    contrast = torch.linspace(0.1, 3, 20)[:, None, None, None]
+    torch.testing.assert_close(
+        judged(images, contrast * among).ratio, expected.ratio, rtol=1e-4, atol=0
+    )
+
+
+def test_of_training_images_that_are_equal_only_the_ray_is_memorized():
+    among = some(5)[[0, 1, 1, 2]]
+    near = 0.02 * some(1, 1)
+    images = torch.cat([among[1:2], 0.5 * among[1:2], among[1:2] + near, among[:1] + near])
+    assert judged(images, among).memorized.tolist() == [True, True, False, True]
+
+
+def test_blank_training_images_explain_nothing():
+    among = torch.cat([some(1), torch.full((1, 1, 8, 8), 0.3)])
+    fitted = judged(torch.cat([0.5 * some(1), some(1, 1)]), among)
+    assert fitted.memorized.tolist() == [True, False]
+    torch.testing.assert_close(fitted.residual[:, 1], torch.ones(2))

@@ -1,10 +1,15 @@
-"""Two sides and a test set: disjoint, nested, of the images that are kept, or refused."""
+"""Two sides and a test set: disjoint, nested, alike, of the images that are kept, or refused."""
 
 import dataclasses
 
 import numpy as np
 import pytest
-from gahb.split import Split, TooFewImages, check, split
+import scipy.fft
+import torch
+from gahb.datasets import open_source
+from gahb.denoisers.wiener import Wiener
+from gahb.psnr import psnr_curve, sigma_from_psnr
+from gahb.split import INPUT_PSNR, Split, TooFewImages, check, difficulties, split
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -40,12 +45,15 @@ def test_images_that_are_dropped_leave_the_others_in_order():
 
 
 @settings(deadline=None)
-@given(st.lists(st.integers(1, 30), min_size=3, max_size=30), st.integers(0, 2**32 - 1))
-def test_no_picture_is_in_two_parts(sizes, seed):
+@given(
+    st.lists(st.integers(1, 30), min_size=3, max_size=30), st.integers(0, 2**32 - 1), st.booleans()
+)
+def test_no_picture_is_in_two_parts(sizes, seed, alike):
     group = np.repeat(np.arange(len(sizes)), sizes)
+    difficulty = np.random.default_rng(seed).random((len(group), 2)) if alike else None
     dropped = np.flatnonzero(np.random.default_rng(seed).random(len(group)) < 0.2)
     try:
-        parts = split(len(group), 1, seed, group, dropped)
+        parts = split(len(group), 1, seed, group, dropped, difficulty)
     except TooFewImages:
         assert len(np.unique(np.delete(group, dropped))) < 3
         return
@@ -80,3 +88,78 @@ def test_a_shared_picture_is_found():
     good = Split(np.array([0, 1, 2]), np.array([5]), np.array([3, 4]))
     with pytest.raises(ValueError, match="picture"):
         check(good, 6, np.array([0, 0, 0, 1, 1, 1]))
+
+
+def smooth_and_rough(kinds, each=20, side=8):
+    """Pictures of noise with spectra |k|^-kind: images (image, 1, y, x) and their picture."""
+    k = np.hypot(*np.meshgrid(*[np.arange(1, side + 1)] * 2))
+    rng = np.random.default_rng(0)
+    images = [
+        scipy.fft.idctn(rng.standard_normal((each, side, side)) * k**-kind, axes=(1, 2))
+        for kind in kinds
+    ]
+    return 0.5 + 0.1 * np.concatenate(images)[:, None], np.repeat(np.arange(len(kinds)), each)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_every_part_gets_pictures_of_every_kind(seed):
+    kinds = np.array([0.0, 1, 2] * 3)
+    images, group = smooth_and_rough(kinds)
+    parts = split(len(images), 60, seed, group, None, difficulties(images))
+    for part in (parts.S1[: len(parts.S2)], parts.S2, parts.test):
+        assert sorted(kinds[np.unique(group[part])]) == [0, 1, 2]
+
+
+def test_parts_are_not_made_alike_at_the_cost_of_images():
+    """They would be, if the large picture were the test set, of which 90 images go unused."""
+    sizes = np.array([100, *[10] * 10])
+    group = np.repeat(np.arange(11), sizes)
+    difficulty = np.repeat([0.0, *[-1, 1] * 5], sizes)[:, None]
+    for seed in range(5):
+        assert len(split(len(group), 10, seed, group, None, difficulty).S2) == 90
+
+
+def test_difficulties_are_the_psnrs_of_two_denoisers():
+    """Both written out, with much noise drawn; for smooth and rough images, and a blank one."""
+    images, _ = smooth_and_rough([0, 1, 2], each=1)
+    images = np.concatenate([images, np.full((1, 1, 8, 8), 0.7)])
+    found = difficulties(images)
+    coefficients = scipy.fft.dctn(images, axes=(2, 3), norm="ortho")
+    spectrum = np.square(coefficients).mean(0)
+    spectrum[0, 0, 0] = np.inf
+    rng = np.random.default_rng(1)
+    for i, (image, c) in enumerate(zip(images, coefficients, strict=True)):
+        energy = np.square(c)
+        energy[0, 0, 0] = np.inf
+        for j, sigma in enumerate(sigma_from_psnr(INPUT_PSNR)):
+            noisy = image + sigma * rng.standard_normal((20000, *image.shape))
+            for k, power in enumerate((spectrum, energy)):
+                with np.errstate(divide="ignore"):
+                    kept = 1 / (1 + sigma**2 / power)
+                in_basis = kept * scipy.fft.dctn(noisy, axes=(2, 3), norm="ortho")
+                error = np.square(scipy.fft.idctn(in_basis, axes=(2, 3), norm="ortho") - image)
+                assert found[i, 2 * j + k] == pytest.approx(-10 * np.log10(error.mean()), abs=0.1)
+
+
+def test_difficulties_do_not_depend_on_brightness_type_or_blocks(monkeypatch):
+    images, _ = smooth_and_rough([0, 1, 2])
+    data = np.rint(255 * images.clip(0, 1)).astype(np.uint8)
+    expected = difficulties(data)
+    np.testing.assert_allclose(difficulties(data / 255 + 0.2), expected, atol=1e-3)
+    monkeypatch.setattr("gahb.split.BLOCK", 7)
+    np.testing.assert_allclose(difficulties(data), expected, atol=1e-4)
+
+
+def test_test_photographs_are_as_difficult_as_those_that_train():
+    """Judged by a Wiener filter of the training set, at each noise level."""
+    source = open_source("photographs", side=16, stride=12, scales=[0.5, 0.25], seed=0)
+    images = source.read(0, source.count)
+    difficulty = difficulties(images)
+    for seed in range(3):
+        parts = split(len(images), len(images) // 5, seed, source.group, None, difficulty)
+        train = torch.from_numpy(images[parts.S1[: len(images) // 2]])
+        flat = train.flatten(1) / 255
+        wiener = Wiener(flat.mean(0).reshape(1, 16, 16), *torch.linalg.eigh(torch.cov(flat.T)))
+        sets = (train, torch.from_numpy(images[parts.test]))
+        means = [psnr_curve(wiener, x, sigma_from_psnr(INPUT_PSNR), 0).mean(1) for x in sets]
+        assert np.abs(means[0] - means[1]).max() < 0.5

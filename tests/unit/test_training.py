@@ -30,10 +30,10 @@ from gahb.training import (
     batch_order,
     compiling_pays,
     history_steps,
-    noise_levels,
     train,
     training_flop,
 )
+from gahb.training.objective import squared_levels
 from scipy.stats import kstest
 
 OPTIONS = {"unet": {"channels": 4, "blocks": 1}, "bfcnn": {"channels": 4, "layers": 4}}
@@ -81,13 +81,13 @@ def test_cosine_schedule():
 
 def test_the_papers_schedule():
     """1000 epochs of 250,000 images in batches of 512; the rate halves every 100 epochs."""
-    recipe = Recipe(488_282, 512, 1e-3, "halving")
+    recipe = Recipe(488_282, 512, 1e-3, schedule="halving")
     for epoch, rate in ((0, 1e-3), (99, 1e-3), (101, 5e-4), (999, 1e-3 / 2**9)):
         assert recipe.learning_rate_at(epoch * 250_000 // 512) == rate
 
 
 def test_noise_levels_are_squares_of_uniform_numbers():
-    sigma = noise_levels(20_000, torch.Generator().manual_seed(0))
+    sigma = squared_levels(20_000, torch.Generator().manual_seed(0))
     assert sigma.shape == (20_000, 1, 1, 1)
     assert kstest(sigma.sqrt().flatten().numpy(), "uniform").pvalue > 0.01
     assert sigma.square().mean() == pytest.approx(1 / 5, rel=0.02)

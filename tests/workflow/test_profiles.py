@@ -46,7 +46,7 @@ def test_a_site_overrides(tmp_path):
     assert found["training"]["runtime"] == "720"
     assert found["similarity"]["gpu"] == "0"
     # Packed jobs are counted, too.
-    assert len(jobs(output)) == len(planned(output)) == 74
+    assert len(jobs(output)) == len(planned(output)) == 89
     assert {"psnr", "samples", "eigenbasis"} <= {job["rule"] for job in jobs(output) if job["gpus"]}
 
 

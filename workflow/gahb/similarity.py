@@ -12,9 +12,7 @@ an array of indices.
 import dataclasses
 import math
 
-import numpy as np
 import torch
-from scipy.stats import binom
 
 from gahb.images import read_ahead, to_float
 
@@ -200,11 +198,69 @@ def nearest_patches(
     return best.T.reshape(shape), index.T.reshape(shape)
 
 
-def memorized(images: torch.Tensor, found: Nearest) -> torch.Tensor:
-    """Which images are memorized: (image,), True or False.
+@dataclasses.dataclass
+class Fit:
+    """How well the nearest training images, each at its best scale and mean, explain an image.
 
-    An image is, if its L2 distance to the nearest training image is at most a third of that to the
-    second nearest (Yoon et al., 2023). One between two equal training images is not,
+    scale: (image, rank), a >= 0 of the least squares of y on a x + b, where y is the image and x
+        the training image; 1 where they have the same contrast.
+    residual: (image, rank), |y - a x - b| / |y - mean of y|, from 0 (y lies on the ray of x) to 1
+        (x explains nothing); sqrt(1 - c^2) for a cosine c > 0.
+    """
+
+    scale: torch.Tensor
+    residual: torch.Tensor
+
+    @property
+    def ratio(self) -> torch.Tensor:
+        """d1 / d2 of the two nearest, (image,); 0 where the first explains everything.
+
+        With a single training image the blank image is the second: it explains nothing.
+        """
+        first = self.residual[:, 0]
+        second = self.residual[:, 1] if self.residual.shape[1] > 1 else torch.ones_like(first)
+        return torch.where(first == 0, 0.0, first / second)
+
+    @property
+    def memorized(self) -> torch.Tensor:
+        """Which images are memorized, by the 1/3 rule of Yoon et al. (2023): (image,).
+
+        Neither the contrast of an image nor that of a training image changes it, because a network
+        without biases has f(a y) = a f(y): it memorizes rays. One between two training images that
+        are equal but for contrast is not memorized, unless it lies on their ray.
+        """
+        return self.ratio <= 1 / 3
+
+
+def fit(images: torch.Tensor, among, found: Nearest) -> Fit:
+    """Fit the training images that are nearest by cosine to the images.
+
+    Held-out images, fitted in the same way, give the rule's false positives.
+
+    Args:
+        images: (image, channel, y, x).
+        among: the training images, as this module's docstring says.
+        found: `nearest(images, among, k)`; two ranks at most are fitted.
+    """
+    index = found.by_cosine[:, :2]
+    others = torch.as_tensor(among[index.flatten().cpu().numpy()]).to(images.device)
+    x = to_float(others).flatten(1).reshape(*index.shape, -1)
+    y = to_float(images).flatten(1)[:, None]
+    x, y = x - x.mean(2, keepdim=True), y - y.mean(2, keepdim=True)
+    inverse = _inverse(x.norm(dim=2, keepdim=True), x.shape[2])
+    scale = ((x * y).sum(2, keepdim=True) * inverse**2).clamp(min=0)
+    size = _inverse(y.norm(dim=2, keepdim=True), x.shape[2])
+    residual = torch.where(size > 0, (y - scale * x).norm(dim=2, keepdim=True) * size, 1.0)
+    # What single precision leaves of nothing.
+    residual = torch.where(residual < 1e-5, 0.0, residual)
+    return Fit(scale[:, :, 0], residual[:, :, 0])
+
+
+def memorized_by_distance(images: torch.Tensor, found: Nearest) -> torch.Tensor:
+    """The 1/3 rule as published: (image,), True or False; a change of contrast changes it.
+
+    An image is memorized if its L2 distance to the nearest training image is at most a third of
+    that to the second nearest (Yoon et al., 2023). One between two equal training images is not,
     unless it equals them. With a single training image, the blank image of the same mean stands in
     for the second nearest.
 
@@ -218,17 +274,3 @@ def memorized(images: torch.Tensor, found: Nearest) -> torch.Tensor:
         flat = to_float(images).flatten(1)
         second = (flat - flat.mean(1, keepdim=True)).norm(dim=1)
     return found.distance[:, 0] <= second / 3
-
-
-def fraction(happened: np.ndarray, level: float = 0.95) -> np.ndarray:
-    """Part of the samples in which something happened: (estimate, low, high); NaN if there is none.
-
-    The interval is the bootstrap's over samples, of infinitely many resamplings: how often it
-    happens in one is binomial.
-    """
-    count = len(happened)
-    if not count:
-        return np.full(3, np.nan)
-    part = float(np.mean(happened))
-    tails = binom.ppf([(1 - level) / 2, (1 + level) / 2], count, part)
-    return np.array([part, *(tails / count)])

@@ -1,12 +1,19 @@
 """Which images train the first network, which the second, and which test both.
 
 S1 is the first N of the shuffled images and S2 the last N, so that the set of a smaller N is inside
-that of a larger one. Images cut from one picture stay on one side.
+that of a larger one. Images cut from one picture stay in one part, and pictures are so few and so
+different that parts drawn blindly differ by decibels: of many divisions of the pictures the one is
+taken whose parts are equally difficult to denoise.
 """
 
 import dataclasses
 
 import numpy as np
+import scipy.fft
+
+#: Divisions of the pictures that are compared, the input PSNRs in dB at which they are, and the
+#: images whose difficulty is computed at a time.
+DIVISIONS, INPUT_PSNR, BLOCK = 2000, (10, 15, 20, 25, 30), 1024
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +40,7 @@ def split(
     seed: int,
     group: np.ndarray | None = None,
     dropped: np.ndarray | None = None,
+    difficulty: np.ndarray | None = None,
 ) -> Split:
     """Shuffle `count` images and divide them.
 
@@ -42,6 +50,8 @@ def split(
         seed: of the shuffle.
         group: (count,) picture that each image was cut from; no picture is divided.
         dropped: indices of images that are left out.
+        difficulty: (count, measure), what `difficulties` gives; its means over the parts are made
+            alike. Only used with `group`; None takes the first division.
 
     Raises:
         TooFewImages: the data set cannot give `test` test images and two sides.
@@ -58,7 +68,7 @@ def split(
             )
         held, rest = order[:test], order[test:]
         return Split(rest, rest[::-1][: len(rest) // 2], held)
-    part = _parts(np.bincount(group[order], minlength=group.max() + 1), test, seed)
+    part = _parts(group[order], test, seed, None if difficulty is None else difficulty[order])
     side = part[group[order]]
     first, second, held = (order[side == s] for s in range(3))
     if len(held) < test or not len(first) or not len(second):
@@ -70,15 +80,71 @@ def split(
     return Split(np.concatenate([first, second]), second[:pairs], held[:test])
 
 
-def _parts(sizes: np.ndarray, test: int, seed: int) -> np.ndarray:
+def _parts(group: np.ndarray, test: int, seed: int, difficulty: np.ndarray | None) -> np.ndarray:
+    """Part of each picture: 0 and 1 for S1 and S2, 2 for the test set.
+
+    Of many divisions the one whose parts are most alike: the largest difference of a mean
+    difficulty between two parts is smallest. Only those count that leave a pair of networks 9/10 of
+    the images that the best of them does.
+    """
+    sizes = np.bincount(group, minlength=group.max() + 1)
+
+    def division(k: int) -> np.ndarray:
+        return _division(sizes, test, np.random.default_rng([seed, k] if k else seed))
+
+    if difficulty is None:
+        return division(0)
+    totals = np.stack([np.bincount(group, column, len(sizes)) for column in difficulty.T], 1)
+    unlike, pair = np.empty((2, DIVISIONS))
+    for k in range(DIVISIONS):
+        member = division(k) == np.arange(3)[:, None]
+        images = member @ sizes
+        means = (member @ totals) / np.maximum(images, 1)[:, None]
+        unlike[k], pair[k] = np.ptp(means, axis=0).max(), images[:2].min()
+    return division(np.argmin(np.where(pair >= 0.9 * pair.max(), unlike, np.inf)))
+
+
+def _division(sizes: np.ndarray, test: int, rng: np.random.Generator) -> np.ndarray:
     """Part of each picture: 2 (test) until there are `test` images, then 0 and 1, evened out."""
     part = np.empty(len(sizes), int)
     filled = [0, 0, 0]
-    for picture in np.random.default_rng(seed).permutation(len(sizes)):
+    for picture in rng.permutation(len(sizes)):
         where = 2 if filled[2] < test else int(filled[1] < filled[0])
         part[picture] = where
         filled[where] += sizes[picture]
     return part
+
+
+def difficulties(images) -> np.ndarray:
+    """How well each image can be denoised: (image, measure), PSNRs in dB.
+
+    At each of `INPUT_PSNR`, the expected PSNRs of two denoisers that keep the mean of an image and
+    shrink its cosine coefficients c_k: Wiener's, by the factors E c_k^2 / (E c_k^2 + sigma^2) of
+    all images, and the oracle's, by c_k^2 / (c_k^2 + sigma^2) of the image itself. A network adapts
+    more than the first and less than the second.
+
+    Args:
+        images: (image, channel, y, x), bytes or floats, an array or what gives one for a slice.
+    """
+
+    def energies():
+        for start in range(0, len(images), BLOCK):
+            block = np.asarray(images[start : start + BLOCK])
+            values = np.float32(block) / (255 if block.dtype == np.uint8 else 1)
+            energy = np.square(scipy.fft.dctn(values, axes=(2, 3), norm="ortho"))
+            energy[:, :, 0, 0] = 1e9  # the mean is far above all noise
+            yield energy.reshape(len(block), -1)
+
+    spectrum = sum(energy.sum(0, dtype=float) for energy in energies()) / len(images)
+    found = []
+    for energy in energies():
+        errors = []
+        for variance in 10 ** (-np.array(INPUT_PSNR) / 10):
+            kept = spectrum / (spectrum + variance)
+            errors.append(((1 - kept) ** 2 * energy + kept**2 * variance).mean(1))
+            errors.append((energy * variance / (energy + variance)).mean(1))
+        found.append(-10 * np.log10(errors).T)
+    return np.concatenate(found)
 
 
 def check(split: Split, count: int, group: np.ndarray | None = None) -> None:

@@ -24,21 +24,3 @@ def oracle_shrinkage(coefficients: np.ndarray, sigma: float) -> np.ndarray:
 def projection_psnr(sigma, dimension: int, pixels: int):
     """PSNR in dB of projection on a `dimension`-dimensional plane: error dimension sigma^2 / d."""
     return -10 * np.log10(dimension * np.square(sigma) / pixels)
-
-
-def fitted_slope(input_psnr, output_psnr, low: float, high: float) -> tuple[float, float]:
-    """Least-squares slope of output against input PSNR over input PSNRs in [low, high] dB.
-
-    Returns the slope and its standard error.
-
-    Raises:
-        ValueError: fewer than three noise levels in the range.
-    """
-    input_psnr, output_psnr = np.asarray(input_psnr), np.asarray(output_psnr)
-    inside = (input_psnr >= low - 1e-6) & (input_psnr <= high + 1e-6)
-    if inside.sum() < 3:
-        raise ValueError(
-            f"a slope needs three input PSNRs between {low} and {high} dB, found {inside.sum()}"
-        )
-    (slope, _), covariance = np.polyfit(input_psnr[inside], output_psnr[inside], 1, cov=True)
-    return float(slope), float(np.sqrt(covariance[0, 0]))

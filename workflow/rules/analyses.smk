@@ -25,7 +25,7 @@ rule psnr:
 # Samples of the density that a denoiser has learned.
 rule samples:
     input:
-        **stages.samples.input("images", "denoiser"),
+        **stages.samples.input("images", "split", "denoiser"),
     output:
         **stages.samples.output("samples"),
     log:

@@ -47,7 +47,8 @@ snakemake.io._IOFile.is_newer = _no_file_is_newer
 
 def reported(path, caption, title, category="{study}"):
     """A file that stands in the report under its study."""
-    labels = {"figure": title, "of": "{of}"} if "{of}" in path else {"table": title}
+    # One label: of several, the report shows only those that agree in the last ones.
+    labels = {"figure": f"{title}, {{of}}" if "{of}" in path else title}
     return report(
         path, caption=f"../report/{caption}.rst", category=category, labels=labels
     )

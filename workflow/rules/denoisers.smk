@@ -12,6 +12,8 @@ rule training:
         stages.training.benchmark
     wildcard_constraints:
         denoiser=plan.names("denoisers", *STAGES["training"].makes),
+    # The longest jobs first, so that no core is idle at the end.
+    priority: 1
     conda:
         "../../envs/environment.yml"
     threads: stages.training.threads

@@ -1,8 +1,8 @@
 """PSNR curves of one denoiser on its training set and on the test set.
 
 Input: images.zarr, split.zarr, denoiser.safetensors. Output: psnr.zarr with psnr (set, sigma,
-image) in dB; sigma is a coordinate and input_psnr another one along it. A training set that is
-smaller than the number of images asked for is gone through again, with other noise.
+image) in dB, image_index (set, image), and along sigma the coordinate input_psnr. A training set
+that is smaller than the number of images asked for is gone through again, with other noise.
 """
 
 import numpy as np
@@ -23,7 +23,14 @@ def main(images, split, denoiser, psnr, *, subset, N, input_psnr, count, seed, j
         clean = torch.from_numpy(store.take(images, np.resize(indices, count)))
         curves.append(psnr_curve(denoiser, clean.to(job.device), sigma, seed))
     dataset = xr.Dataset(
-        {"psnr": store.variable(("set", "sigma", "image"), curves, "output PSNR", "dB")},
+        {
+            "psnr": store.variable(("set", "sigma", "image"), curves, "output PSNR", "dB"),
+            "image_index": store.variable(
+                ("set", "image"),
+                np.stack([np.resize(indices, count) for indices in members.values()]),
+                "index of the image",
+            ),
+        },
         coords={
             "set": store.variable("set", list(members), "set of images"),
             "sigma": store.variable("sigma", sigma, "noise level", "1"),

@@ -1,27 +1,48 @@
 """Samples of the density implicit in one denoiser.
 
-Input: images.zarr (for the shape of an image), denoiser.safetensors. Output: samples.zarr with
-samples (sample, channel, y, x), sigma (sample, step), steps and diverged (sample), and trajectory
-(sample, level, channel, y, x), y when its noise level first was at or below `level`.
+Input: images.zarr and split.zarr (the test images are what samples start from), and
+denoiser.safetensors. Output: samples.zarr with samples (sample, channel, y, x), sigma (sample,
+step), steps and diverged (sample), and trajectory (sample, level, channel, y, x), y when its noise
+level first was at or below `level`.
 """
+
+import functools
 
 import numpy as np
 import xarray as xr
 from gahb import denoisers, store
-from gahb.samples import sample
+from gahb.images import Members
+from gahb.samples import coarse_to_fine, sample
+from gahb.samples.flow import noise_levels, probability_flow
+from gahb.samples.start import gaussian, paper
 from study.job import Job, run
+
+TITLES = {
+    "ascent": "Samples by stochastic coarse-to-fine ascent",
+    "ode": "Samples by the probability flow",
+}
 
 
 def main(
-    images, denoiser, samples, *, count, h0, beta, sigma_min, mean, sd, sigma_max, max_steps,
-    levels, seed, job=Job(),
+    images, split, denoiser, samples, *, count, start, sampler, steps, h0, beta, sigma_min, mean,
+    sd, sigma_max, max_steps, levels, seed, job=Job(),
 ):  # fmt: skip
     images = store.open_store(images).images
     denoiser = denoisers.load(denoiser, images).to(job.device)
+    # Test images: both denoisers of a pair start alike, and no start knows a training image.
+    test = Members(images, np.sort(store.open_store(split).test.values))
+    first = {
+        "paper": functools.partial(paper, seed, shape=images.shape[1:], mean=mean, sd=sd),
+        "gaussian": functools.partial(gaussian, seed, images=test, sigma=sd),
+    }
+    follow = {
+        "ascent": functools.partial(coarse_to_fine, seed=seed, h0=h0, beta=beta, sd=sd),
+        "ode": lambda f, y, numbers: probability_flow(f, y, noise_levels(sd, sigma_min, steps)),
+    }
     with job.progress(count, "samples") as bar:
         drawn = sample(
-            denoiser, images.shape[1:], count, seed, h0=h0, beta=beta, sigma_min=sigma_min,
-            mean=mean, sd=sd, sigma_max=sigma_max, max_steps=max_steps, levels=levels,
+            denoiser, images.shape[1:], count, seed, start=first[start], sampler=follow[sampler],
+            sigma_min=sigma_min, sigma_max=sigma_max, max_steps=max_steps, levels=levels,
             device=job.device, progress=bar.update,
         )  # fmt: skip
     dataset = xr.Dataset(
@@ -46,7 +67,7 @@ def main(
             "x": store.pixels("x", images.sizes["x"]),
             "step": store.variable("step", np.arange(1, drawn.sigma.shape[1] + 1), "step t"),
         },
-        attrs=store.provenance("Samples by stochastic coarse-to-fine ascent", job.parameters),
+        attrs=store.provenance(TITLES[sampler], job.parameters),
     )
     store.save(dataset, samples)
 

@@ -10,7 +10,9 @@ closest and closest_image (subset, sample), the largest cosine, and the index of
 nearest_cosine, nearest_by_cosine, nearest_distance and nearest_by_distance (subset, sample,
 neighbour), the nearest by cosine and by L2 distance, and the indices of those images;
 closest_patch and closest_patch_image (subset, sample, row, column), the same patch by patch;
-memorized (subset, sample), the 1/3 rule, and memorized_fraction (subset, bound).
+memorized, ratio and scale (subset, sample), the 1/3 rule once contrast and mean are fitted, d1 / d2
+and the contrast; memorized_by_distance, the rule as published; memorized_fraction (subset, bound),
+and false_positives (subset, bound), that part of the test images.
 Of the two training sets:
 closest_pair and closest_pair_image (member), each image of S1 and the closest one of S2.
 diverged (sample), True where a sample of either did not end: its numbers are NaN, its
@@ -22,8 +24,15 @@ import torch
 import xarray as xr
 from gahb import store
 from gahb.images import Members
-from gahb.similarity import closest_pairs, fraction, memorized, nearest_patches, paired_cosine
+from gahb.similarity import (
+    closest_pairs,
+    fit,
+    memorized_by_distance,
+    nearest_patches,
+    paired_cosine,
+)
 from gahb.similarity import nearest as nearest_images
+from gahb.statistics import fraction
 from study.job import Job, run
 
 
@@ -68,10 +77,11 @@ def main(
         )
 
     cosine, by_cosine = neighbours("cosine"), of_images([f.by_cosine for f in found])
-    is_memorized = of_subsets(
-        [memorized(s, f).float().cpu().numpy() for s, f in zip(pair, found, strict=True)],
-        diverged,
-    )
+    fits = [fit(s, t, f) for s, t, f in zip(pair, training, found, strict=True)]
+    is_memorized = of_subsets([f.memorized.float().cpu().numpy() for f in fits], diverged)
+    published = [memorized_by_distance(s, f) for s, f in zip(pair, found, strict=True)]
+    test = torch.from_numpy(store.take(pixels, parts.test.values)).to(job.device)
+    held_out = [fit(test, t, nearest_images(test, t, 2)).memorized.cpu() for t in training]
     reproduced = between > cosine[:, :, 0].max(0)
     ended = ~diverged
     dataset = xr.Dataset(
@@ -131,8 +141,31 @@ def main(
             "memorized": store.variable(
                 ("subset", "sample"),
                 is_memorized,
-                "1 where memorized by the 1/3 rule, 0 where not",
+                "1 where memorized by the 1/3 rule, contrast and mean fitted, 0 where not",
                 nan="diverged",
+            ),
+            "ratio": store.variable(
+                ("subset", "sample"),
+                of_subsets([f.ratio.cpu().numpy() for f in fits], diverged),
+                "what the nearest training image leaves over what the second nearest does",
+                nan="diverged",
+            ),
+            "scale": store.variable(
+                ("subset", "sample"),
+                of_subsets([f.scale[:, 0].cpu().numpy() for f in fits], diverged),
+                "contrast of the sample against its nearest training image",
+                nan="diverged",
+            ),
+            "memorized_by_distance": store.variable(
+                ("subset", "sample"),
+                of_subsets([m.float().cpu().numpy() for m in published], diverged),
+                "1 where memorized by the 1/3 rule as published, which contrast changes",
+                nan="diverged",
+            ),
+            "false_positives": store.variable(
+                ("subset", "bound"),
+                np.stack([fraction(m.numpy()) for m in held_out]),
+                "part of the test images that the rule takes for memorized",
             ),
             "memorized_fraction": store.variable(
                 ("subset", "bound"),

@@ -1,25 +1,28 @@
 """Which images train the first network, which the second, and which test both.
 
-Input: images.zarr, and duplicates.zarr where near-duplicates are dropped. Output: split.zarr with
-S1 (member_S1), S2 (member_S2) and test (test_image): indices of images, in the order in which they
-are used. A training set of N images is the first N.
+Input: images.zarr (of a shuffled data set, what it is a version of), and duplicates.zarr where
+near-duplicates are dropped. Output: split.zarr with S1 (member_S1), S2 (member_S2) and test
+(test_image): indices of images, in the order in which they are used. A training set of N images is
+the first N.
 """
 
 import xarray as xr
 from gahb import store
-from gahb.split import check
+from gahb.split import check, difficulties
 from gahb.split import split as divided
 from study.job import Job, run
 
 
 def main(
-    images: str, duplicates: list[str], split: str, *, test: int, seed: int, job: Job = Job()
+    images: list[str], duplicates: list[str], split: str, *, test: int, seed: int, job: Job = Job()
 ) -> None:
-    opened = store.open_store(images)
+    (path,) = images
+    opened = store.open_store(path)
     count = opened.sizes["image"]
     group = opened.picture.values if "picture" in opened else None
     dropped = store.open_store(duplicates[0]).dropped.values if duplicates else None
-    found = divided(count, test, seed, group, dropped)
+    difficulty = difficulties(opened.images) if group is not None else None
+    found = divided(count, test, seed, group, dropped, difficulty)
     check(found, count, group)
     dataset = xr.Dataset(
         {

@@ -11,7 +11,7 @@ from study.job import Job, run
 #: Those that no row has are left out.
 COLUMNS = [
     "study", "dataset", "denoiser", "N", "seeds", "train_psnr", "test_psnr", "gap", "slope",
-    "slope_error", "minimax_slope", "between", "ceiling", "closest_S1", "closest_S2", "memorized",
+    "minimax_slope", "between", "ceiling", "closest_S1", "closest_S2", "memorized", "scale",
     "samples", "diverged", "dimension", "asymmetry",
 ]  # fmt: skip
 

@@ -1,5 +1,5 @@
-"""From the config to the jobs: validation, what each job uses, and what makes it stale.
+"""From the config to the jobs: checks, what each job reads and uses, and what makes it stale.
 
-This is the only place that knows the config file. It imports nothing of the science, so that a dry
-run starts quickly.
+This is the only place that knows the config. Nothing of the science is imported, so that a dry run
+starts quickly; what scripts share (`job`) and what checks results (`verify`) import `gahb.store`.
 """

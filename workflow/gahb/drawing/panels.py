@@ -164,10 +164,9 @@ def psnr_panel(ax: Axes, curves: list[tuple]) -> None:
 
 
 def slope(row: dict) -> str:
-    """A fitted slope with its standard error or, over several seeds, from the lowest to highest."""
-    if "slope_low" in row:
-        return f"{row['slope']:.3f} [{row['slope_low']:.3f}, {row['slope_high']:.3f}]"
-    return f"{row['slope']:.3f} ± {row['slope_error']:.3f}"
+    """A fitted slope with its interval."""
+    interval = f" [{row['slope_low']:.3f}, {row['slope_high']:.3f}]" if "slope_low" in row else ""
+    return f"{row['slope']:.3f}{interval}"
 
 
 def shrinkage_panel(ax: Axes, bases: list[tuple]) -> None:

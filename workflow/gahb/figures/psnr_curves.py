@@ -32,7 +32,7 @@ def draw(stores: Stores, shown: dict) -> Figure:
             for N, c in curves.items()
         ]
         panels.psnr_panel(ax, lines)
-        ax.set_title(f"{title} set, means of {count:,} images")
+        ax.set_title(f"{title} set, means of {count:,} noisy images")
     axes[1].label_outer()
     figure.legend(*axes[0].get_legend_handles_labels(), title="$N$", loc="outside right upper")
     return figure

@@ -19,11 +19,6 @@ from gahb.samples.noise import noise
 Step = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 
 
-def white(mean: torch.Tensor, sd: float, samples: torch.Tensor, seed: int) -> torch.Tensor:
-    """A start: y ~ N(mean, sd^2) in each pixel, for each of `samples`. mean: (channel, y, x)."""
-    return mean + sd * noise(seed, samples, 0, mean.shape)
-
-
 @torch.no_grad()
 def coarse_to_fine(
     denoiser,
@@ -110,6 +105,8 @@ def sample(
     sigma_max: float = 3.0,
     max_steps: int = 2000,
     levels: tuple[float, ...] = (),
+    start: Callable[[torch.Tensor], torch.Tensor] | None = None,
+    sampler: Callable[..., Generator] | None = None,
     measurement: Measurement | None = None,
     batch: int = 256,
     device: torch.device | str = "cpu",
@@ -117,7 +114,7 @@ def sample(
 ) -> Samples:
     """`count` samples of the density implicit in `denoiser`, by `coarse_to_fine` ascent.
 
-    A sample starts at y ~ N(mean, sd^2) and is f(y) once sigma_t < sigma_min.
+    A sample starts at y ~ N(mean, sd^2) and is f(y) once sigma_t <= sigma_min.
 
     Args:
         denoiser: f, called denoiser(y, sigma), with an attribute `blind`.
@@ -129,7 +126,9 @@ def sample(
         sigma_max: a sample with |f(y) - y| / sqrt(number of pixels) above this has diverged.
         max_steps: a sample that takes longer has diverged.
         levels: noise levels at which y is kept.
-        measurement: samples agree with it exactly.
+        start: numbers of samples -> their first y, of noise level `sd`, in place of mean + sd z.
+        sampler: (denoiser, y, numbers) -> generator as `coarse_to_fine`, in place of it.
+        measurement: samples agree with it exactly, and so does mean + sd z.
         batch: samples advanced together; finished ones leave.
         device: where the denoiser is.
         progress: called with the number of samples that ended.
@@ -153,11 +152,14 @@ def sample(
         center, denoiser = measurement.imposed(center[None])[0], Constrained(denoiser, measurement)
     for active in torch.arange(count).split(batch):
         numbers = active.to(device)
-        y = white(center, sd, numbers, seed)
-        ascent = coarse_to_fine(denoiser, y, numbers, seed, h0=h0, beta=beta, sd=sd)
+        y = start(numbers) if start else center + sd * noise(seed, numbers, 0, shape)
+        if sampler:
+            steps_of = sampler(denoiser, y, numbers)
+        else:
+            steps_of = coarse_to_fine(denoiser, y, numbers, seed, h0=h0, beta=beta, sd=sd)
         going = None
         for t in range(1, max_steps + 1):
-            y, estimate, sigma = ascent.send(going)
+            y, estimate, sigma = steps_of.send(going)
             sigma, lost = sigma.cpu(), ~(rms(estimate - y) <= sigma_max).cpu()  # NaN is lost, too
             sigmas[active, t - 1] = sigma
             steps[active] = t
@@ -165,11 +167,11 @@ def sample(
                 first = ~lost & (sigma <= level) & ~passed[active, i]
                 passed[active[first], i] = True
                 trajectory[active[first], i] = y[first.to(device)].cpu()
-            ended = lost | (sigma < sigma_min) | (t == max_steps)
+            ended = lost | (sigma <= sigma_min) | (t == max_steps)
             going = slice(None)
             if ended.any():
                 images[active[ended]] = estimate[ended.to(device)].nan_to_num(0, 0, 0).cpu()
-                diverged[active[ended]] = (lost | (sigma >= sigma_min))[ended]
+                diverged[active[ended]] = (lost | (sigma > sigma_min))[ended]
                 progress(int(ended.sum()))
                 active, going = active[~ended], (~ended).to(device)
                 if not len(active):

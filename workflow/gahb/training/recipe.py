@@ -13,7 +13,13 @@ class Recipe:
     Args:
         steps: gradient steps.
         batch: images in each.
-        learning_rate: peak of it, of Adam.
+        learning_rate: peak of it.
+        loss: "squared", the squared error as in the paper, or "weighted": divided by its running
+            mean at the noise level of the image.
+        noise: noise levels sigma: "squared", u^2 as in the paper, or "mixed": three fifths of
+            them log-uniform, the others nearer to 1.
+        optimizer: "adam", as in the paper, or "muon": Muon for the hidden convolutions, Adam for
+            gains and for the first and the last layer.
         schedule: "cosine" (linear warm-up, then cosine decay to 0) or "halving" (as the paper).
         warmup: part of the steps over which the cosine schedule warms up.
         halve_every: images seen between two halvings of the learning rate.
@@ -27,6 +33,9 @@ class Recipe:
     steps: int
     batch: int
     learning_rate: float
+    loss: str = "squared"
+    noise: str = "squared"
+    optimizer: str = "adam"
     schedule: str = "cosine"
     warmup: float = 0.05
     halve_every: int = 25_000_000

@@ -8,19 +8,16 @@ from torch import nn
 from gahb.images import to_float
 from gahb.training.batches import Streamed, batch_order, mixed
 from gahb.training.device import computes_bf16
+from gahb.training.muon import Muon
+from gahb.training.objective import BLANK_LOSS, LEVELS, RunningError
 from gahb.training.recipe import Recipe
 
-#: The loss per pixel of a network that predicts no noise at all: E sigma^2 = E u^4.
-BLANK_LOSS = 1 / 5
+#: Adam's learning rate for what Muon does not train, over Muon's.
+ADAM_TO_MUON = 1 / 5
 
 
 class Diverged(Exception):
     """The loss has exploded, or is no longer finite."""
-
-
-def noise_levels(n: int, generator: torch.Generator) -> torch.Tensor:
-    """n noise levels sigma = u^2, u ~ U(0, 1), of shape (n, 1, 1, 1)."""
-    return torch.rand(n, 1, 1, 1, generator=generator, device=generator.device).square()
 
 
 class Training:
@@ -53,7 +50,8 @@ class Training:
         self.autocast = recipe.precision == "bf16" or (
             recipe.precision == "auto" and computes_bf16(self.device)
         )
-        self.optimizer = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate, fused=True)
+        self.optimizers = _optimizers(network, recipe)
+        self.error = RunningError(self.device) if recipe.loss == "weighted" else None
         self.generator = torch.Generator(self.device)
         self.loss = torch.zeros((), device=self.device)
         self._start_at(0)
@@ -80,17 +78,22 @@ class Training:
         recipe = self.recipe
         x = to_float(next(self.batches))
         generator = self.generator.manual_seed(mixed(self.seed, 2, self.step))
-        sigma = noise_levels(len(x), generator)
+        sigma = LEVELS[recipe.noise](len(x), generator)
         noise = sigma * torch.randn(x.shape, generator=generator, device=self.device)
         y = (x + noise).to(memory_format=torch.channels_last)
-        for group in self.optimizer.param_groups:
-            group["lr"] = recipe.learning_rate_at(self.step)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast):
             predicted = self.forward(y)
-        loss = (predicted.float() - noise).square().sum() / len(x)
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        self.optimizer.step()
+        squared = (predicted.float() - noise).square()
+        loss = squared.sum() / len(x)
+        self.network.zero_grad(set_to_none=True)
+        if self.error:
+            self.error.weighted(squared.flatten(1).mean(1), sigma).backward()
+        else:
+            loss.backward()
+        for optimizer, factor in self.optimizers.values():
+            for group in optimizer.param_groups:
+                group["lr"] = factor * recipe.learning_rate_at(self.step)
+            optimizer.step()
         self.step += 1
         self.loss.lerp_(loss.detach() / x[0].numel(), 1 / min(self.step, 50))
         if recipe.ema:
@@ -107,10 +110,11 @@ class Training:
         """Raise Diverged if it has. Waits for the device, so it is not done in every step."""
         loss = float(self.loss)
         finite = torch.stack([p.detach().isfinite().all() for p in self.network.parameters()]).all()
-        if not loss < 10 * BLANK_LOSS or not finite:
+        blank = BLANK_LOSS[self.recipe.noise]
+        if not loss < 10 * blank or not finite:
             raise Diverged(
                 f"the loss per pixel is {loss:.3g} at step {self.step} of {self.recipe.steps} "
-                f"(predicting nothing gives {BLANK_LOSS}), the weights are "
+                f"(predicting nothing gives {blank}), the weights are "
                 f"{'finite' if finite else 'not finite'}; a learning rate below "
                 f"{self.recipe.learning_rate:g} may help"
             )
@@ -120,9 +124,12 @@ class Training:
         tensors = {f"network/{k}": v for k, v in self.network.state_dict().items()}
         if self.recipe.ema:
             tensors |= {f"averaged/{k}": v for k, v in self.averaged.state_dict().items()}
-        for name, parameter in self.network.named_parameters():
-            for k, v in self.optimizer.state[parameter].items():
-                tensors[f"adam/{k}/{name}"] = v
+        for kind, (optimizer, _) in self.optimizers.items():
+            for name, parameter in self.network.named_parameters():
+                for k, v in optimizer.state.get(parameter, {}).items():
+                    tensors[f"{kind}/{k}/{name}"] = v
+        if self.error:
+            tensors |= {"error/sums": self.error.sums, "error/counts": self.error.counts}
         return tensors | {"step": torch.tensor(self.step), "loss": self.loss}
 
     def load(self, tensors: dict[str, torch.Tensor]) -> None:
@@ -130,15 +137,19 @@ class Training:
         self.network.load_state_dict(below(tensors, "network"))
         if self.recipe.ema:
             self.averaged.load_state_dict(below(tensors, "averaged"))
-        for name, parameter in self.network.named_parameters():
-            moments = {k: below(tensors, f"adam/{k}") for k in ("step", "exp_avg", "exp_avg_sq")}
-            if name in moments["step"]:
-                self.optimizer.state[parameter] = {
-                    # In the memory format of the parameter: the fused kernel goes by addresses.
-                    k: torch.empty_like(parameter).copy_(v[name]) if v[name].ndim else
-                    v[name].to(self.device)
-                    for k, v in moments.items()
-                }  # fmt: skip
+        parameters = dict(self.network.named_parameters())
+        for kind, (optimizer, _) in self.optimizers.items():
+            for key, value in below(tensors, kind).items():
+                k, name = key.split("/")
+                # In the memory format of the parameter: the fused kernel goes by addresses.
+                optimizer.state[parameters[name]][k] = (
+                    torch.empty_like(parameters[name]).copy_(value)
+                    if value.ndim
+                    else value.to(self.device)
+                )
+        if self.error:
+            self.error.sums = tensors["error/sums"].to(self.device)
+            self.error.counts = tensors["error/counts"].to(self.device)
         self.loss = tensors["loss"].to(self.device)
         self._start_at(int(tensors["step"]))
 
@@ -148,3 +159,20 @@ def below(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tens
     return {
         k.removeprefix(f"{prefix}/"): v for k, v in tensors.items() if k.startswith(f"{prefix}/")
     }
+
+
+def _optimizers(network: nn.Module, recipe: Recipe) -> dict[str, tuple]:
+    """By name: (optimizer, its learning rate over the recipe's)."""
+    rate = recipe.learning_rate
+    if recipe.optimizer == "adam":
+        return {"adam": (torch.optim.Adam(network.parameters(), lr=rate, fused=True), 1)}
+    # Neither the gains, (1, channel, 1, 1), nor the layers that take or give an image.
+    image_channels = next(network.parameters()).shape[1]
+    hidden = [p for p in network.parameters() if min(p.shape[:2]) > image_channels]
+    others = [p for p in network.parameters() if min(p.shape[:2]) <= image_channels]
+    found = {}
+    if hidden:  # a network of one layer has none
+        found["muon"] = Muon(hidden, rate), 1
+    if others:
+        found["adam"] = torch.optim.Adam(others, lr=rate * ADAM_TO_MUON, fused=True), ADAM_TO_MUON
+    return found

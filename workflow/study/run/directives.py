@@ -21,7 +21,7 @@ class Directives:
 
     def __init__(self, plan: Plan, stage: Stage):
         self._plan, self._stage = plan, stage
-        made = Path(stage.path.removeprefix("results/"))
+        made = Path(stage.path.removeprefix("results/").removeprefix("data/"))
         place = Path("logs", stage.name, made.with_suffix("") if "{" in made.name else made.parent)
         self.log, self.benchmark = f"{place}.log", f"{place}.tsv"
         self.threads = stage.threads

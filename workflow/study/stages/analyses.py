@@ -25,10 +25,10 @@ psnr = Stage(
 samples = Stage(
     "samples",
     writes={"samples": f"{RUN}/samples.zarr"},
-    reads={"images": "images", "denoiser": "denoiser"},
+    reads={"images": "images", "split": "split", "denoiser": "denoiser"},
     # The same noise for every denoiser of a data set, so that their samples can be compared.
     uses=lambda config, job: {
-        **config["samples"], "seed": derived_seed(config, "sampling", job["dataset"])
+        **config["samples"], "seed": derived_seed(config, "samples", job["dataset"])
     },
     imports=modules,
     expected=expected.samples,

@@ -38,6 +38,10 @@ def _made_from(config: dict, job: Mapping) -> list[Artifact]:
     return []
 
 
+def _unshuffled(config: dict, job: Mapping) -> list[Artifact]:
+    return [Artifact("images", {"dataset": root(config, job["dataset"])[0]})]
+
+
 def _duplicates_of(config: dict, job: Mapping) -> list[Artifact]:
     """The near-duplicates, where they are dropped: those of the unshuffled images."""
     name, entry = root(config, job["dataset"])
@@ -56,7 +60,6 @@ images = Stage(
     uses=_images,
     imports=lambda config, job: [f"gahb.datasets.{_entry(config, job)['source']}"],
     expected=expected.images,
-    threads=2,
 )
 duplicates = Stage(
     "duplicates",
@@ -69,8 +72,8 @@ duplicates = Stage(
 split = Stage(
     "split",
     writes={"split": "results/{dataset}/split.zarr"},
-    reads={"images": "images", "duplicates": _duplicates_of},
     # A shuffled data set is split as the one that it is a version of.
+    reads={"images": _unshuffled, "duplicates": _duplicates_of},
     uses=lambda config, job: {
         "test": root(config, job["dataset"])[1]["test"],
         "seed": derived_seed(config, "split", root(config, job["dataset"])[0]),

@@ -1,0 +1,65 @@
+"""Where samples start: images with so much noise that only noise is to be seen.
+
+A sampler that starts at noise level sigma has to be given images of the density p_sigma, that of
+the data blurred by sigma. "paper" is mean + sd z, z ~ N(0, I), as if the data were one image. That
+is p_sigma only if the largest eigenvalue of the data's covariance C is far below sigma^2; elsewhere
+samples fade: of a Gaussian's variance lambda along an axis the probability flow keeps
+sigma^2 / (lambda + sigma^2). "gaussian" is the Gaussian that has the data's mean m and covariance,
+
+    y = m + X^T w / sqrt(n - 1) + sigma z ~ N(m, C + sigma^2),   w ~ N(0, I),
+
+where the rows of X are n images less their mean: no eigendecomposition, and no more memory than
+a few images take.
+"""
+
+import torch
+
+from gahb.images import to_float
+from gahb.samples.noise import noise
+
+#: Images read at a time. Each block has its own random numbers, so that it is part of the result.
+BLOCK = 256
+
+
+def paper(
+    seed: int, samples: torch.Tensor, shape: tuple[int, int, int], *, mean: float, sd: float
+) -> torch.Tensor:
+    """mean + sd z: (sample, channel, y, x).
+
+    Args:
+        seed: an integer of 64 bits.
+        samples: (sample,), numbers of the samples, int64; each has the same start in any company.
+        shape: (channel, y, x).
+        mean, sd: of every pixel.
+    """
+    return mean + sd * noise(seed, samples, 0, shape)
+
+
+def gaussian(seed: int, samples: torch.Tensor, images, *, sigma: float) -> torch.Tensor:
+    """Draws from N(m, C + sigma^2): (sample, channel, y, x), on the device of `samples`.
+
+    Args:
+        seed: an integer of 64 bits.
+        samples: (sample,), numbers of the samples, int64; each has the same start in any company.
+        images: what m and C are of: a tensor, an array, or anything with a length that gives images
+            (image, channel, y, x), bytes or floats, for a slice. Test images, because a start must
+            not know a training set.
+        sigma: noise level at which the sampler starts.
+
+    Raises:
+        ValueError: fewer than two images have no covariance.
+    """
+    count = len(images)
+    if count < 2:
+        raise ValueError(f"a covariance needs two images, found {count}")
+    total = weighted = weights = 0
+    for block, first in enumerate(range(0, count, BLOCK)):
+        part = torch.as_tensor(images[first : first + BLOCK]).to(samples.device)
+        x = to_float(part).flatten(1).double()
+        # Steps from 0 on are the sampler's.
+        w = noise(seed, samples, -1 - block, (BLOCK,))[:, : len(x)].double()
+        total, weighted, weights = total + x.sum(0), weighted + w @ x, weights + w.sum(1)
+    mean = total / count
+    spread = (weighted - weights[:, None] * mean) / (count - 1) ** 0.5
+    shape = tuple(part.shape[1:])
+    return (mean + spread).float().reshape(-1, *shape) + sigma * noise(seed, samples, 0, shape)
