@@ -54,10 +54,9 @@ def denoiser(request, data, tmp_path_factory):
     return name, path
 
 
+@pytest.mark.parametrize("denoiser", ["memorizer", "wiener"], indirect=True)
 def test_a_reference_holds_the_images_that_it_was_trained_on(data, denoiser):
-    name, path = denoiser
-    if name not in ("memorizer", "wiener"):
-        pytest.skip("no reference")
+    _, path = denoiser
     images = store.open_store(data[0]).images
     training = torch.from_numpy(images.values[20 : 20 + N])
     found = denoisers.load(path, images)

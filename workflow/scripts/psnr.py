@@ -16,20 +16,17 @@ from study.job import Job, run
 def main(images, split, denoiser, psnr, *, subset, N, input_psnr, count, seed, job=Job()):
     images, split = store.open_store(images).images, store.open_store(split)
     members = {"train": split[subset].values[:N], "test": split.test.values}
+    chosen = np.stack([np.resize(indices, count) for indices in members.values()])
     denoiser = denoisers.load(denoiser, images).to(job.device)
     sigma = sigma_from_psnr(input_psnr)
     curves = []
-    for indices in members.values():
-        clean = torch.from_numpy(store.take(images, np.resize(indices, count)))
+    for indices in chosen:
+        clean = torch.from_numpy(store.take(images, indices))
         curves.append(psnr_curve(denoiser, clean.to(job.device), sigma, seed))
     dataset = xr.Dataset(
         {
             "psnr": store.variable(("set", "sigma", "image"), curves, "output PSNR", "dB"),
-            "image_index": store.variable(
-                ("set", "image"),
-                np.stack([np.resize(indices, count) for indices in members.values()]),
-                "index of the image",
-            ),
+            "image_index": store.variable(("set", "image"), chosen, "index of the image"),
         },
         coords={
             "set": store.variable("set", list(members), "set of images"),

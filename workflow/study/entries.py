@@ -30,7 +30,10 @@ def root(config: dict, dataset: str) -> tuple[str, dict]:
 
 
 def steps(recipe: dict) -> int:
-    """Gradient steps of a recipe, whose length is given as steps, images seen or epochs."""
+    """Gradient steps of a recipe, whose length is given as steps, images seen or epochs.
+
+    Takes the latter two out of it.
+    """
     seen, epochs = recipe.pop("images", None), recipe.pop("epochs", None)
     if epochs is not None:
         seen = epochs * recipe["epoch"]

@@ -85,6 +85,11 @@ def jobs(config: dict, study: str, kind: str, dataset, denoiser, N, subset) -> l
     return [job | {"seed": seed} for seed in range(count)]
 
 
+def once(jobs: list[dict]) -> list[dict]:
+    """The jobs without those that came before."""
+    return [job for i, job in enumerate(jobs) if job not in jobs[:i]]
+
+
 def stores(config: dict, job: Mapping, reads: dict, sizes: str) -> dict[str, list[dict]]:
     """The wildcards of every store that a figure is drawn from, once, by kind."""
     found = shown(config, job, sizes)
@@ -96,7 +101,7 @@ def stores(config: dict, job: Mapping, reads: dict, sizes: str) -> dict[str, lis
             for dataset, N, subset in each
             for j in jobs(config, job["study"], kind, dataset, found["denoiser"], N, subset)
         ]
-        listed[kind] = [j for i, j in enumerate(every) if j not in every[:i]]
+        listed[kind] = once(every)
     return listed
 
 

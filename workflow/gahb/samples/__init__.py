@@ -14,6 +14,7 @@ import torch
 
 from gahb.samples.inverse import Constrained, Measurement
 from gahb.samples.noise import noise
+from gahb.samples.start import paper
 
 #: y, f(y) (sample, channel, y, x) and sigma_t (sample,).
 Step = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
@@ -152,7 +153,7 @@ def sample(
         center, denoiser = measurement.imposed(center[None])[0], Constrained(denoiser, measurement)
     for active in torch.arange(count).split(batch):
         numbers = active.to(device)
-        y = start(numbers) if start else center + sd * noise(seed, numbers, 0, shape)
+        y = start(numbers) if start else paper(seed, numbers, shape, mean=center, sd=sd)
         if sampler:
             steps_of = sampler(denoiser, y, numbers)
         else:

@@ -22,7 +22,12 @@ BLOCK = 256
 
 
 def paper(
-    seed: int, samples: torch.Tensor, shape: tuple[int, int, int], *, mean: float, sd: float
+    seed: int,
+    samples: torch.Tensor,
+    shape: tuple[int, int, int],
+    *,
+    mean: float | torch.Tensor,
+    sd: float,
 ) -> torch.Tensor:
     """mean + sd z: (sample, channel, y, x).
 
@@ -30,7 +35,8 @@ def paper(
         seed: an integer of 64 bits.
         samples: (sample,), numbers of the samples, int64; each has the same start in any company.
         shape: (channel, y, x).
-        mean, sd: of every pixel.
+        mean: of every pixel, or of each (channel, y, x).
+        sd: of every pixel.
     """
     return mean + sd * noise(seed, samples, 0, shape)
 

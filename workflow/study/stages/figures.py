@@ -80,7 +80,7 @@ def _summarized(kind: str, config: dict, job: Mapping) -> list[Artifact]:
     """Every store of a kind that the summary reads, once."""
     kinds = ("similarity", "ceiling") if kind == "similarity" else (kind,)
     every = [j for _, stores in _rows(config) for k in kinds for j in stores.get(k, ())]
-    return [Artifact(kind, j) for i, j in enumerate(every) if j not in every[:i]]
+    return [Artifact(kind, j) for j in figures.once(every)]
 
 
 def _summary(config: dict, job: Mapping) -> dict:

@@ -48,7 +48,7 @@ def _duplicates_of(config: dict, job: Mapping) -> list[Artifact]:
     return [Artifact("duplicates", {"dataset": name})] if entry.get("duplicates") else []
 
 
-fetch = Stage(
+fetched = Stage(
     "fetched",
     writes={"fetched": "data/{sha256}/{file}"},
     uses=lambda config, job: {"sha256": job["sha256"]},
@@ -80,4 +80,4 @@ split = Stage(
     },
 )
 
-STAGES = (fetch, images, duplicates, split)
+STAGES = (fetched, images, duplicates, split)
