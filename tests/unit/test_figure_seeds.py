@@ -196,7 +196,7 @@ def test_of_eigenbases_only_what_is_shown_is_read(figure, ranks, tmp_path, monke
                 chunk.write_bytes(b"damaged")
     bases = tuple(map(store.open_store, paths))
     assert all(map(store.problems, paths))
-    both = 2 if figure.FIGURE["compares"] else 1
+    both = 2 if figure.FIGURE["compares"] == "datasets" else 1
     stores = stores_of(psnr=[(psnr_store(0.5),) * 3] * both, eigenbasis=[bases] * both)
     figure.draw(stores, RANGE | {"alphas": [1, 2], "datasets": DATASETS[:2]})
 

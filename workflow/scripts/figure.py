@@ -28,7 +28,8 @@ def main(pdf, png, numbers, *, figure, jobs, job=Job(), **shown):
             (kind, of, store.open_store(path))
             for kind in jobs
             for of, path in zip(jobs[kind], shown.pop(kind), strict=True)
-        ]
+        ],
+        shown["denoiser"],
     )
     module = importlib.import_module(f"gahb.figures.{figure}")
     style.save(module.draw(stores, shown), [pdf, png])

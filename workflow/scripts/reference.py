@@ -10,13 +10,13 @@ from gahb.images import Members
 from study.job import Job, run
 
 
-def main(images, split, denoiser, *, reference, subset, N, job=Job()):
+def main(images, split, denoiser, *, reference, subset, N, job=Job(), **options):
     images = store.open_store(images).images
     members = store.open_store(split)[subset].values[:N]
     if len(members) < N:
         raise ValueError(f"N = {N}, but {split} gives only {len(members)} images to {subset}")
     members = np.sort(members)  # their order is of no importance
-    tensors = denoisers.fit(reference, Members(images, members))
+    tensors = denoisers.fit(reference, Members(images, members), **options)
     with store.atomic(denoiser) as partial:
         denoisers.save_reference(tensors, partial, reference, members)
 

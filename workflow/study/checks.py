@@ -6,6 +6,7 @@ from pathlib import Path
 from study import figures
 from study.entries import channels, closest, known_side, root
 from study.files import code_file, is_url
+from study.fingerprint import ROOT, keywords
 
 
 def mistakes_between(config: dict) -> list[str]:
@@ -46,6 +47,8 @@ def mistakes_between(config: dict) -> list[str]:
                 f"denoisers.{name}.function: found {entry['function']!r}, but no such module is in "
                 "the working directory or installed"
             )
+        if "reference" in entry:
+            found += _check_options(entry, f"denoisers.{name}")
     known("run", config["run"] or [], "studies")
     if config["eigenbasis"]["keep"] and config["eigenbasis"]["svd"]:
         found.append("eigenbasis.svd: found true, which needs the dense Jacobian, so no `keep`")
@@ -65,12 +68,23 @@ def mistakes_between(config: dict) -> list[str]:
     for name, study in config["studies"].items():
         known(f"studies.{name}.datasets", study["datasets"], "datasets")
         known(f"studies.{name}.denoisers", study["denoisers"], "denoisers")
+        known(f"studies.{name}.references", study["references"], "denoisers")
     if found:
         return found
     for name, study in config["studies"].items():
         if name in (config["run"] or config["studies"]):
             found += _check_study(config, f"studies.{name}", study)
     return found
+
+
+def _check_options(entry: dict, path: str) -> list[str]:
+    """Whether a reference has the options that it takes: the keyword arguments of its `fit`."""
+    reference, *given = entry["reference"], *entry.keys() - {"reference"}
+    takes = keywords(ROOT / "gahb" / "denoisers" / f"{reference}.py", "fit")
+    takes_them = f"; {reference} takes {', '.join(takes) or 'no options'}"
+    unknown = [f"{path}: unknown key {key!r}{takes_them}" for key in given if key not in takes]
+    missing = [k for k, required in takes.items() if required and k not in given]
+    return unknown + [f"{path}: {key!r} is a required key of {reference}" for key in missing]
 
 
 def _check_study(config: dict, path: str, study: dict) -> list[str]:

@@ -4,13 +4,15 @@
         "title": "PSNR curves",
         "reads": {"psnr": ["S1"]},
         "sizes": "every",
-        "compares": False,
+        "compares": "nothing",
         "uses": {"slope_range": "psnr.slope_range"},
     }
 
 title: in the report. reads: kinds of stores, and of which subsets or pairs. sizes: every N of the
-study, or the largest. compares: whether one figure shows all data sets of a study, or one each.
+study, or the largest. compares: whether one figure shows all "datasets" of a study, all its
+"denoisers", or "nothing": one of each.
 uses: config values by the names that the figure gives them; `*` stands for each data set shown.
+beside (optional): kinds of stores that it also reads of the references of its study.
 sources (optional): the only source that its data sets may have, or "shuffled pair". page
 (optional): whether its eigenbases are to be had as a page, too.
 
@@ -39,27 +41,32 @@ def declared() -> dict[str, dict]:
     return found
 
 
-def all_of(config: dict, study: str, compares: bool) -> Iterator[dict]:
-    """The wildcards of every figure of a study: one for each denoiser, or for each data set, too.
+def all_of(config: dict, study: str, compares: str) -> Iterator[dict]:
+    """The wildcards of every figure of a study.
 
-    `of` is the name of the denoiser, or of data set and denoiser.
+    `of` names what one shows one of: data set, denoiser, or both.
     """
     entry = config["studies"][study]
-    for denoiser in entry["denoisers"]:
-        names = [denoiser] if compares else [f"{d}_{denoiser}" for d in entry["datasets"]]
-        yield from ({"study": study, "of": name} for name in names)
+    named = [entry[s] for s in ("datasets", "denoisers") if s != compares]
+    yield from ({"study": study, "of": "_".join(names)} for names in itertools.product(*named))
 
 
-def shown(config: dict, job: Mapping, sizes: str) -> dict:
-    """The data sets, the denoiser, the sizes and the number of seeds that a figure shows."""
-    study = config["studies"][job["study"]]
-    *dataset, denoiser = job["of"].split("_")  # no name of an entry holds one
+def shown(config: dict, job: Mapping, declared: Mapping) -> dict:
+    """The data sets, denoisers, references, sizes and the number of seeds that a figure shows.
+
+    `denoiser` is the one that it is of, the first where it compares several.
+    """
+    study, compares = config["studies"][job["study"]], declared["compares"]
+    names = job["of"].split("_")  # no name of an entry holds one
+    denoisers = study["denoisers"] if compares == "denoisers" else names[-1:]
     every = sorted(study["sizes"])
     return {
-        "datasets": dataset or study["datasets"],
-        "denoiser": denoiser,
-        "sizes": every if sizes == "every" else every[-1:],
-        "seeds": len(seeds(config, job["study"], denoiser)),
+        "datasets": study["datasets"] if compares == "datasets" else names[:1],
+        "denoiser": denoisers[0],
+        "denoisers": denoisers,
+        "references": study["references"],
+        "sizes": every if declared["sizes"] == "every" else every[-1:],
+        "seeds": len(seeds(config, job["study"], denoisers[0])),
     }
 
 
@@ -90,16 +97,19 @@ def once(jobs: list[dict]) -> list[dict]:
     return [job for i, job in enumerate(jobs) if job not in jobs[:i]]
 
 
-def stores(config: dict, job: Mapping, reads: dict, sizes: str) -> dict[str, list[dict]]:
+def stores(config: dict, job: Mapping, declared: Mapping) -> dict[str, list[dict]]:
     """The wildcards of every store that a figure is drawn from, once, by kind."""
-    found = shown(config, job, sizes)
+    found = shown(config, job, declared)
     listed = {}
-    for kind, subsets in reads.items():
-        each = itertools.product(found["datasets"], found["sizes"], subsets or [None])
+    for kind, subsets in declared["reads"].items():
+        beside = found["references"] if kind in declared.get("beside", ()) else []
+        each = itertools.product(
+            [*found["denoisers"], *beside], found["datasets"], found["sizes"], subsets or [None]
+        )
         every = [
             j
-            for dataset, N, subset in each
-            for j in jobs(config, job["study"], kind, dataset, found["denoiser"], N, subset)
+            for denoiser, dataset, N, subset in each
+            for j in jobs(config, job["study"], kind, dataset, denoiser, N, subset)
         ]
         listed[kind] = once(every)
     return listed

@@ -42,6 +42,16 @@ def defining(folder: Path, name: str) -> list[str]:
     ]
 
 
+def keywords(file: Path, name: str) -> dict[str, bool]:
+    """The keyword arguments of the function `name` of a module, and whether each must be given."""
+    (found,) = (
+        node.args
+        for node in ast.parse(file.read_bytes(), file).body
+        if isinstance(node, ast.FunctionDef) and node.name == name
+    )
+    return {a.arg: d is None for a, d in zip(found.kwonlyargs, found.kw_defaults, strict=True)}
+
+
 def _files(module: str) -> set[Path]:
     """Files that importing `module` runs: its packages' __init__ and itself, if of the project."""
     parts = module.split(".")

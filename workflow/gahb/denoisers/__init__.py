@@ -6,8 +6,9 @@ is (f(y) - y) / sigma^2 when f(y) = E[x | y]. One file each:
 
 - a network, `architecture.py`, holds `build(**options) -> nn.Module`, which predicts the noise:
   (image, channel, y, x) -> same shape; one with `needs_sigma` = True is called (y, sigma).
-- a reference, the closed form of a training set, `reference.py`, holds `fit(training) -> dict`,
-  the tensors that are kept of it, and `build(tensors, training) -> nn.Module`, the denoiser.
+- a reference, the closed form of a training set, `reference.py`, holds `fit(training) -> dict`, the
+  tensors that are kept of it, and `build(tensors, training) -> nn.Module`, the denoiser. Keyword
+  arguments of `fit` are its options in the config.
 
 A new one is one file here and its options in the config's schema. Denoisers are kept as
 safetensors, whose header says what they are.
@@ -54,9 +55,9 @@ def initialized(architecture: str, seed: int, **options) -> nn.Module:
     return network
 
 
-def fit(reference: str, training: Members) -> dict[str, torch.Tensor]:
-    """What the named reference keeps of a training set."""
-    return _module(reference).fit(training)
+def fit(reference: str, training: Members, **options) -> dict[str, torch.Tensor]:
+    """What the named reference keeps of a training set; `options` are its own arguments."""
+    return _module(reference).fit(training, **options)
 
 
 def save(network: nn.Module, path: str | Path, architecture: str, **options) -> None:

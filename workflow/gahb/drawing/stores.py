@@ -4,24 +4,28 @@ import xarray as xr
 
 
 class Stores:
-    """Open stores of one denoiser.
+    """Open stores of one denoiser, and of references beside it.
 
     Args:
         opened: (kind, what it is of, data set) of each. What it is of says its dataset and, where
-            it has them, N, subset or pair, and seed.
+            it has them, denoiser, N, subset or pair, and seed.
+        denoiser: whose stores are meant where none is named.
     """
 
-    def __init__(self, opened: list[tuple[str, dict, xr.Dataset]]):
-        self._opened = opened
+    def __init__(self, opened: list[tuple[str, dict, xr.Dataset]], denoiser: str | None = None):
+        self._opened, self._denoiser = opened, denoiser
 
-    def of(self, kind: str, **wanted) -> list[xr.Dataset]:
+    def of(self, kind: str, denoiser: str | None = None, **wanted) -> list[xr.Dataset]:
         """Those of a kind that are of what is wanted, by increasing seed.
 
         Raises:
             ValueError: two have the same seed: they differ in something that is not asked for.
         """
         found = {}
+        denoiser = denoiser or self._denoiser
         for name, of, data in self._opened:
+            if of.get("denoiser", denoiser) != denoiser:
+                continue
             if name == kind and wanted.items() <= of.items():
                 seed = of.get("seed", 0)
                 if seed in found:

@@ -17,7 +17,7 @@ FIGURE = {
     "title": "Disks",
     "reads": {"psnr": ["S1"], "eigenbasis": ["S1"]},
     "sizes": "largest",
-    "compares": False,
+    "compares": "nothing",
     "sources": "disks",
     "uses": {
         "slope_range": "psnr.slope_range", "count": "psnr.count",

@@ -15,7 +15,7 @@ FIGURE = {
     "title": "Shuffled pixels",
     "reads": {"psnr": ["S1"], "eigenbasis": ["S1"]},
     "sizes": "largest",
-    "compares": True,
+    "compares": "datasets",
     "sources": "shuffled pair",
     "uses": {
         "slope_range": "psnr.slope_range", "count": "psnr.count",

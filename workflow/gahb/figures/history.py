@@ -16,7 +16,7 @@ FIGURE = {
     "title": "Training history",
     "reads": {"history": ["S1"]},
     "sizes": "every",
-    "compares": False,
+    "compares": "nothing",
     "uses": {},
 }
 

@@ -17,7 +17,7 @@ FIGURE = {
     "title": "Closest pairs",
     "reads": {"similarity": ["disjoint"], "images": []},
     "sizes": "largest",
-    "compares": False,
+    "compares": "nothing",
     "uses": {},
 }
 

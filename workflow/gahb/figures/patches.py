@@ -16,7 +16,7 @@ FIGURE = {
     "title": "Closest patches",
     "reads": {"samples": ["S1"], "similarity": ["disjoint"], "images": []},
     "sizes": "every",
-    "compares": False,
+    "compares": "nothing",
     "uses": {"patch": "similarity.patch", "count": "samples.count"},
 }
 

@@ -13,7 +13,7 @@ FIGURE = {
     "title": "PSNR curves",
     "reads": {"psnr": ["S1"]},
     "sizes": "every",
-    "compares": False,
+    "compares": "nothing",
     "uses": {"slope_range": "psnr.slope_range", "count": "psnr.count"},
 }
 

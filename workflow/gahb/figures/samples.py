@@ -16,7 +16,7 @@ FIGURE = {
     "title": "Samples of two networks",
     "reads": {"samples": ["S1", "S2"], "similarity": ["disjoint", "same"], "images": []},
     "sizes": "every",
-    "compares": False,
+    "compares": "nothing",
     "uses": {"count": "samples.count"},
 }
 

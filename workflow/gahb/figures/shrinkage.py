@@ -17,7 +17,7 @@ FIGURE = {
     "title": "Shrinkage and eigenbasis",
     "reads": {"eigenbasis": ["S1"]},
     "sizes": "largest",
-    "compares": False,
+    "compares": "nothing",
     "page": True,
     "uses": {"sigma": "eigenbasis.sigma", "precision": "eigenbasis.precision"},
 }

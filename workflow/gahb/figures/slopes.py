@@ -17,7 +17,7 @@ FIGURE = {
     "title": "Slopes and regularity",
     "reads": {"psnr": ["S1"], "eigenbasis": ["S1"]},
     "sizes": "largest",
-    "compares": True,
+    "compares": "datasets",
     "sources": "calpha",
     "uses": {
         "alphas": "datasets.*.alpha",

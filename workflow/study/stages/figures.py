@@ -13,15 +13,14 @@ _FIGURE = "results/figures/{study}/%s_{of}"
 def figure_stage(name: str) -> Stage:
     """The stage that draws a figure, from what its module declares."""
     declared = figures.declared()[name]
-    needs = declared["reads"], declared["sizes"]
 
     def read(kind: str, config: dict, job: Mapping) -> list[Artifact]:
-        return [Artifact(kind, j) for j in figures.stores(config, job, *needs)[kind]]
+        return [Artifact(kind, j) for j in figures.stores(config, job, declared)[kind]]
 
     def uses(config: dict, job: Mapping) -> dict:
-        shown = figures.shown(config, job, declared["sizes"])
+        shown = figures.shown(config, job, declared)
         used = figures.used(config, declared["uses"], shown["datasets"])
-        return {"figure": name, "jobs": figures.stores(config, job, *needs), **shown, **used}
+        return {"figure": name, "jobs": figures.stores(config, job, declared), **shown, **used}
 
     path = _FIGURE % name
     return Stage(
@@ -36,16 +35,16 @@ def figure_stage(name: str) -> Stage:
 
 
 def _page(config: dict, job: Mapping) -> list[Artifact]:
-    return [Artifact("eigenbasis", figures.stores(config, job, *_OF_PAGES)["eigenbasis"][0])]
+    return [Artifact("eigenbasis", figures.stores(config, job, _OF_PAGES)["eigenbasis"][0])]
 
 
-_OF_PAGES = {"eigenbasis": ["S1"]}, "largest"
+_OF_PAGES = {"reads": {"eigenbasis": ["S1"]}, "sizes": "largest", "compares": "nothing"}
 page = Stage(
     "page",
     writes={"page": f"{_FIGURE % 'eigenbasis'}.html"},
     reads={"eigenbasis": _page},
     uses=lambda config, job: {
-        **figures.shown(config, job, "largest"),
+        **figures.shown(config, job, _OF_PAGES),
         **{k: config["eigenbasis"][k] for k in ("sigma", "precision")},
     },
 )
