@@ -2,9 +2,6 @@
 # the study of Kadkhodaie, Guth, Simoncelli & Mallat (ICLR 2024) on anyone's images.
 
 
-configfile: "config.yaml"
-
-
 report: "workflow/report/workflow.rst"
 
 

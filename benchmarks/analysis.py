@@ -35,7 +35,7 @@ sys.path.insert(0, str(ROOT / "workflow"))
 from gahb import denoisers, store  # noqa: E402
 from gahb.datasets import open_source  # noqa: E402
 from gahb.denoisers import NetworkDenoiser, published  # noqa: E402
-from gahb.denoisers.memorizer import Memorizer  # noqa: E402
+from gahb.denoisers.references.memorizer import Memorizer  # noqa: E402
 from gahb.eigenbasis import eigenbasis  # noqa: E402
 from gahb.images import Members, to_float  # noqa: E402
 from gahb.jacobian import Products  # noqa: E402

@@ -21,7 +21,8 @@ sys.path.insert(0, str(ROOT / "workflow"))
 
 from gahb import denoisers  # noqa: E402
 from gahb.datasets import open_source  # noqa: E402
-from gahb.denoisers import NetworkDenoiser, wiener  # noqa: E402
+from gahb.denoisers import NetworkDenoiser  # noqa: E402
+from gahb.denoisers.references import wiener  # noqa: E402
 from gahb.psnr import psnr_curve, sigma_from_psnr  # noqa: E402
 from gahb.training import Recipe, Training, train  # noqa: E402
 

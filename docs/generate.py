@@ -52,7 +52,7 @@ def config_page() -> str:
         _table(_keys(DEFINITIONS["study"])),
         _table(_figures(), ("figure", "shows", "is drawn from")),
     ]  # fmt: skip
-    for name in ("psnr", "samples", "similarity", "eigenbasis"):
+    for name in [name for name, section in SECTIONS.items() if "properties" in section]:
         parts += [*_head(name), _table(_keys(SECTIONS[name]))]
     return "\n\n".join(parts) + "\n"
 
@@ -185,7 +185,8 @@ MORE = {
 
 
 #: A job of each stage after the denoiser, whether a figure reads its store or not.
-JOB = {"dataset": "calpha-2", "denoiser": "unet", "subset": "S1", "N": 1, "seed": 0}
+JOB = {"dataset": "calpha-2", "denoiser": "unet", "subset": "S1", "N": 1, "seed": 0,
+       "study": "theories"}  # fmt: skip
 
 
 def picture() -> str:
@@ -212,7 +213,10 @@ def picture() -> str:
     stores = [kind for kind in STORES if any(kind in w for w in writes.values())]
     lines = ["flowchart TD"]
     names = {
-        kind: Path(STORES[kind]).name.replace("{file}", "file of a URL").replace("_{of}", "")
+        kind: Path(STORES[kind])
+        .name.replace("{file}", "file of a URL")
+        .replace("_{of}", "")
+        .replace("-{study}", "")
         for kind in stores
     }
     lines += [f'    {kind}[("{names[kind]}")]:::store' for kind in stores]
@@ -230,7 +234,7 @@ def picture() -> str:
 
 def _dry_run() -> str:
     """What snakemake would do for the default study and `MORE`, in a folder with no results."""
-    stages = [s for s in STAGES.values() if "{subset}" in s.path and not s.makes]
+    stages = [s for s in STAGES.values() if "{subset}" in s.path and "denoiser" in s.reads]
     asked = [stage.path.format(**JOB) for stage in stages]
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder, "more.yaml")

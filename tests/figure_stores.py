@@ -18,6 +18,18 @@ from gahb.figures import (
     shrinkage,
     slopes,
 )
+from gahb.figures.beyond import (
+    agreement,
+    along,
+    dimension,
+    dynamics,
+    likelihood,
+    nats,
+    optimum,
+    phase,
+    theories,
+    transition,
+)
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
@@ -46,6 +58,25 @@ def psnr_store(slope: float, level: float = 12, gap: float = 0) -> xr.Dataset:
             "input_psnr": store.variable("sigma", INPUT_PSNR, "input PSNR", "dB"),
         },
     )
+
+
+def optimum_store(slope: float, level: float = 13, images: int = 2) -> xr.Dataset:
+    """The optimum's curve: of fewer images and levels, with the error of a mean over chains."""
+    found = psnr_store(slope, level).isel(image=slice(images)).sel(set=["test"])
+    found = found.isel(sigma=np.isin(INPUT_PSNR, [10, 15, 20, 30]))
+    error = 0.05 * 10 ** (-found.psnr / 10)
+    return found.assign(monte_carlo_error=error, rhat=1.05 + 0 * found.psnr)
+
+
+def oracles_store(images: int = 5) -> xr.Dataset:
+    """The best shrinkage has 20 dB in cosines, 21 dB in wavelets."""
+    psnr = np.broadcast_to(np.array([20.0, 21.0])[:, None, None], (2, 3, images))
+    return xr.Dataset(
+        {"psnr": (("basis", "sigma", "image"), psnr)},
+        coords={
+            "basis": ["dct", "wavelet"], "sigma": [0.5, 0.15, 0.05], "image": 3 + np.arange(images)
+        },
+    )  # fmt: skip
 
 
 def eigenbasis_store(channels: int = 1, images: int = 1, sigmas=(0.15,), seed=0) -> xr.Dataset:
@@ -129,18 +160,39 @@ def sample_stores(
     return Stores(opened)
 
 
-def stores_of(**kinds) -> Stores:
+def stores_of(references=None, **kinds) -> Stores:
     """Stores of one data set for each list of a kind, of one N for each entry of a dict.
 
-    Each is a data set or, for several seeds, a tuple of them.
+    Each is a data set or, for several seeds, a tuple of them. `references` are by name dicts of
+    kinds in turn.
     """
     opened = []
-    for kind, found in kinds.items():
-        for key, each in found.items() if isinstance(found, dict) else enumerate(found):
-            of = {"N": key} if isinstance(found, dict) else {"dataset": DATASETS[key]}
-            for seed, data in enumerate(each if isinstance(each, tuple) else (each,)):
-                opened.append((kind, of | {"seed": seed}, data))
-    return Stores(opened)
+    for denoiser, of_denoiser in {"network": kinds, **(references or {})}.items():
+        for kind, found in of_denoiser.items():
+            for key, each in found.items() if isinstance(found, dict) else enumerate(found):
+                of = {"N": key} if isinstance(found, dict) else {"dataset": DATASETS[key]}
+                of["denoiser"] = denoiser
+                for seed, data in enumerate(each if isinstance(each, tuple) else (each,)):
+                    opened.append((kind, of | {"seed": seed}, data))
+    return Stores(opened, "network")
+
+
+def networks_of(count: int) -> tuple[Stores, dict]:
+    """Three networks, 1, 2 and 4 times as long trained, each a dB closer to the optimum, 3 dB above
+    the Wiener filter; and what a figure shows of them."""
+    names = ["once", "twice", "four-times"]
+
+    def of(i):
+        rises = [history_store(1) for _ in range(count)]
+        rises = [h.assign_coords(images_seen=h.images_seen * 2**i) for h in rises]
+        curves = [psnr_store(0.6, 10 + i + s / 50) for s in range(count)]
+        return {"psnr": {10: tuple(curves)}, "history": {10: tuple(rises)}}
+
+    known = {"optimal": {"psnr": {10: optimum_store(0.6, 13)}},
+             "wiener": {"psnr": {10: psnr_store(0.6, 9)}}}  # fmt: skip
+    stores = stores_of({name: of(i) for i, name in enumerate(names)} | known)
+    shown = {"denoisers": names, "sizes": [10], "optimum": "optimal", "linear": "wiener"}
+    return stores, shown
 
 
 def drawn_texts(figure) -> list[Text]:
@@ -216,6 +268,169 @@ def history_store(rise: float) -> xr.Dataset:
     )
 
 
+def agreement_store(best: float, channels=1, names=("wiener", "memorizer"), seed=0) -> xr.Dataset:
+    """The first theory has an R^2 of `best`, the next ones less; other networks leave a tenth."""
+    generator = np.random.default_rng(seed)
+    against = [*names, "other images", "another seed"]
+    levels, points = [0.5, 0.2, 0.05], ["noisy test images", "trajectory"]
+    r2 = np.array(
+        [*(best - 0.2 * i for i in range(len(names))), 0.9 + 0.1 * best, 0.9 + 0.1 * best]
+    )
+    r2 = np.broadcast_to(r2[:, None, None, None], (len(against), 2, 3, 4))
+    images = generator.random((len(against) + 1, 3, channels, SIDE, SIDE))
+    dims = ("against", "points", "level", "image")
+    return xr.Dataset(
+        {
+            "r2": (dims, r2),
+            "r2_beyond_wiener": (dims, r2 - 0.5),
+            "clean": (PIXELS, images[0, 0]),
+            "noisy": (("level", *PIXELS), images[0]),
+            "outputs": (("output", "level", *PIXELS), images),
+            "ends": (("output", "sample", *PIXELS), images[:, :2]),
+        },
+        coords={
+            "against": against, "points": points, "level": levels, "output": ["network", *against]
+        },
+    )  # fmt: skip
+
+
+def agreement_stores(sizes, channels=1, **more) -> Stores:
+    best = {N: 1 - 1 / (2 + i) for i, N in enumerate(sizes)}
+    found = {N: agreement_store(b, channels, **more) for N, b in best.items()}
+    return stores_of(agreement=found)
+
+
+def dynamics_store(tau: float, architecture="unet", parameters=1000, count=20) -> xr.Dataset:
+    """Of samples as many are memorized as log(t / tau) says, half of them at t = tau.
+
+    The test PSNR is best at the fourth of 12 times.
+    """
+    step = np.geomspace(50, 5000, 12).round()
+    part = 1 / (1 + (tau / step) ** 2)
+    memorized = (np.arange(count) + 0.5) / count < part[:, None]
+    test = 20 - np.abs(np.arange(12) - 3.0)
+    r2 = np.stack([part, 1 - part, 0 * part - 2], 1)[:, :, None, None, None]
+    return xr.Dataset(
+        {
+            "memorized": (("step", "sample"), memorized.astype(float)),
+            "psnr": (
+                ("step", "set", "sigma"),
+                np.stack([20 + part, test], 1)[:, :, None] + np.zeros(2),
+            ),
+            "agreement": (
+                ("step", "reference", "sigma", "set", "image"),
+                np.broadcast_to(r2, (12, 3, 2, 2, 4)),
+            ),
+            "parameters": parameters,
+        },
+        coords={
+            "step": step,
+            "images_seen": ("step", 32 * step),
+            "set": ["train", "test"],
+            "sigma": [0.2, 0.1],
+            "reference": ["memorizer", "wiener", "another"],
+        },
+        attrs={"architecture": architecture},
+    )
+
+
+def prediction_store(sizes) -> xr.Dataset:
+    """Cosines rise with N; errors of the null meet at 0.01."""
+    N = np.array(sizes, float)
+    cosine = 1 - 0.8 / N**0.5
+    mse = np.stack([0.01 * (1 - 1 / N), 0.01 * (1 + 1 / N)], 1)[:, :, None]
+    mse = mse * 10 ** (-(INPUT_PSNR - 15) / 10)
+    return xr.Dataset(
+        {
+            "between": (("N", "sample"), cosine[:, None] + 0.05 * np.linspace(-1, 1, 9)),
+            "expected_between": ("N", cosine),
+            "mse": (("N", "set", "sigma"), mse),
+            "expected_mse": (("N", "set", "sigma"), mse),
+        },
+        coords={
+            "N": sizes,
+            "set": ["train", "test"],
+            "sigma": 10 ** (-INPUT_PSNR / 20),
+            "input_psnr": ("sigma", INPUT_PSNR),
+        },
+    )
+
+
+def transition_stores(sizes, seeds=1, same=False) -> Stores:
+    """Similarities, curves and the prediction for each N."""
+    drawn = sample_stores(sizes, seeds=seeds, same=same)._opened
+    curves = stores_of(psnr={N: (psnr_store(0.6, gap=10 / N),) * seeds for N in sizes})._opened
+    return Stores([*drawn, *curves, ("prediction", {}, prediction_store(sizes))], "network")
+
+
+def phase_stores(sizes, seeds=1) -> Stores:
+    """Networks of three sizes and of another architecture: tau_mem is N^2 over their size."""
+    networks = {"small": 1000, "large": 10_000, "huge": 100_000, "cnn": 5000}
+    opened = [
+        (
+            "dynamics",
+            {"denoiser": name, "N": N, "seed": seed},
+            dynamics_store(1e6 * N**2 / size * 2**seed, "bfcnn" if name == "cnn" else "unet", size),
+        )
+        for name, size in networks.items()
+        for N in sizes
+        for seed in range(seeds)
+    ]
+    return Stores(opened, "small")
+
+
+NETWORKS = ["small", "large", "huge", "cnn"]
+
+
+def density_store(N=10**6, excess=1.0, seed=0, told=False) -> xr.Dataset:
+    """Errors of test images are sigma^2 (5 + excess), of training images sigma^2 (5 - excess)."""
+    generator = np.random.default_rng(seed)
+    decibels = np.linspace(0, 40, 9)
+    sigma = 10 ** (-decibels / 20)
+    each, of_image = ("set", "sigma", "pair", "image"), ("set", "sigma", "image")
+    more = np.array([-excess, excess])[:, None, None, None] + np.zeros((2, 9, 2, 6))
+    common = 5 + np.random.default_rng(1).normal(size=(9, 2, 6)) / 9
+    errors = np.square(sigma)[:, None, None] * (
+        common + more + generator.normal(size=more.shape) / 9
+    )
+    errors[0, :, :, N:] = np.nan
+    gained = -np.cumsum(more, 1).mean(2) / 2 + generator.normal(size=(2, 9, 6)) / 9
+    gained[0, :, N:] = np.nan
+    values = {
+        "mse": (each, errors), "mse_gaussian": (each, 2 * errors), "trace": (each, 5 + more),
+        "log_density": (of_image, 9 + gained), "log_density_gaussian": (of_image, 0 * gained),
+        "log_density_error": (of_image, 0 * gained + 0.1),
+        "integration_error": ("set", np.array([0.1, 0.1])),
+        "image_index": (("set", "image"), np.arange(12.0).reshape(2, 6)),
+        "singular_values": (("bundle", "rank"), np.geomspace(1.5, 0.01, 64)[None]),
+        "bundle_dimension": ("bundle", np.array([5.0])),
+        "bundle_gap": ("bundle", np.array([1.2])),
+    }  # fmt: skip
+    if told:
+        values["flipd"] = (of_image, 0 * gained + 6)
+    return xr.Dataset(
+        {name: store.variable(dims, array, name) for name, (dims, array) in values.items()},
+        coords={
+            "set": ["S1", "test"],
+            "sigma": sigma,
+            "input_psnr": store.variable("sigma", decibels, "input PSNR", "dB"),
+        },
+        attrs={"entries": SIDE**2},
+    )
+
+
+def density_stores(sizes, seeds=1, references=()) -> Stores:
+    """Of both subsets, of a network whose excess falls with N, and of references."""
+    images = np.random.default_rng(0).integers(0, 256, (20, 1, SIDE, SIDE)).astype(np.uint8)
+    opened = [("images", {}, xr.Dataset({"images": (("image", *PIXELS), images)}))]
+    for denoiser, N, subset in itertools.product(("unet", *references), sizes, ("S1", "S2")):
+        for seed in range(1 if denoiser in references else seeds):
+            of = {"denoiser": denoiser, "N": N, "subset": subset, "seed": seed}
+            told, excess = denoiser in references, (1 + seed / 2) * 100 / N
+            opened.append(("density", of, density_store(N, excess, seed, told)))
+    return Stores(opened, "unet")
+
+
 def draw_curves(sizes):
     stores = stores_of(psnr={N: psnr_store(0.6, gap=10 / N) for N in sizes})
     return psnr_curves.draw(stores, {"sizes": sizes})
@@ -227,20 +442,40 @@ def several(count: int) -> dict:
     bases = tuple(eigenbasis_store(images=2, seed=seed) for seed in of_seeds)
     lines = [tuple(psnr_store(slope + s / 50) for s in of_seeds) for slope in (0.5, 0.7)]
     rises = {N: tuple(history_store((1 + s) / N) for s in of_seeds) for N in sizes}
+    learned = {N: tuple(dynamics_store(100 * N**0.5 * 1.5**s) for s in of_seeds) for N in sizes}
     drawn = sample_stores(sizes, diverged=1, seeds=count)
-    both = stores_of(psnr=lines, eigenbasis=[bases, bases])
-    one = stores_of(psnr=lines[:1], eigenbasis=[bases])
-    values = RANGE | {"sizes": sizes, "patch": 4, "alphas": [2, 1], "datasets": DATASETS[:2]}
+    agreed = {N: tuple(agreement_store(0.5 + s / 10, seed=s) for s in of_seeds) for N in sizes}
+    best = {"optimal": {"psnr": [optimum_store(0.5), optimum_store(0.7)]}}
+    both = stores_of(best, psnr=lines, eigenbasis=[bases, bases])
+    first = {"optimal": {"psnr": [optimum_store(0.5)]}}
+    one = stores_of(first, psnr=lines[:1], eigenbasis=[bases], oracles=[oracles_store(2)])
+    known = {"optimal": {"psnr": {100: optimum_store(0.5)}},
+             "wiener": {"psnr": {100: psnr_store(0.4)}}}  # fmt: skip
+    curves = stores_of(known, psnr=dict.fromkeys(sizes, lines[0]))
+    beside = {"optimum": "optimal", "references": ["wiener", "optimal"], "denoiser": "network"}
+    densities = density_stores(sizes, count, ["wiener"])
+    values = RANGE | {"denoiser": "unet", "references": ["wiener"], "source": ["disks"]}
+    values |= {"sizes": sizes, "patch": 4, "alphas": [2, 1], "datasets": DATASETS[:2]}
     return {
-        psnr_curves: (stores_of(psnr=dict.fromkeys(sizes, lines[0])), values),
+        psnr_curves: (curves, values | beside),
         samples: (drawn, values),
         patches: (drawn, values),
         pairs: (drawn, values | {"sizes": [10]}),
         history: (stores_of(history=rises), values),
+        agreement: (stores_of(agreement=agreed), values),
+        theories: (stores_of(agreement=agreed), values),
         shrinkage: (one, values),
-        disks: (one, values),
-        slopes: (both, values),
+        disks: (one, values | beside),
+        slopes: (both, values | beside),
+        optimum: networks_of(count),
         geometry: (both, values),
+        dynamics: (stores_of(dynamics=learned), values),
+        along: (stores_of(dynamics=learned), values),
+        transition: (transition_stores(sizes, seeds=count), values),
+        phase: (phase_stores(sizes, seeds=count), values | {"denoisers": NETWORKS}),
+        nats: (densities, values),
+        likelihood: (densities, values),
+        dimension: (density_stores([100], count), values | {"references": []}),
     }
 
 

@@ -32,7 +32,7 @@ SMALL = TINY | {
         | {"sizes": [4], "figures": ["psnr_curves", "samples", "shrinkage"]},
         "fails": TINY["studies"]["photographs"] | {"denoisers": ["tiny"], "sizes": [9999999]},
     },
-    "training": {"tiny": {"steps": 1000, "batch": 8, "learning_rate": 0.01}},
+    "training": TINY["training"] | {"tiny": {"steps": 1000, "batch": 8, "learning_rate": 0.01}},
 }
 #: Runs that tests have started in the background.
 STARTED: list[subprocess.Popen] = []
@@ -215,7 +215,7 @@ def test_the_whole_study(cluster, tmp_path):
         text=True,
         env=os.environ | {"PYTHONPATH": str(tmp_path / "workflow")},
     )
-    assert "15 jobs, 7 of them with a GPU" in cost
+    assert "16 jobs, 7 of them with a GPU" in cost
     assert "7 of these have run" in cost
 
 

@@ -1,13 +1,19 @@
 """The config is checked whole before any job starts, and every mistake is named."""
 
 import copy
+import re
 
 import pytest
 import yaml
 from conftest import ROOT, TINY
+from gahb.psnr import sigma_from_psnr
+from gahb.training.objective import LOWEST
 from jsonschema import Draft202012Validator
+from study.checks.studies import MIXED_PSNR
 from study.config import ConfigError, checked, schema
 from study.plan import Plan
+from study.stages import STAGES
+from study.written import mistakes_in
 
 
 def changed(path: str, value) -> dict:
@@ -69,12 +75,17 @@ def test_checking_leaves_its_argument_alone():
         ("datasets.calpha.test", 0, ["datasets.calpha.test", "0", "minimum of 1"]),
         ("datasets.disk", {"source": "disks", "side": 8}, ["datasets.disk", "images"]),
         ("datasets.photo-shuffled.of", "fotos", ["photo-shuffled.of", "fotos", "datasets"]),
-        ("datasets.my_set", {"source": "shuffled", "of": "photo"}, ["my_set", "must match"]),
+        ("datasets.my_set", {"source": "shuffled", "of": "photo"}, ["my_set", "letters, digits"]),
+        ("studies.my set", {}, ["studies: found 'my set'; a name has letters, digits, dots"]),
+        ("studies.figures", {}, ["studies: found 'figures'; is taken"]),
         ("denoisers.tiny.architecture", "vit", ["denoisers.tiny.architecture", "vit", "unet"]),
         ("denoisers.tiny.layers", 3, ["denoisers.tiny", "layers"]),
         ("denoisers.tiny.training", "slow", ["denoisers.tiny.training", "slow", "training"]),
         ("denoisers.tiny.blocks", 4, ["studies.pair", "8 pixels", "2^4"]),
         ("training.tiny.images", 10, ["training.tiny", "exactly one of steps"]),
+        ("training.constant.snapshots", False, ["training.constant.snapshots", "'dynamics'"]),
+        ("training.constant.schedule", "linear", ["training.constant.schedule", "constant"]),
+        ("dynamics.steps", 1, ["dynamics.steps", "1", "minimum of 2"]),
         ("training.tiny.precision", "fp8", ["training.tiny.precision", "fp8", "bf16, fp32"]),
         ("studies.pair.sizes", [1, 26], ["studies.pair.sizes", "26", "60", "2 x 26", "10"]),
         ("studies.pair.sizes", [], ["studies.pair.sizes"]),
@@ -83,13 +94,28 @@ def test_checking_leaves_its_argument_alone():
         ("studies.pair.datasets", ["calfa"], ["studies.pair.datasets", "did you mean 'calpha'"]),
         ("studies.slopes.datasets", ["disk"], ["studies.slopes.datasets", "calpha", "disks"]),
         ("studies.geometry.datasets", ["photo-shuffled", "photo"], ["studies.geometry", "order"]),
+        ("run", [], ["run: found []", "non-empty"]),
+        ("psnr.input_psnr", [0, 10, 5], ["psnr.input_psnr: found [0, 10, 5], which must increase"]),
         ("run", ["pears"], ["run", "pears", "did you mean 'pair'"]),
         ("psnr.input_psnr", [1, 2], ["psnr.input_psnr"]),
         ("psnr.slope_range", [10, 11], ["psnr.slope_range", "three"]),
+        ("density.input_psnr", [20, 10], ["density.input_psnr", "[20, 10]", "first"]),
+        ("density.intervals", 6, ["density.intervals", "6", "multiple of 4"]),
         ("samples.beta", 1.5, ["samples.beta", "1.5", "maximum of 1"]),
         ("eigenbasis.images", [20], ["eigenbasis.images", "20", "photo"]),
         ("samples.sd", 4, ["samples.sd", "4", "sigma_max = 3"]),
         ("datasets.calpha", {"alpha": 2}, ["datasets.calpha", "'source' is a required key"]),
+        ("datasets.gauss.of", "foto", ["datasets.gauss.of", "did you mean 'photo'"]),
+        ("datasets.gauss.of", "mixed", ["gauss.of", "'mixed', itself made from another"]),
+        ("datasets.gauss.beta", 2, ["datasets.gauss", "either `beta` and `side`, or `of`"]),
+        ("datasets.gauss", {"source": "gaussian", "beta": 2, "images": 40}, ["gauss", "`side`"]),
+        ("datasets.mixed.templates", 0, ["datasets.mixed.templates", "minimum of 1"]),
+        ("studies.geometry.references", ["optimal"], ["optimum is known of", "photographs"]),
+        ("studies.truths.denoisers", ["optimal"], ["studies.truths", "name it in `references`"]),
+        ("denoisers.optimal.contour", "known", ["optimal.contour", "of gaussian images"]),
+        ("denoisers.optimal.psnr.input_psnr", [10, 12, 15, 20], ["optimal.psnr", "found 12"]),
+        ("denoisers.optimal.psnr.input_psnr", [0, 10, 15], ["optimal.psnr", "at least three"]),
+        ("denoisers.optimal.psnr.seed", 1, ["denoisers.optimal.psnr", "seed"]),
     ],
 )
 def test_mistakes_are_named(path, value, words):
@@ -99,9 +125,21 @@ def test_mistakes_are_named(path, value, words):
         assert word in str(error.value)
 
 
+def test_a_cut_off_below_what_a_network_was_trained_for_is_refused():
+    config = changed("density.input_psnr", [0, 50])
+    checked(config)
+    config["training"]["tiny"]["noise"] = "mixed"
+    with pytest.raises(ConfigError) as error:
+        checked(config)
+    for word in ("density.input_psnr", "50 dB", "sigma = 0.0032", "tiny", "0.005", "46.02 dB"):
+        assert word in str(error.value)
+    assert sigma_from_psnr(MIXED_PSNR) == pytest.approx(LOWEST, rel=1e-3)
+
+
 @pytest.mark.parametrize(
     ("figure", "words"),
     [
+        ("likelihood", ["studies.pair.figures", "'likelihood'", "two training sets"]),
         ("history", ["studies.pair.figures", "'history'", "denoisers.tiny is not trained here"]),
         ("samples", ["studies.pair.figures", "'samples'", "two training sets", "denoisers.tiny"]),
         ("pairs", ["studies.pair.figures", "'pairs'", "two training sets", "denoisers.tiny"]),
@@ -115,6 +153,56 @@ def test_figures_that_a_denoiser_trained_elsewhere_cannot_give_are_named(figure,
         checked(config)
     for word in words:
         assert word in str(error.value)
+
+
+def test_a_folder_with_too_few_files_is_named(tmp_path):
+    for i in range(12):
+        (tmp_path / f"{i}.{'JPG' if i % 2 else 'jpg'}").touch()
+        (tmp_path / f"{i}.txt").touch()
+    folder = {"source": "folder", "path": str(tmp_path), "match": "*.jpg", "test": 4}
+    config = changed("datasets.mine", folder) | {"run": ["pair"]}
+    config["studies"]["pair"] |= {"datasets": ["mine"], "sizes": [4]}
+    assert checked(config)
+    config["studies"]["pair"]["sizes"] = [5]
+    with pytest.raises(ConfigError, match="sizes: found 5; mine has 12 images, too few for 2 x 5"):
+        checked(config)
+
+
+def test_the_seed_changes_images_only_where_some_are_drawn(tmp_path):
+    def values(**changes):
+        folder = {"source": "folder", "path": str(tmp_path), **changes}
+        config = changed("datasets.mine", folder)
+        found = []
+        for seed in (0, 1):
+            plan = Plan(checked(config | {"seed": seed}))
+            found.append(plan.values(STAGES["images"], {"dataset": "mine"}))
+        return found
+
+    all_of_it, drawn = values(), values(images=5)
+    assert all_of_it[0] == all_of_it[1]
+    assert drawn[0] != drawn[1]
+
+
+@pytest.mark.parametrize(
+    ("denoiser", "pairs"),
+    [
+        ({"function": "torch.nn:Identity", "predicts": "noise"}, set()),
+        ({"weights": "net.pt"}, set()),
+        ({"weights": "{subset}-{N}.pt"}, {"disjoint"}),
+        ({"reference": "wiener"}, {"disjoint"}),
+        (TINY["denoisers"]["tiny"], {"disjoint", "same"}),
+    ],
+)
+def test_a_denoiser_is_compared_with_another_one_alone(denoiser, pairs):
+    plan, job = Plan(checked(changed("denoisers.own", denoiser))), {"dataset": "calpha", "N": "8"}
+    for pair in ("disjoint", "same"):
+        of_pair = job | {"denoiser": "own", "seed": "0", "pair": pair}
+        if pair in pairs:
+            first, second = plan.reads(STAGES["similarity"], of_pair)["samples"]
+            assert plan.path(first) != plan.path(second)
+        else:
+            with pytest.raises(ValueError, match=r"denoisers\.own is one denoiser"):
+                plan.reads(STAGES["similarity"], of_pair)
 
 
 def test_every_figure_is_drawn_for_every_network():
@@ -145,6 +233,25 @@ def test_old_names_are_answered_with_the_new_ones(path, value, words):
         checked(changed(path, value))
     for word in words:
         assert word in str(error.value)
+
+
+def test_the_optimum_is_of_the_largest_size_alone():
+    """It is the same for all; and its code is that of its source."""
+    config = changed("studies.truths.sizes", [2, 4, 8])
+    plan = Plan(checked(config))
+    (job,) = {
+        tuple(artifact.job.items())
+        for artifact in plan.reads(STAGES["summary"], {})["psnr"]
+        if artifact.job["denoiser"] == "optimal" and artifact.job["dataset"] == "mixed"
+    }
+    job = dict(job)
+    assert job["N"] == 8
+    assert STAGES["psnr"].imports(plan.config, job)[-1] == "gahb.truths.mixture"
+    assert plan.values(STAGES["psnr"], job)["sets"] == ["test"]
+    assert plan.values(STAGES["psnr"], job)["count"] == 4
+    known = plan.values(STAGES["reference"], job)["known"]
+    assert known == {"source": "mixture", "of": "disk", "templates": 3, "sd": 0.1}
+    assert not plan.values(STAGES["reference"], job | {"denoiser": "wiener"}).get("known")
 
 
 def test_a_study_that_is_not_run_is_not_held_to_what_it_needs():
@@ -190,6 +297,60 @@ def over_the_default(name: str) -> dict:
     return checked(config)
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("training: {tiny: {steps: 9, learning_rate: 1e-3}}", "'1e-3'; is not of type 'number'; "
+         "YAML needs 1.0e-3"),
+        ("training: {tiny: {steps: 1E3}}", r"'1E3'; is not of type 'integer'; YAML needs 1.0e\+3"),
+        ("studies: {2024: {}}", "studies: found 2024; is not of type 'string'; .* needs quotes"),
+        ("studies: {on: {}}", "studies: found True; is not of type 'string'; .* needs quotes"),
+        ("run: [2024-01-01]", r"run.0: found datetime.date\(2024, 1, 1\); .* needs quotes"),
+        ("training: {tiny: {steps: 9, epochs: 2}}", "tiny: found steps and epochs; give exactly"),
+        ("training: {tiny: {batch: 9}}", "tiny: found none of them; give exactly one of"),
+    ],
+)  # fmt: skip
+def test_what_yaml_reads_otherwise_than_meant_is_explained(text, words):
+    with pytest.raises(ConfigError, match=words):
+        checked(TINY | yaml.safe_load(text))
+
+
+def test_of_close_names_the_one_that_starts_alike_is_suggested(tmp_path):
+    config = changed("datasets.mine", {"source": "folder", "path": str(tmp_path), "matches": "*"})
+    with pytest.raises(ConfigError, match="'matches'; did you mean 'match'"):
+        checked(config)
+
+
+def test_what_yaml_loses_is_named_with_its_line(tmp_path):
+    """Of two entries of one name YAML keeps the last; a key that replaces a merged one is none."""
+    text = "a: &a {x: 1, y: 1}\nb: {<<: *a, x: 2}\nc: {x: 1, x: 2}\nd: [{y: 1}, {y: 1}]\na: {}\n"
+    (tmp_path / "mine.yaml").write_text(text)
+    assert mistakes_in([tmp_path / "mine.yaml", tmp_path / "none"]) == [
+        f"{tmp_path}/mine.yaml, line 3: a second entry 'x'; the first is in line 3",
+        f"{tmp_path}/mine.yaml, line 5: a second entry 'a'; the first is in line 1",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (b"a: 1\nb: {c: 2\nd: 3\n", "mine.yaml, line 3, column 2: is no YAML: expected ',' or '}'"),
+        (b"a: 1\nb: c: d\n", "mine.yaml, line 2, column 5: is no YAML: .*; text with a colon"),
+        (b"a:\n\tb: 1\n", "mine.yaml, line 2, column 1: is no YAML"),
+        (b"a: \xe9\n", "mine.yaml: is no text in UTF-8"),
+    ],
+)
+def test_what_is_no_yaml_is_named_with_its_line(tmp_path, text, words):
+    (tmp_path / "mine.yaml").write_bytes(text)
+    (found,) = mistakes_in([tmp_path / "mine.yaml"])
+    assert re.search(words, found)
+
+
+def test_json_with_tabs_is_a_config(tmp_path):
+    (tmp_path / "mine.json").write_text('{"a":\n\t{"b": 1}}')
+    assert mistakes_in([tmp_path / "mine.json"]) == []
+
+
 def test_the_papers_study_keeps_the_papers_recipe_start_and_sampler():
     config = over_the_default("config.paper.yaml")
     for denoiser in ("unet-80", "bfcnn-80", "unet-40", "bfcnn-40"):
@@ -211,3 +372,29 @@ def test_the_papers_study_keeps_the_papers_recipe_start_and_sampler():
 @pytest.mark.parametrize("name", ["bfcnn", "slopes_long", "seeds"])
 def test_configs_of_the_gallery_are_valid(name):
     assert Plan(over_the_default(f"docs/gallery/{name}.yaml")).drawn()
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "words"),
+    [
+        ("denoisers.own", {"reference": "local"}, ["'window' is a required key", "'calibrated'"]),
+        ("denoisers.own", {"reference": "local", "window": 4}, ["own.window: found 4", "Odd side"]),
+        ("denoisers.own", {"reference": "flexible"}, ["'calibrated' is a required key"]),
+        ("denoisers.own", {"reference": "flexible", "window": 3}, ["unknown key 'window'"]),
+        ("denoisers.own", {"reference": "wiener", "calibrated": "tiny"}, ["unknown key"]),
+        ("denoisers.own", {"reference": "local", "calibrated": "tini"}, ["did you mean 'tiny'"]),
+        ("denoisers.own", {"reference": "local", "calibrated": "wiener"}, ["name a network"]),
+        ("denoisers.own", {"reference": "local", "window": 3, "calibrated": "tiny"}, ["'window'"]),
+        (
+            "agreement",
+            {"count": 9},
+            ["seeds: rough has 10 test images", "for 11 different"],
+        ),
+        ("calibration.windows", [3, 4], ["calibration.windows.1: found 4", "Odd sides"]),
+    ],
+)
+def test_mistakes_of_references_are_named(path, value, words):
+    with pytest.raises(ConfigError) as error:
+        checked(changed(path, value))
+    for word in words:
+        assert word in str(error.value)

@@ -12,7 +12,8 @@ from study import cost, expected
 from study.config import checked
 from study.stages import STAGES
 
-JOB = {"dataset": "calpha", "denoiser": "tiny", "subset": "S1", "N": "8", "seed": "0"}
+JOB = {"dataset": "calpha", "denoiser": "tiny", "subset": "S1", "N": "8", "seed": "0",
+       "study": "pair"}  # fmt: skip
 HEAVY = [name for name, stage in STAGES.items() if stage.expected]
 
 
@@ -71,6 +72,9 @@ def test_more_is_asked_for_at_each_attempt_and_never_too_much(stage):
         ("training", {"training": {"tiny": {"steps": 10**6, "batch": 512, "learning_rate": 0.01}}}),
         ("psnr", {"psnr": {"count": 10**5}}),
         ("samples", {"samples": {"h0": 0.001, "max_steps": 10**5}}),
+        ("agreement", {"agreement": {"count": 6}}),
+        ("calibration", {"calibration": {"windows": [3, 5, 7]}}),
+        ("density", {"density": {"count": 10**5}}),
         ("eigenbasis", {"eigenbasis": {"images": list(range(10)), "precision": "float64"}}),
     ],
 )

@@ -2,6 +2,7 @@
 
 import io
 import os
+import struct
 import tarfile
 import zipfile
 from pathlib import Path
@@ -14,12 +15,13 @@ import pytest
 import zarr
 from gahb.datasets import archive, base, calpha, disks, open_source, photographs
 from gahb.datasets.base import ImageError
-from gahb.datasets.preparation import Preparation, patches
+from gahb.datasets.pictures.preparation import Preparation, patches
 from gahb.duplicates import features, near_duplicates
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from study.files import listing
+from study import files
+from study.files import existing, listing
 
 COUNT, SHAPE = 7, (20, 26, 3)
 
@@ -36,6 +38,12 @@ def encoded(picture: np.ndarray, kind="PNG", **options) -> bytes:
 
 def everything(source: base.Source) -> np.ndarray:
     return source.read(0, source.count)
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path_factory, monkeypatch):
+    """What is known of files is kept where a study is run."""
+    monkeypatch.chdir(tmp_path_factory.mktemp("run"))
 
 
 @pytest.fixture
@@ -302,7 +310,7 @@ def test_damaged_files_are_refused_or_skipped(folder):
     says(refusal(**as_folder(folder)), "1/half.jpg", "truncated")
     (folder / "1" / "half.jpg").unlink()
     (folder / "lost.png").symlink_to(folder / "nowhere.png")
-    says(refusal(**as_folder(folder)), "lost.png", "No such file")
+    says(refusal(**as_folder(folder)), "lost.png", "is a link to", "where nothing is")
     (folder / "lost.png").unlink()
     (folder / "read me.txt").write_text("hello")
     (folder / "empty.png").write_bytes(b"")
@@ -594,14 +602,80 @@ def test_pooling_averages_blocks():
     np.testing.assert_allclose(features(images), pooled, atol=1e-6)
 
 
+# Names and formats that are met.
+
+
+def test_names_that_are_no_utf_8_are_read_and_written_with_escapes(folder):
+    for path in folder.rglob("*.png"):
+        os.rename(path, os.fsencode(path).replace(b".png", b"\xe9.png"))
+    expected = [f"{i // 3}/{i}\\xe9.png" for i in range(COUNT)]
+    found = open_source(**as_folder(folder), seed=0)
+    assert list(found.names) == expected
+    np.testing.assert_array_equal(
+        everything(found), everything(open_source(**as_npy(folder), seed=0))
+    )
+    packed = open_source(**as_tar(folder), seed=0)
+    assert [Path(name).as_posix() for name in packed.names] == expected
+    assert listed(folder)
+    next(folder.rglob("*6*.png")).write_bytes(b"no image")
+    with pytest.raises(ImageError, match=r"2/6\\xe9\.png: cannot be read as an image"):
+        everything(open_source(**as_folder(folder), seed=0))
+
+
+def test_the_case_of_an_ending_does_not_count(folder):
+    (folder / "0/0.png").rename(folder / "0/0.PNG")
+    found = open_source(**as_folder(folder), match="*.png", seed=0)
+    assert found.names[0] == "0/0.PNG" and found.count == COUNT
+    before = listed(folder, "*.png")
+    (folder / "0/0.PNG").write_bytes(encoded(drawn()[1]))
+    assert listed(folder, "*.png") != before
+    (folder / "2/6.png").rename(folder / "2/6-PNG")
+    assert open_source(**as_folder(folder), match="*PNG", seed=0).names == ["0/0.PNG", "2/6-PNG"]
+
+
+def test_why_files_were_left_out_is_the_same_in_each_run(folder):
+    (folder / "0/0.png").write_bytes(b"no image")
+    found = [open_source(**as_folder(folder), unreadable="skip", seed=0).skipped for _ in range(2)]
+    assert found[0] == found[1]
+    (name, why), = found[0]  # fmt: skip
+    assert (
+        name == "0/0.png" and "UnidentifiedImageError: cannot identify image file the file" in why
+    )
+    assert "0x" not in why
+
+
+def test_a_path_that_is_a_link_to_nothing_is_named(tmp_path):
+    (tmp_path / "link").symlink_to("gone")
+    with pytest.raises(FileNotFoundError, match="link: is a link to gone, where nothing is"):
+        existing(str(tmp_path / "link"))
+
+
+def test_a_tiff_of_12_bits_is_as_bright_as_one_of_16(tmp_path):
+    values = np.random.default_rng(0).integers(0, 4096, (16, 16))
+    values[0, :2] = 0, 4095
+    even, odd = values.reshape(-1, 2).T
+    packed = np.stack([even >> 4, (even & 15) << 4 | odd >> 8, odd & 255], 1).astype(np.uint8)
+    # Width, height, bits, no compression, black is 0, offset, channels, rows, bytes.
+    tags = {256: 16, 257: 16, 258: 12, 259: 1, 262: 1, 273: 122, 277: 1, 278: 16, 279: 384}
+    header = struct.pack("<2sHIH", b"II", 42, 8, len(tags))
+    entries = [struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items()]
+    data = b"".join([header, *entries, bytes(4), packed.tobytes()])
+    (tmp_path / "a.tif").write_bytes(data)
+    found = everything(open_source("folder", path=str(tmp_path), seed=0))[0, 0]
+    np.testing.assert_array_equal(found, np.rint(values * (255 / 4095)))
+
+
 # Have the user's files changed?
 
 
-def test_listings_see_content_but_neither_place_nor_time(folder, tmp_path):
-    def listed(path, match=None):
-        listing.cache_clear()
-        return listing(str(path), match)
+def listed(path, match=None):
+    """As a new process sees it."""
+    listing.cache_clear()
+    files._files.cache_clear()
+    return listing(str(path), match)
 
+
+def test_listings_see_content_but_neither_place_nor_time(folder, tmp_path):
     before, pattern = listed(folder), listed(folder, "*.png")
     for path in folder.rglob("*"):
         os.utime(path, (1, 1))
@@ -617,13 +691,30 @@ def test_listings_see_content_but_neither_place_nor_time(folder, tmp_path):
     assert listed(folder) is None
 
 
-def test_listings_of_files_see_content_at_both_ends(tmp_path):
-    path, found = tmp_path / "a.npy", set()
-    data = np.zeros(200_000, np.uint8)
-    for change in (None, 0, -1):
-        if change is not None:
-            data[change] = 1
-        np.save(path, data)
-        listing.cache_clear()
-        found.add(listing(str(path)))
-    assert len(found) == 3
+def test_images_in_another_order_are_another_file(tmp_path):
+    images, found = np.random.default_rng(0).integers(0, 256, (2000, 16, 16), np.uint8), []
+    for order in (np.arange(2000), np.r_[:100, 1899:99:-1, 1900:2000]):
+        np.save(tmp_path / "a.npy", images[order])
+        found.append(listed(tmp_path / "a.npy"))
+    assert found[0] != found[1]
+
+
+def test_other_images_of_the_same_sizes_are_another_folder(tmp_path):
+    found = []
+    for seed in (0, 1, 1):
+        images = np.random.default_rng(seed).integers(0, 256, (8, 16, 16), np.uint8)
+        zarr.create_array(
+            tmp_path / "a.zarr", data=images, chunks=(2, 16, 16), compressors=None, overwrite=True
+        )
+        (tmp_path / "bmp").mkdir(exist_ok=True)
+        for i, image in enumerate(images):
+            Image.fromarray(image).save(tmp_path / f"bmp/{i}.bmp")
+        found.append((listed(tmp_path / "a.zarr"), listed(tmp_path / "bmp")))
+    assert found[0][0] != found[1][0] and found[0][1] != found[1][1]
+    assert found[1] == found[2]  # written anew, to the same content
+
+
+def test_files_are_read_once(folder, monkeypatch):
+    before = listed(folder)
+    monkeypatch.setattr(files, "_content", lambda *_: pytest.fail("read again"))
+    assert listed(folder) == before

@@ -10,9 +10,9 @@ from types import SimpleNamespace
 import jinja2
 import numpy as np
 import pytest
-import scripts.figure
-import scripts.page
-import scripts.summary
+import scripts.figures.figure
+import scripts.figures.page
+import scripts.figures.summary
 from conftest import ROOT
 from docutils.core import publish_parts
 from figure_stores import (
@@ -34,7 +34,10 @@ from figure_stores import (
 from gahb import store, summary
 from gahb.figures import disks, geometry, pairs, psnr_curves, samples, shrinkage, slopes
 
-REPORT = ROOT / "workflow" / "report"
+
+def caption(name: str) -> str:
+    (path,) = (ROOT / "workflow" / "report").rglob(f"{name}.rst")
+    return path.read_text()
 
 
 # Several seeds.
@@ -67,7 +70,7 @@ def test_several_seeds_are_drawn_and_said(name):
         ]
         for column in measured:
             assert row[f"{column}_low"] <= row[column] <= row[f"{column}_high"]
-    row = figure.numbers(stores, shown)[-1]
+    row = figure.numbers(stores, shown)[0]  # references, which have no seeds, come last
     if "slope" in row:
         # The slopes of the three seeds lie 0.02 apart.
         assert row["slope_high"] - row["slope"] == pytest.approx(0.02)
@@ -132,7 +135,10 @@ def declared(figure) -> dict:
 
 def test_every_figure_is_tested():
     folder = ROOT / "workflow" / "gahb" / "figures"
-    modules = [importlib.import_module(f"gahb.figures.{path.stem}") for path in folder.glob("*.py")]
+    names = [
+        ".".join(path.relative_to(folder).with_suffix("").parts) for path in folder.rglob("*.py")
+    ]
+    modules = [importlib.import_module(f"gahb.figures.{name}") for name in names]
     assert {m for m in modules if hasattr(m, "FIGURE")} == set(FIGURES.values())
 
 
@@ -143,10 +149,10 @@ def test_figures_say_beforehand_what_they_read_and_use(name):
     module = Path(FIGURES[name].__file__).read_text()
     kinds = set(re.findall(r'stores\.(?:of|first)\("(\w+)"', module))
     assert kinds == set(figure["reads"])
-    given = {"datasets", "sizes", *figure["uses"]}
+    given = {"datasets", "denoiser", "denoisers", "sizes", "references", "optimum", *figure["uses"]}
     assert set(re.findall(r'shown\["(\w+)"\]', module)) <= given
-    words = set(re.findall(r"shown\.(\w+)", (REPORT / f"{name}.rst").read_text()))
-    assert words <= given | {"denoiser", "seeds", "jobs"}
+    words = set(re.findall(r"shown\.(\w+)", caption(name)))
+    assert words <= given | {"linear", "seeds", "jobs"}
     # What is declared is used.
     assert set(figure["uses"]) <= words | set(re.findall(r'shown\["(\w+)"\]', module))
 
@@ -162,7 +168,9 @@ def test_captions_can_be_read(name, seeds, tmp_path):
     values = RANGE | {
         "denoiser": "unet", "datasets": ["one"], "sizes": [1, 10], "seeds": seeds, "rows": [row],
         "jobs": {"similarity": [pair]}, "count": 64, "sigma": [0.1], "precision": "float32",
-        "alphas": [1], "patch": 4,
+        "alphas": [1], "patch": 4, "references": ["wiener"], "steps": 20, "noises": 4,
+        "input_psnr": [0, 40], "source": ["disks"],
+        "denoisers": ["unet"], "optimum": "optimal" if seeds > 1 else None, "linear": "wiener",
     }  # fmt: skip
     snakemake = SimpleNamespace(
         params=SimpleNamespace(values=values),
@@ -172,11 +180,12 @@ def test_captions_can_be_read(name, seeds, tmp_path):
     environment = jinja2.Environment(
         trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
-    caption = environment.from_string((REPORT / f"{name}.rst").read_text())
-    text = caption.render(snakemake=snakemake)
+    text = environment.from_string(caption(name)).render(snakemake=snakemake)
     html = publish_parts(text, writer_name="html", settings_overrides={"halt_level": 2})["body"]
     assert ("3 seeds" in html or "several seeds" in html) == (seeds > 1 and name != "page")
-    assert ("ceiling" in html) == (seeds > 1 and name in ("samples", "summary"))
+    assert ("ceiling" in html) == (
+        (seeds > 1 and name in ("samples", "summary")) or name == "agreement"
+    )
 
 
 @pytest.mark.parametrize(
@@ -220,13 +229,13 @@ def test_script_draws_a_figure_and_writes_its_numbers(tmp_path):
     files = [tmp_path / name for name in ("a.pdf", "a.png", "a.csv")]
     of = {"dataset": "one", "subset": "S1"}
     jobs = [of | {"N": 1, "seed": 0}, of | {"N": 10, "seed": 1}, of | {"N": 10, "seed": 0}]
-    scripts.figure.main(
+    scripts.figures.figure.main(
         *files, figure="psnr_curves", jobs={"psnr": jobs[::2]}, psnr=[paths["few"], paths["a"]],
         denoiser="unet", datasets=["one"], sizes=[1, 10], slope_range=[10, 20], count=3,
     )  # fmt: skip
     assert [row["slope"] for row in table(files[2])] == ["0.500", "0.600"]
     assert all(file.stat().st_size for file in files)
-    scripts.figure.main(
+    scripts.figures.figure.main(
         *files, figure="psnr_curves", jobs={"psnr": jobs[1:]}, psnr=[paths["b"], paths["a"]],
         denoiser="unet", datasets=["one"], sizes=[10], slope_range=[10, 20], count=3,
     )  # fmt: skip
@@ -236,7 +245,7 @@ def test_script_draws_a_figure_and_writes_its_numbers(tmp_path):
 
 def test_script_of_the_page(tmp_path):
     paths = saved(tmp_path, basis=eigenbasis_store(3, images=2))
-    scripts.page.main([paths["basis"]], tmp_path / "a.html", denoiser="unet")
+    scripts.figures.page.main([paths["basis"]], tmp_path / "a.html", denoiser="unet")
     assert "data:image/png;base64" in (tmp_path / "a.html").read_text()
 
 
@@ -258,12 +267,12 @@ def test_summary_has_columns_of_what_the_studies_have(tmp_path):
         },
     }
     file = tmp_path / "summary.csv"
-    scripts.summary.main(file, rows=[one], slope_range=[10, 20])
+    scripts.figures.summary.main(file, rows=[one], slope_range=[10, 20])
     assert ",".join(table(file)[0]) == (
         "study,dataset,denoiser,N,train_psnr,test_psnr,gap,slope,slope_low,slope_high,"
         "dimension,asymmetry"
     )
-    scripts.summary.main(file, rows=[one, two], slope_range=[10, 20])
+    scripts.figures.summary.main(file, rows=[one, two], slope_range=[10, 20])
     first, second = table(file)
     assert first["seeds"] == first["ceiling"] == second["dimension"] == ""
     assert (second["seeds"], second["minimax_slope"]) == ("2", "0.500")

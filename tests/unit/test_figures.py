@@ -14,17 +14,21 @@ from figure_stores import (
     PIXELS,
     RANGE,
     SIDE,
+    agreement_store,
+    agreement_stores,
     assert_legible,
     curves_of,
     draw_curves,
     eigenbasis_store,
     history_store,
+    networks_of,
+    oracles_store,
     psnr_store,
     sample_stores,
     stores_of,
     words,
 )
-from gahb import summary
+from gahb import store, summary
 from gahb.drawing import panels, style
 from gahb.figures import (
     disks,
@@ -37,6 +41,7 @@ from gahb.figures import (
     shrinkage,
     slopes,
 )
+from gahb.figures.beyond import agreement, optimum, theories
 from gahb.harmonics import roughness
 from matplotlib.axes import Axes
 from matplotlib.image import imread
@@ -258,6 +263,54 @@ def test_history(sizes):
     np.testing.assert_allclose(train.lines[0].get_ydata(), 20 + np.arange(5) / sizes[0])
 
 
+@pytest.mark.parametrize("sizes", [*ONE_AND_TEN, [10, 100]])
+def test_agreement(sizes):
+    figure = agreement.draw(agreement_stores(sizes), {"sizes": sizes})
+    assert_legible(figure)
+    columns = min(len(sizes), agreement.COLUMNS)
+    assert len(figure.axes) == 3 * columns
+    first = figure.axes[0]
+    lines = {line.get_label(): line for line in first.lines}
+    np.testing.assert_allclose(lines["wiener"].get_xdata(), [0.05, 0.2, 0.5])
+    # 1 - R^2: a half for the best theory of the smallest N, a twentieth for other networks.
+    np.testing.assert_allclose(lines["wiener"].get_ydata(), 0.5)
+    np.testing.assert_allclose(lines["memorizer"].get_ydata(), 0.7)
+    np.testing.assert_allclose(lines["network: other images"].get_ydata(), 0.05)
+
+
+def test_the_verdict_names_the_closest_theory_and_what_is_left():
+    rows = agreement.numbers(agreement_stores([1, 10]), {"sizes": [1, 10]})
+    assert [(row["N"], row["sigma"]) for row in rows] == [
+        (N, level) for N in (1, 10) for level in (0.5, 0.2, 0.05)
+    ]
+    assert {row["closest"] for row in rows} == {"wiener"}
+    assert rows[0]["unexplained_theory"] == pytest.approx(0.5)
+    assert rows[0]["unexplained_ceiling"] == pytest.approx(0.05)
+    assert rows[0]["r2_beyond_memorizer"] == pytest.approx(-0.2)
+    assert "leaves 0.500 unexplained" in rows[0]["verdict"]
+    assert "10.0 times as much" in rows[0]["verdict"]
+    reached = stores_of(agreement={1: agreement_store(1.0)})
+    (row, *_) = agreement.numbers(reached, {"sizes": [1]})
+    assert "nothing is left that networks agree on" in row["verdict"]
+
+
+@pytest.mark.parametrize("sizes", [*ONE_AND_TEN, [10, 100]])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_theories(sizes, channels):
+    stores = agreement_stores(sizes, channels)
+    figure = theories.draw(stores, {"sizes": sizes})
+    assert_legible(figure)
+    above, below = figure.axes
+    rows = min(len(sizes), theories.ROWS)
+    # Clean, noisy, two networks, two theories; and these four again.
+    assert (len(above.images), len(below.images)) == (6 * rows, 4 * rows)
+    numbers = theories.numbers(stores, {"sizes": sizes})
+    assert [row["output"] for row in numbers[:4]] == [
+        "network 1", "wiener", "memorizer", "network 2"
+    ]  # fmt: skip
+    assert numbers[0]["end_correlation"] == pytest.approx(1)
+
+
 # How they look.
 
 SIZES = [1, 10, 100, 1000]
@@ -277,6 +330,9 @@ def looks():
         "pairs": pairs.draw(drawn, {"sizes": [10]}),
         "patches": patches.draw(drawn, shown | {"patch": 4}),
         "history": draw_history(SIZES),
+        "agreement": agreement.draw(agreement_stores(SIZES), shown),
+        "optimum": optimum.draw(*networks_of(1)),
+        "theories": theories.draw(agreement_stores(SIZES), shown),
     }
 
 
@@ -307,12 +363,35 @@ def test_numbers_of_curves_are_exact_on_lines():
     assert (low["slope"], high["slope"]) == pytest.approx((0.5, 0.8))
 
 
+def test_distances_to_the_optimum_are_of_the_same_noisy_images():
+    """The network has more images and levels; the optimum is P / 10 dB above it at P dB."""
+    index = store.variable(("set", "image"), [[3, 5, 8], [2, 9, 4]], "index")
+    own = psnr_store(0.6).assign(image_index=index)
+    at = [i for i, p in enumerate(own.input_psnr.values) if p in (10, 20)]
+    best = own.isel(sigma=at, image=[0, 1]).sel(set=["test"])
+    best["psnr"] = best.psnr + best.input_psnr / 10
+    found = summary.optimum(own, best, 10, 20)
+    assert [found[f"below_optimum_{p}"] for p in (10, 20)] == pytest.approx([1, 2])
+    assert found["below_optimum_20_low"] == pytest.approx(2)
+    assert found["optimum"] == pytest.approx(12 + 0.6 * 15 + 1.5)
+    assert "below_optimum_15" not in found and "rhat" not in found
+    with pytest.raises(ValueError, match="not of the first test images"):
+        summary.optimum(own, best.isel(image=[1, 0]), 10, 20)
+
+
 def test_numbers_of_bases():
     trace = (1 / np.arange(1, SIDE**2 + 1)).sum()
-    rows = shrinkage.numbers(stores_of(eigenbasis=[eigenbasis_store(images=5)]), {})
+    basis = eigenbasis_store(images=5)
+    rows = shrinkage.numbers(stores_of(eigenbasis=[basis], oracles=[oracles_store()]), {})
     assert [r["image"] for r in rows] == [3, 4, 5]
     assert all(r["dimension"] == pytest.approx(trace) and r["above_1"] == 0 for r in rows)
     assert all(r["denoised_psnr"] > r["noisy_psnr"] for r in rows)
+    assert [(r["oracle_dct"], r["oracle_wavelet"]) for r in rows] == [(20, 21)] * 3
+    # What the eigenvectors' coefficients leave of the image is lost.
+    squares, sigma = np.square(basis.clean_coefficients[0, 0]), 0.15
+    lost = max(0, float(np.square(basis.clean[0]).sum() - squares.sum()))
+    error = float((squares * sigma**2 / (squares + sigma**2)).sum()) + lost
+    assert rows[0]["oracle_own"] == pytest.approx(-10 * np.log10(error / SIDE**2))
     stores = stores_of(psnr=[psnr_store(0.7)] * 2, eigenbasis=[eigenbasis_store()] * 2)
     original, other = geometry.numbers(stores, RANGE | {"datasets": DATASETS[:2]})
     assert (original["images"], other["images"]) == ("original", "shuffled")
@@ -342,6 +421,12 @@ def test_where_most_samples_diverged_there_are_no_numbers_of_the_others():
     (row,) = samples.numbers(stores, shown)
     assert (row["samples"], row["diverged"]) == (6, 4)
     assert all(np.isnan(row[name]) for name in ("between", "closest_S1", "memorized", "scale"))
+    (row,) = patches.numbers(stores, shown)
+    assert all(np.isnan(row[name]) for name in ("closest_S2", "closest_patch_S1"))
+    few, most = (sample_stores([10], diverged=n).first("similarity") for n in (2, 4))
+    assert np.isnan(summary.ceiling([most])["ceiling"])
+    ended = float(few.between[2:].median())
+    assert summary.ceiling([few])["ceiling"] == pytest.approx(ended)
 
 
 def test_numbers_of_histories():

@@ -9,7 +9,7 @@ import itertools
 import numpy as np
 import pytest
 import torch
-from gahb.denoisers.wiener import Wiener
+from gahb.denoisers.references.wiener import Wiener
 from gahb.samples import sample, start
 from gahb.samples.flow import noise_levels, probability_flow
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from gahb import denoisers
 from gahb.denoisers import NetworkDenoiser
-from gahb.denoisers.wiener import Wiener
+from gahb.denoisers.references.wiener import Wiener
 from gahb.eigenbasis import eigenbasis, leading_eigenpairs
 from gahb.jacobian import Products, jacobian
 

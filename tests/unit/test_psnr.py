@@ -1,8 +1,10 @@
 """PSNR curves against errors that are known."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import torch
-from gahb.psnr import input_psnr, psnr, psnr_curve, sigma_from_psnr
+from gahb.psnr import input_psnr, posterior_curve, psnr, psnr_curve, sigma_from_psnr
 
 SHAPE = (1, 3, 4)
 
@@ -54,3 +56,24 @@ def test_the_denoiser_is_told_the_noise_level():
 
     psnr_curve(denoiser, some(1), [0.5, 0.25], seed=0)
     assert seen == [0.5, 0.25]
+
+
+def test_the_first_images_see_the_same_noise_however_many_follow():
+    images, sigmas = torch.rand(40, 1, 16, 16), [0.1, 0.5]
+    all_of_them = psnr_curve(lambda y, _: y.clamp(0, 1), images, sigmas, seed=2, batch=30)
+    few = psnr_curve(lambda y, _: y.clamp(0, 1), images[:5], sigmas, seed=2)
+    np.testing.assert_array_equal(few, all_of_them[:, :5])
+
+
+def test_a_posterior_is_of_the_same_noisy_images():
+    class Truth:
+        def posterior(self, y, sigma):
+            each = y.mean((1, 2, 3))
+            return SimpleNamespace(mean=0.5 * y, variance=each, error=2 * each, rhat=3 * each)
+
+    images = some(10)
+    found = posterior_curve(Truth(), images, [0.2, 0.4], seed=3, batch=4)
+    plain = psnr_curve(lambda y, _: 0.5 * y, images, [0.2, 0.4], seed=3)
+    np.testing.assert_array_equal(found["psnr"], plain)
+    np.testing.assert_allclose(found["rhat"], 3 * found["variance"], rtol=1e-6)
+    assert found["error"].shape == (2, 10) and np.unique(found["error"]).size == 20

@@ -194,7 +194,10 @@ def wrong_files():
         "a missing layer": (missing, "conv_layers"),
         "an offset": (more, "bias"),
         "a wrong shape": (shape, "running_sd"),
-        "another network": (nn.Linear(3, 3).state_dict(), "no layout|nor a layout"),
+        "another network": (
+            nn.Linear(3, 3).state_dict(),
+            r"no tensor 'encoder\.0\.0\.weight'\); .*`function`",
+        ),
         "no tensors": ({"first_layer.weight": "text"}, "first_layer.weight is no dense tensor"),
         "biases": (
             bias_free_denoising()[0] | {"first_layer.bias": torch.ones(CHANNELS)},

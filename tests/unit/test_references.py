@@ -8,9 +8,9 @@ import pytest
 import torch
 import xarray as xr
 from gahb import denoisers, store
-from gahb.denoisers import memorizer, wiener
-from gahb.denoisers.memorizer import Memorizer
-from gahb.denoisers.wiener import Wiener
+from gahb.denoisers.references import memorizer, wiener
+from gahb.denoisers.references.memorizer import Memorizer
+from gahb.denoisers.references.wiener import Wiener
 from gahb.eigenbasis import eigenbasis
 from gahb.images import Members
 from gahb.jacobian import Products, jacobian
@@ -65,7 +65,7 @@ def test_the_memorizer_is_the_posterior_mean_in_blocks_of_any_size(sigma, block)
 def test_bytes_are_images_in_0_to_1():
     images, y = (255 * some(50)).to(torch.uint8), some(9, 1)
     found = Memorizer(images, 7).double()
-    assert found.few.dtype == torch.uint8
+    assert found.training_set.few.dtype == torch.uint8
     expected = brute_force(images.float() / 255, y, 0.2)
     torch.testing.assert_close(found(y.double(), 0.2), expected, atol=1e-7, rtol=0)
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from gahb.denoisers.memorizer import Memorizer
-from gahb.denoisers.wiener import Wiener
+from gahb.denoisers.references.memorizer import Memorizer
+from gahb.denoisers.references.wiener import Wiener
 from gahb.samples import coarse_to_fine, sample
 from gahb.samples.inverse import inpainting, super_resolution
 from gahb.samples.noise import noise

@@ -1,8 +1,12 @@
 """Scripts as functions, from a denoiser to its stores, without Snakemake."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
+import scripts.density
 import scripts.eigenbasis
+import scripts.images
 import scripts.imported
 import scripts.psnr
 import scripts.reference
@@ -11,6 +15,7 @@ import scripts.training
 import torch
 import xarray as xr
 from gahb import denoisers, store
+from gahb.datasets import open_source
 
 N, SIDE = 12, 8
 
@@ -50,7 +55,7 @@ def denoiser(request, data, tmp_path_factory):
         torch.save(network.state_dict(), folder / "net.pt")
         scripts.imported.main(data[0], [str(folder / "net.pt")], path)
     else:
-        scripts.reference.main(*data, path, reference=name, subset="S1", N=N)
+        scripts.reference.main(*data, [], path, reference=name, subset="S1", N=N)
     return name, path
 
 
@@ -63,6 +68,20 @@ def test_a_reference_holds_the_images_that_it_was_trained_on(data, denoiser):
     # Of much noise nothing is left but the mean of the training images.
     mean = training.mean(0, keepdim=True).expand_as(training)
     torch.testing.assert_close(found(training, 1e4), mean, atol=1e-4, rtol=0)
+
+
+def test_images_that_are_nearly_black_are_warned_of(tmp_path, capsys):
+    """12 bits that were saved as 16."""
+    for factor, words in (
+        (1, "the brightest value of all images is 16 where white is 255"),
+        (9, ""),
+    ):
+        np.save(tmp_path / "a.npy", np.full((3, SIDE, SIDE), 16 * factor, np.uint8))
+        scripts.images.main(
+            str(tmp_path / "a.zarr"), [], source="arrays", path=str(tmp_path / "a.npy")
+        )
+        said = capsys.readouterr().out
+        assert words in said and bool(words) == ("Warning" in said)
 
 
 def test_psnr(data, denoiser, tmp_path):
@@ -81,6 +100,29 @@ def test_psnr(data, denoiser, tmp_path):
         assert (mean.sel(set="test") < mean.sel(set="train")).all()
     if name == "wiener":  # its own images lie in its plane: better than the input
         assert (mean.sel(set="train") > found.input_psnr).all()
+
+
+def test_density(data, denoiser, tmp_path):
+    """Of S1, of which there are N, and of as many test images as are asked for."""
+    name, path = denoiser
+    output = str(tmp_path / "density.zarr")
+    scripts.density.main(
+        *data, path, output, N=N, input_psnr=[0, 30], intervals=8, count=16, noises=4, bundle=2,
+        seed=3,
+    )  # fmt: skip
+    assert not store.problems(output)
+    found = store.open_store(output)
+    assert dict(found.mse.sizes) == {"set": 2, "sigma": 9, "pair": 2, "image": 16}
+    assert np.isnan(found.mse.sel(set="S1")).sum() == 9 * 2 * 4
+    assert not np.isnan(found.log_density.sel(set="test")).any()
+    np.testing.assert_array_equal(found.image_index.sel(set="test"), range(59, 43, -1))
+    assert ("flipd" in found) == (name in ("memorizer", "wiener"))
+    last = (found.log_density - found.log_density_gaussian).isel(sigma=-1).mean("image")
+    if name == "memorizer":
+        assert last.sel(set="S1") > 0 > last.sel(set="test")
+    # At the first level all densities are the Gaussian's.
+    first = found.isel(sigma=0)
+    xr.testing.assert_equal(first.log_density.rename(None), first.log_density_gaussian.rename(None))
 
 
 @pytest.mark.parametrize(("start", "sampler"), [("paper", "ascent"), ("gaussian", "ode")])
@@ -104,6 +146,18 @@ def test_samples(data, denoiser, start, sampler, tmp_path):
         centered = found.samples.values.reshape(5, -1) - flat.mean(0)
         rest = centered - centered @ axes.T @ axes
         assert np.abs(rest).max() < 0.02 and np.abs(centered).max() > 0.05
+
+
+@pytest.mark.parametrize("denoiser", ["memorizer"], indirect=True)
+def test_samples_most_of_which_diverge_are_warned_of(data, denoiser, tmp_path, capsys):
+    for max_steps, words in ((1, "Warning: 5 of 5 samples diverged"), (200, "")):
+        scripts.samples.main(
+            *data, denoiser[1], str(tmp_path / "samples.zarr"), count=5, start="paper",
+            sampler="ascent", steps=20, h0=0.1, beta=0.5, sigma_min=0.01, mean=0.5, sd=1.0,
+            sigma_max=3.0, max_steps=max_steps, levels=[0.3], seed=7,
+        )  # fmt: skip
+        said = capsys.readouterr().out
+        assert words in said and bool(words) == ("diverged" in said)
 
 
 @pytest.mark.parametrize("keep", [None, 3])
@@ -133,12 +187,59 @@ def test_eigenbasis(data, denoiser, keep, tmp_path):
 
 def test_more_images_than_there_are_are_refused(data, tmp_path):
     with pytest.raises(ValueError, match=r"N = 21, but .*split\.zarr gives only 20 images to S1"):
-        scripts.reference.main(*data, str(tmp_path / "none"), reference="wiener", subset="S1", N=21)
+        scripts.reference.main(
+            *data, [], str(tmp_path / "none"), reference="wiener", subset="S1", N=21
+        )
 
 
 def test_what_cannot_denoise_these_images_is_refused(data, tmp_path):
     network = denoisers.initialized("unet", 0, image_channels=3, channels=4, blocks=1)
     torch.save(network.state_dict(), tmp_path / "color.pt")
-    with pytest.raises(ValueError, match=r"color\.pt cannot denoise images of .* = \(1, 8, 8\)"):
+    wrong = r"color\.pt takes images of 3 channel.* have 1; `gray: null` keeps their colours"
+    with pytest.raises(ValueError, match=wrong):
         scripts.imported.main(data[0], [str(tmp_path / "color.pt")], str(tmp_path / "none"))
+    network = denoisers.initialized("unet", 0, channels=4, blocks=4)
+    torch.save(network.state_dict(), tmp_path / "deep.pt")
+    with pytest.raises(ValueError, match=r"deep\.pt cannot denoise images of .* = \(1, 8, 8\)"):
+        scripts.imported.main(data[0], [str(tmp_path / "deep.pt")], str(tmp_path / "none"))
     assert not (tmp_path / "none").exists()
+
+
+def test_an_optimum_found_by_monte_carlo_says_how_well(data, tmp_path, monkeypatch, capsys):
+    class Truth(torch.nn.Module):
+        def posterior(self, y, sigma):
+            each = torch.full((len(y),), sigma)
+            return SimpleNamespace(mean=y, variance=each, error=each**2, rhat=1 + each)
+
+    monkeypatch.setattr(denoisers, "load", lambda path, images: Truth())
+    scripts.psnr.main(
+        *data, "", str(tmp_path / "psnr.zarr"), subset="S1", N=N, input_psnr=[10, 15, 30],
+        count=6, seed=0, sets=["test"],
+    )  # fmt: skip
+    found = store.open_store(tmp_path / "psnr.zarr")
+    assert list(found.set.values) == ["test"] and found.psnr.shape == (1, 3, 6)
+    expected = np.broadcast_to(found.sigma.values[:, None], (1, 3, 6))
+    np.testing.assert_allclose(found.variance, expected, rtol=1e-6)
+    np.testing.assert_allclose(found.monte_carlo_error, expected**2, rtol=1e-6)
+    # R-hat is 1.32, 1.18 and 1.03.
+    assert found.mixed == pytest.approx(1 / 3)
+    assert "67% of the posteriors have not mixed" in capsys.readouterr().out
+
+
+def test_the_optimum_is_made_of_what_the_images_know(tmp_path):
+    original = open_source("disks", side=SIDE, images=9, seed=0)
+    source = open_source("mixture", original=original, templates=2, sd=0.1, images=9, seed=0)
+    dims = ("image", "channel", "y", "x")
+    images = xr.Dataset({"images": store.variable(dims, source.read(0, 9), "i"), **source.known})
+    split = xr.Dataset({"S1": store.variable("S1_image", [1, 2, 3], "i")})
+    for name, dataset in (("images", images), ("split", split)):
+        dataset.attrs = store.provenance(name, {})
+        store.save(dataset, tmp_path / f"{name}.zarr")
+    path = tmp_path / "denoiser.safetensors"
+    scripts.reference.main(
+        str(tmp_path / "images.zarr"), str(tmp_path / "split.zarr"), [], str(path),
+        reference="optimal", subset="S1", N=3, known={"source": "mixture", "of": "x", "sd": 0.1},
+    )  # fmt: skip
+    found = denoisers.load(path, store.open_store(tmp_path / "images.zarr").images)
+    torch.testing.assert_close(found.templates, torch.from_numpy(original.read(0, 2)))
+    assert float(found.spread) == pytest.approx(0.1)

@@ -7,7 +7,7 @@ import pytest
 import scipy.fft
 import torch
 from gahb.datasets import open_source
-from gahb.denoisers.wiener import Wiener
+from gahb.denoisers.references.wiener import Wiener
 from gahb.psnr import psnr_curve, sigma_from_psnr
 from gahb.split import INPUT_PSNR, Split, TooFewImages, check, difficulties, split
 from hypothesis import given, settings

@@ -1,5 +1,6 @@
 """Stores appear whole or not at all, open with xarray alone, and damage is noticed."""
 
+import json
 import os
 
 import numpy as np
@@ -26,6 +27,25 @@ def test_opens_with_xarray_alone(tmp_path):
     xr.testing.assert_identical(opened.load(), example())
     assert zarr.open_group(tmp_path / "a.zarr").metadata.zarr_format == 3
     assert zarr.open_group(tmp_path / "a.zarr").metadata.consolidated_metadata is not None
+
+
+@pytest.mark.filterwarnings("error::zarr.errors.UnstableSpecificationWarning")
+def test_text_is_stored_in_a_type_that_zarr_specifies(tmp_path):
+    names = ["", "a.png", "caf\u00e9.png", "a" * 300]
+    store.save(
+        xr.Dataset(
+            {"file": store.variable("image", names, "file")},
+            {"image": store.variable("image", ["a", "b", "c", "d"], "name")},
+            store.provenance("Files", {}),
+        ),
+        tmp_path / "a.zarr",
+    )
+    opened = store.open_store(tmp_path / "a.zarr")
+    assert opened.file.values.tolist() == names
+    assert opened.file.sel(image="c").item() == names[2]
+    assert store.problems(tmp_path / "a.zarr") == []
+    metadata = json.loads((tmp_path / "a.zarr/file/zarr.json").read_text())
+    assert metadata["data_type"] == "string"
 
 
 def test_same_content_gives_same_bytes(tmp_path):
@@ -138,7 +158,7 @@ def damage(path, how):
         ("lost chunk", "psnr has lost 1 of 1 chunks"),
         ("truncated chunk", "psnr is damaged"),
         ("broken metadata", "cannot be opened"),
-        ("older layout", "has layout 0, this version reads layout 1"),
+        ("older layout", "has layout 0, this version reads layout 2"),
     ],
 )
 def test_damage_is_found_and_named(tmp_path, how, words):

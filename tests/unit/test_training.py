@@ -35,6 +35,7 @@ from gahb.training import (
 )
 from gahb.training.objective import squared_levels
 from scipy.stats import kstest
+from study.entries import steps
 
 OPTIONS = {"unet": {"channels": 4, "blocks": 1}, "bfcnn": {"channels": 4, "layers": 4}}
 
@@ -79,6 +80,14 @@ def test_cosine_schedule():
     assert np.all(np.diff(rates[100:]) < 0)
 
 
+def test_constant_schedule():
+    """After the warm-up of the cosine, nothing changes: every step is the end of a shorter one."""
+    recipe = Recipe(steps=1000, batch=1, learning_rate=0.1, warmup=0.1, schedule="constant")
+    rates = [recipe.learning_rate_at(step) for step in range(1000)]
+    np.testing.assert_allclose(rates[:100], 0.1 * np.arange(1, 101) / 100)
+    assert set(rates[100:]) == {0.1}
+
+
 def test_the_papers_schedule():
     """1000 epochs of 250,000 images in batches of 512; the rate halves every 100 epochs."""
     recipe = Recipe(488_282, 512, 1e-3, schedule="halving")
@@ -93,9 +102,20 @@ def test_noise_levels_are_squares_of_uniform_numbers():
     assert sigma.square().mean() == pytest.approx(1 / 5, rel=0.02)
 
 
+@pytest.mark.parametrize(
+    ("N", "images"),
+    [(1, 250_000), (100, 250_000), (3000, 249_000), (100_000, 200_000), (10**6, 10**6)],
+)
+def test_epochs_are_as_long_as_the_authors(N, images):
+    """They repeat a set as often as it fits into 250,000 images, and once at least."""
+    recipe = {"epochs": 1000, "epoch": 250_000, "batch": 500}
+    assert steps(recipe, N) == 1000 * images // 500
+    assert recipe == {"epoch": 250_000, "batch": 500}
+
+
 @pytest.mark.parametrize(("count", "epoch"), [(1, 10), (7, 20), (7, 3), (100, 100)])
 def test_every_epoch_sees_each_image_equally_often(count, epoch):
-    length = count * max(1, round(epoch / count))
+    length = count * max(1, epoch // count)
     stream = torch.cat(list(batch_order(count, epoch, 0, 0, 5 * length, 8)))
     for one in stream.split(length):
         assert (torch.bincount(one, minlength=count) == length // count).all()
@@ -357,11 +377,11 @@ class _Bar:
 def _run_the_script(folder, step=None, **recipe):
     """Train in `folder`, from its images and split."""
     torch.set_num_threads(1)
-    job = _Job(step=step or types.SimpleNamespace())
+    job = _Job(step=step or types.SimpleNamespace(), log=str(folder / "log"))
     recipe = {"steps": STEPS, "batch": 8, "learning_rate": 0.01, "ema": 0.9, **recipe}
     files = [str(folder / f) for f in
              ("images.zarr", "split.zarr", "denoiser.safetensors", "history.zarr")]  # fmt: skip
-    with open(folder / "log", "w") as log, contextlib.redirect_stdout(log):
+    with open(folder / "log", "w", buffering=1) as log, contextlib.redirect_stdout(log):
         scripts.training.main(
             *files, architecture="unet", options=OPTIONS["unet"], snapshots=True, recipe=recipe,
             subset="S1", N=10, initialization_seed=2, seed=1, job=job,
@@ -399,6 +419,7 @@ def test_killed_at_random_moments_ends_with_the_same_bytes(processes, tmp_path):
         process.start()
         return process, step
 
+    stops = []
     for number in [signal.SIGKILL, signal.SIGTERM, signal.SIGUSR1] * 4:
         process, step = start()
         until = time.monotonic() + 60
@@ -415,6 +436,7 @@ def test_killed_at_random_moments_ends_with_the_same_bytes(processes, tmp_path):
         if number != signal.SIGKILL:
             said = f"stopped at step {step.value} of {STEPS}; run again"
             assert said in (folder / "log").read_text()
+            stops.append(said)
             assert first <= step.value < STEPS
         assert not (folder / "denoiser.safetensors").exists()
     process, _ = start()
@@ -422,7 +444,14 @@ def test_killed_at_random_moments_ends_with_the_same_bytes(processes, tmp_path):
     assert process.exitcode == 0
     _run_the_script(_data(tmp_path / "whole"))
     assert _files(folder) == _files(tmp_path / "whole")
-    assert "\r" not in (folder / "log").read_text()
+    text = (folder / "log").read_text()
+    assert "\r" not in text
+    # The log of the last attempt has those before it, in order.
+    places = [text.index(said) for said in stops]
+    assert places == sorted(places)
+    for said, place in zip(stops, places, strict=True):
+        step = said.split()[3]
+        assert f"resumed from step {step} of {STEPS}" in text[place:] or step == "0"
 
 
 def test_history_and_weights_of_the_script(tmp_path):

@@ -122,11 +122,11 @@ def test_the_threshold_makes_no_images_stale(copied):
 
 def test_skipped_files_are_listed_in_the_store(tmp_path):
     skipping = study(tmp_path / "mine", **FOLDER, unreadable="skip", duplicates=None)
-    pictures(skipping.folder / "pictures", 12)
+    pictures(skipping.folder / "pictures", 14)
     (skipping.folder / "pictures/notes.txt").write_text("no picture")
     skipping.run("results/mine/images.zarr")
     images = xr.open_zarr(skipping.folder / "results/mine/images.zarr")
-    assert images.sizes["image"] == 12
+    assert images.sizes["image"] == 14
     assert images.skipped.values.tolist() == ["notes.txt"]
     assert "cannot be read" in images.skipped_because.values[0]
 
@@ -134,8 +134,22 @@ def test_skipped_files_are_listed_in_the_store(tmp_path):
 def test_missing_data_do_not_hinder_a_dry_run_and_are_named(tmp_path):
     missing = study(tmp_path / "mine", **FOLDER)
     assert "rule images:" in missing.run("--dry-run", "all")
-    missing.run(SPLIT, fails=True)
-    assert "pictures: there is no such file or folder" in log(missing, "images").splitlines()[-1]
+    said = missing.run(SPLIT, fails=True)
+    assert "datasets.mine.path: found 'pictures'; there is no such file or folder" in said
+    assert not (missing.folder / "logs").exists()
+
+
+def test_a_mistyped_path_of_a_data_set_with_results_is_said(copied):
+    copied.config["datasets"]["mine"]["path"] = "picture"
+    said = copied.run("--dry-run", SPLIT)
+    assert "Nothing to be done" in said
+    assert "datasets.mine.path: picture is not there; what was made from it stays valid" in said
+
+
+def test_a_folder_with_too_few_files_is_refused_before_anything_runs(copied):
+    copied.config["studies"]["mine"]["sizes"] = [35]
+    said = copied.run(SPLIT, fails=True)
+    assert "studies.mine.sizes: found 35; mine has 40 images" in said
 
 
 def test_what_the_images_cannot_give_is_refused(copied):

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import time
 
+import psutil
 import pytest
 import yaml
 import zarr
@@ -76,6 +77,25 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_bytes(small, tmp_path):
     study.run("--unlock")
     study.run("all")
     assert contents(tmp_path / "results") == contents(small.folder / "results")
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_trainings_end_with_a_checkpoint_when_snakemake_alone_is_stopped(tmp_path, number):
+    long = {"tiny": TINY["training"]["tiny"] | {"steps": 10**6}}
+    study = Study(tmp_path, SMALL | {"training": long})
+    run = psutil.Process(started(study).pid)
+    try:
+        while not (saved := list(tmp_path.rglob("*.checkpoint"))):
+            assert run.is_running() and run.status() != "zombie"
+            time.sleep(0.1)
+        jobs = run.children(recursive=True)
+        os.kill(run.pid, number)
+        _, left = psutil.wait_procs(jobs, 120)
+        assert left == []
+        assert all(path.exists() for path in saved)
+    finally:
+        os.killpg(run.pid, signal.SIGKILL)
+        os.waitpid(run.pid, 0)
 
 
 def test_a_second_run_in_the_same_folder_refuses_at_once(tmp_path):

@@ -31,8 +31,11 @@ def asked(output: str) -> dict[str, dict[str, str]]:
 def test_what_jobs_ask_for(tmp_path, profile):
     found = asked(dry_run(tmp_path, "--profile", profile, "all"))
     on_gpu = {rule for rule, resources in found.items() if resources.get("gpu") == "1"}
-    assert on_gpu == {"training", "psnr", "samples", "similarity", "eigenbasis"}
-    assert found.keys() - on_gpu == {"images"}
+    assert on_gpu == {
+        "training", "psnr", "samples", "similarity", "calibration", "agreement", "density",
+        "dynamics", "eigenbasis",
+    }  # fmt: skip
+    assert found.keys() - on_gpu == {"images", "reference", "prediction"}
     assert all(int(r["mem_mb"]) >= 1000 and int(r["runtime"]) >= 10 for r in found.values())
     assert found["training"]["slurm_extra"] == "--signal=TERM@300"
 
@@ -46,7 +49,7 @@ def test_a_site_overrides(tmp_path):
     assert found["training"]["runtime"] == "720"
     assert found["similarity"]["gpu"] == "0"
     # Packed jobs are counted, too.
-    assert len(jobs(output)) == len(planned(output)) == 89
+    assert len(jobs(output)) == len(planned(output)) == 116
     assert {"psnr", "samples", "eigenbasis"} <= {job["rule"] for job in jobs(output) if job["gpus"]}
 
 

@@ -15,10 +15,16 @@ OF_TINY = {
 }  # fmt: skip
 OF_CNN = {"photo/cnn/S1-16-seed0", "photo-shuffled/cnn/S1-16-seed0"}
 CLOSED_FORMS = {f"disk/{name}/S1-8-seed0" for name in ("wiener", "memorizer")}
+WATCHED = {f"disk/watched/S1-{N}-seed0" for N in (2, 8)}
+#: References that PSNR curves show beside the networks.
+BESIDE = {"disk/threshold/S1-8-seed0", "disk/nonlocal/S1-8-seed0", "rough/wiener/S1-4-seed0"}
+#: Of images whose optimum is known.
+KNOWN = {"gauss/wiener/S1-8-seed0", "mixed/wiener/S1-8-seed0"}
 PAIRED = {
     *(f"calpha/tiny/S{subset}-{N}-seed0" for subset in (1, 2) for N in (1, 8)),
     *(f"rough/tiny/S{subset}-4-seed{seed}" for subset in (1, 2) for seed in (0, 1)),
     *(f"disk/{name}/S{subset}-8-seed0" for name in ("wiener", "memorizer") for subset in (1, 2)),
+    *(f"disk/watched/S{subset}-{N}-seed0" for subset in (1, 2) for N in (2, 8)),
 }
 
 
@@ -26,18 +32,31 @@ def stores(kind, *folders):
     return {f"{folder}/{kind}" for each in folders for folder in each}
 
 
-ALL_PSNR = stores("psnr.zarr", OF_TINY, OF_CNN, CLOSED_FORMS)
+ALL_PSNR = stores("psnr.zarr", OF_TINY, OF_CNN, CLOSED_FORMS, WATCHED, BESIDE, KNOWN)
 ALL_SAMPLES = stores("samples.zarr", PAIRED)
 ALL_SIMILARITIES = {
     *(f"calpha/tiny/disjoint-{N}-seed0/similarity.zarr" for N in (1, 8)),
     *(f"rough/tiny/disjoint-4-seed{seed}/similarity.zarr" for seed in (0, 1)),
     "rough/tiny/same-4-seed0/similarity.zarr",
     *(f"disk/{name}/disjoint-8-seed0/similarity.zarr" for name in ("wiener", "memorizer")),
+    *(f"disk/watched/disjoint-{N}-seed0/similarity.zarr" for N in (2, 8)),
 }
+DYNAMICS = stores("dynamics-phase.zarr", WATCHED)
+PREDICTION = {"disk/prediction-phase.zarr"}
 EIGENBASES = stores(
     "eigenbasis.zarr", OF_CNN, CLOSED_FORMS,
     {f"{dataset}/tiny/S1-8-seed0" for dataset in ("calpha", "rough", "disk")},
 )  # fmt: skip
+DENSITIES = stores(
+    "density.zarr", {"disk/wiener/S1-8-seed0", "disk/tiny/S1-8-seed0"},
+    {f"calpha/tiny/S{subset}-{N}-seed0" for subset in (1, 2) for N in (1, 8)},
+)  # fmt: skip
+AGREEMENTS = {f"rough/tiny/S1-4-seed{seed}/agreement-seeds.zarr" for seed in (0, 1)}
+CALIBRATED = stores(
+    "calibration.zarr", {f"rough/{n}/S1-4-seed0" for n in ("equivariant", "flexible")}
+)
+CALIBRATED |= {path.replace("calibration.zarr", "denoiser.safetensors") for path in CALIBRATED}
+ORACLES = {"photo/oracles.zarr", "disk/oracles.zarr"}
 SUMMARY = {"summary.csv"}
 
 
@@ -47,6 +66,7 @@ def drawn(study, figure, *of):
 
 CURVES = drawn("pair", "psnr_curves", "calpha_tiny") | drawn("seeds", "psnr_curves", "rough_tiny")
 CURVES |= drawn("closed-forms", "psnr_curves", "disk_wiener", "disk_memorizer")
+CURVES |= drawn("truths", "psnr_curves", "gauss_wiener", "mixed_wiener")
 OF_SAMPLES = drawn("pair", "samples", "calpha_tiny") | drawn("seeds", "samples", "rough_tiny")
 OF_SAMPLES |= drawn("closed-forms", "samples", "disk_wiener", "disk_memorizer")
 PATCHES = drawn("pair", "patches", "calpha_tiny")
@@ -58,7 +78,15 @@ CLOSED_SHRINKAGE = drawn("closed-forms", "shrinkage", "disk_wiener", "disk_memor
 SLOPES = drawn("slopes", "slopes", "tiny")
 DISKS = drawn("disks", "disks", "disk_tiny")
 GEOMETRY = drawn("geometry", "geometry", "cnn")
+IN_TIME = drawn("phase", "dynamics", "disk_watched") | drawn("phase", "along", "disk_watched")
+IN_TIME |= drawn("phase", "phase", "disk")
+TRANSITION = drawn("phase", "transition", "disk_watched")
+NATS = drawn("pair", "nats", "calpha_tiny") | drawn("pair", "likelihood", "calpha_tiny")
+DIMENSION = drawn("disks", "dimension", "disk_tiny")
+THEORIES = drawn("seeds", "agreement", "rough_tiny") | drawn("seeds", "theories", "rough_tiny")
 EVERY_FIGURE = CURVES | SAMPLES | HISTORY | SHRINKAGE | CLOSED_SHRINKAGE | SLOPES | DISKS | GEOMETRY
+EVERY_FIGURE |= THEORIES
+EVERY_FIGURE |= NATS | DIMENSION | IN_TIME | TRANSITION
 PAGES = {"figures/photographs/eigenbasis_photo_cnn.html"}
 CLOSED_PAGES = {
     f"figures/closed-forms/eigenbasis_disk_{name}.html" for name in ("wiener", "memorizer")
@@ -197,6 +225,7 @@ CHANGES = {
             "new/tiny/S1-4-seed0/denoiser.safetensors",
             "new/tiny/S1-4-seed0/psnr.zarr",
             "new/tiny/S1-4-seed0/eigenbasis.zarr",
+            "new/oracles.zarr",
             "figures/new/shrinkage_new_tiny.pdf",
             "figures/new/eigenbasis_new_tiny.html",
         }
@@ -212,15 +241,41 @@ CHANGES = {
     ),
     "the number of samples": (
         _set("samples.count", 5),
-        ALL_SAMPLES | ALL_SIMILARITIES | SAMPLES | SUMMARY,
+        ALL_SAMPLES
+        | ALL_SIMILARITIES
+        | PREDICTION
+        | SAMPLES
+        | TRANSITION
+        | AGREEMENTS
+        | THEORIES
+        | SUMMARY,
     ),
     "the code of the sampler": (
         _edit("gahb/samples/__init__.py", "max_steps + 1):", "1 + max_steps):"),
-        ALL_SAMPLES | ALL_SIMILARITIES | SAMPLES | SUMMARY,
+        ALL_SAMPLES
+        | ALL_SIMILARITIES
+        | DYNAMICS
+        | PREDICTION
+        | SAMPLES
+        | IN_TIME
+        | TRANSITION
+        | AGREEMENTS
+        | THEORIES
+        | SUMMARY,
     ),
     "the noise levels": (
         _set("psnr.input_psnr", [0, 10, 15, 20, 40]),
-        ALL_PSNR | CURVES | SLOPES | DISKS | GEOMETRY | SUMMARY,
+        ALL_PSNR
+        | PREDICTION
+        | ORACLES
+        | CURVES
+        | SHRINKAGE
+        | CLOSED_SHRINKAGE
+        | SLOPES
+        | DISKS
+        | GEOMETRY
+        | TRANSITION
+        | SUMMARY,
     ),
     "a new size": (
         _set("studies.pair.sizes", [1, 4, 8]),
@@ -233,8 +288,11 @@ CHANGES = {
                 "S1-4-seed0/samples.zarr",
                 "S2-4-seed0/samples.zarr",
                 "disjoint-4-seed0/similarity.zarr",
+                "S1-4-seed0/density.zarr",
+                "S2-4-seed0/density.zarr",
             )
         }
+        | NATS
         | drawn("pair", "psnr_curves", "calpha_tiny")
         | drawn("pair", "samples", "calpha_tiny")
         | drawn("pair", "history", "calpha_tiny")
@@ -262,11 +320,32 @@ CHANGES = {
             "disk/tiny/S1-8-seed0/denoiser.safetensors",
             "disk/tiny/S1-8-seed0/psnr.zarr",
             "disk/tiny/S1-8-seed0/eigenbasis.zarr",
+            "disk/tiny/S1-8-seed0/density.zarr",
+            "disk/wiener/S1-8-seed0/density.zarr",
+            "disk/oracles.zarr",
+            # Templates of a mixture.
+            "mixed/images.zarr",
+            "mixed/split.zarr",
         }
+        | {
+            f"{run}-8-seed0/{kind}"
+            for run in (
+                "disk/nonlocal/S1",
+                "disk/threshold/S1",
+                "mixed/wiener/S1",
+                "mixed/optimal/S1",
+            )
+            for kind in ("denoiser.safetensors", "psnr.zarr")
+        }
+        | drawn("truths", "psnr_curves", "mixed_wiener")
         | {path for path in EVERY_FIGURE | ALL_SAMPLES | ALL_SIMILARITIES if "disk_" in path}
         | {path for path in ALL_SAMPLES | ALL_SIMILARITIES if path.startswith("disk/")}
         | stores("denoiser.safetensors", {p for p in PAIRED if p.startswith("disk/")})
-        | stores("psnr.zarr", CLOSED_FORMS)
+        | {"disk/wiener/S1-2-seed0/denoiser.safetensors"}
+        | stores("psnr.zarr", CLOSED_FORMS, WATCHED)
+        | DYNAMICS
+        | PREDICTION
+        | IN_TIME
         | stores("eigenbasis.zarr", CLOSED_FORMS)
         | CLOSED_PAGES
         | SUMMARY,
@@ -289,15 +368,17 @@ def test_dry_run(copy, change):
 def test_trained_networks_are_kept_on_purpose_after_a_change_of_code(copy):
     """The command of docs/staleness.md: what was trained counts as made with the code of now."""
     copy.edit("gahb/training/recipe.py", "import math\n", "import math\n\nCHANGED = 1\n")
-    trained = {output for output in copy.stale() if output.endswith("denoiser.safetensors")}
-    assert len(trained) == 12
+    stale = {output for output in copy.stale() if output.endswith("denoiser.safetensors")}
+    trained = stale - CALIBRATED
+    assert len(trained) == 16
     before = {path: (copy.folder / "results" / path).read_bytes() for path in trained}
     copy.run("--touch", "--until", "training", "--", "all")
     assert {path: (copy.folder / "results" / path).read_bytes() for path in trained} == before
-    of_networks = {p for p in ALL_PSNR | EIGENBASES | ALL_SAMPLES | ALL_SIMILARITIES
-                   if "/tiny/" in p or "/cnn/" in p}  # fmt: skip
+    made = ALL_PSNR | EIGENBASES | ALL_SAMPLES | ALL_SIMILARITIES | DYNAMICS | DENSITIES
+    closed = ("/wiener/", "/memorizer/", "/threshold/", "/nonlocal/")
+    of_networks = {path for path in made if not any(name in path for name in closed)}
     figures = {p for p in EVERY_FIGURE | PAGES if "wiener" not in p and "memorizer" not in p}
-    assert copy.stale() == of_networks | figures | SUMMARY
+    assert copy.stale() == of_networks | AGREEMENTS | CALIBRATED | figures | SUMMARY
 
 
 def test_what_is_stale_is_said_in_words(copy):

@@ -18,18 +18,26 @@ FIGURES = [
     "pair/pairs_calpha_tiny",
     "pair/patches_calpha_tiny",
     "pair/history_calpha_tiny",
+    "pair/nats_calpha_tiny",
+    "pair/likelihood_calpha_tiny",
     "photographs/shrinkage_photo_cnn",
     "slopes/slopes_tiny",
     "disks/disks_disk_tiny",
+    "disks/dimension_disk_tiny",
     "geometry/geometry_cnn",
     "seeds/psnr_curves_rough_tiny",
     "seeds/samples_rough_tiny",
     "seeds/history_rough_tiny",
+    "seeds/agreement_rough_tiny",
+    "seeds/theories_rough_tiny",
     *(
         f"closed-forms/{figure}_disk_{denoiser}"
         for figure in ("psnr_curves", "samples", "shrinkage")
         for denoiser in ("wiener", "memorizer")
     ),
+    *(f"phase/{figure}_disk_watched" for figure in ("dynamics", "along", "transition")),
+    "phase/phase_disk",
+    *(f"truths/psnr_curves_{dataset}_wiener" for dataset in ("gauss", "mixed")),
 ]
 
 
@@ -39,7 +47,10 @@ def test_every_figure_is_drawn(finished, figure):
     assert pdf.read_bytes().startswith(b"%PDF")
     assert pdf.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
     rows = list(csv.DictReader(pdf.with_suffix(".csv").read_text().splitlines()))
-    assert rows and all(value for row in rows for value in row.values())
+    # A single training image has no interval.
+    assert rows and all(
+        value or name.endswith(("_low", "_high")) for row in rows for name, value in row.items()
+    )
 
 
 def test_nothing_else_is_drawn(finished):
@@ -50,10 +61,10 @@ def test_nothing_else_is_drawn(finished):
 
 def test_every_store_opens_with_xarray_alone(finished):
     paths = sorted((finished.folder / "results").rglob("*.zarr"))
-    assert {p.name for p in paths} == {
-        f"{name}.zarr"
-        for name in ("images", "split", "history", "psnr", "samples", "similarity", "eigenbasis")
-    }
+    assert {p.name.partition("-")[0].removesuffix(".zarr") for p in paths} == {
+        "images", "split", "history", "psnr", "samples", "similarity", "eigenbasis", "dynamics",
+        "prediction", "density", "calibration", "agreement", "oracles",
+    }  # fmt: skip
     for path in paths:
         opened = xr.open_zarr(path)
         assert opened.attrs["title"]
@@ -160,9 +171,13 @@ def test_summary_holds_every_network_and_is_printed(finished):
         ("seeds", "rough", "4"),
         ("closed-forms", "disk", "8"),
         ("closed-forms", "disk", "8"),
+        ("phase", "disk", "2"),
+        ("phase", "disk", "8"),
+        ("truths", "gauss", "8"),
+        ("truths", "mixed", "8"),
     ]
     assert all(r["train_psnr"] and r["test_psnr"] and r["slope"] for r in rows)
-    slopes = ["0.667", "0.667", "", "0.500", "0.667", "", "", "", "0.500", "", ""]
+    slopes = ["0.667", "0.667", "", "0.500", "0.667", "", "", "", "0.500", *[""] * 6]
     assert [r["minimax_slope"] for r in rows] == slopes
     assert text in finished.output
 

@@ -11,7 +11,9 @@ Of outputs a and b of d entries each, b the one to be explained, at noise level 
 Published numbers differ because each paper takes another of these.
 """
 
+import numpy as np
 import torch
+import xarray as xr
 
 
 def measures(a: torch.Tensor, b: torch.Tensor, sigma: float) -> dict[str, torch.Tensor]:
@@ -33,3 +35,57 @@ def measures(a: torch.Tensor, b: torch.Tensor, sigma: float) -> dict[str, torch.
         "mse": squared / b.shape[1],
         "score_distance": squared / sigma**4,
     }
+
+
+@torch.no_grad()
+def compared(network, against: dict, wiener, y: torch.Tensor, sigma: torch.Tensor) -> dict:
+    """All measures of each of `against`, with the network as b: (against, level, image) by name.
+
+    r2_beyond_wiener is r2 of what is left of both once the Wiener filter's output is subtracted,
+    since a linear filter already explains nearly all of the images themselves. NaN where y is, or
+    where the network does nothing beyond the filter.
+
+    Args:
+        network, wiener: called (y, sigma).
+        against: denoisers by name.
+        y: (level, image, channel, y, x).
+        sigma: noise level of each, (level, image).
+    """
+    names = ["r", "r2", "explained", "mse", "score_distance", "r2_beyond_wiener"]
+    found = {name: np.full((len(against), *sigma.shape), np.nan) for name in names}
+    for level, (images, sigmas) in enumerate(zip(y, sigma, strict=True)):
+        for s in sigmas[~sigmas.isnan()].unique().tolist():
+            which = sigmas == s
+            at, linear = images[which], wiener(images[which], s)
+            b = network(at, s)
+            for i, denoiser in enumerate(against.values()):
+                a = denoiser(at, s)
+                measured = measures(a, b, s)
+                measured["r2_beyond_wiener"] = measures(a - linear, b - linear, s)["r2"]
+                for name, values in measured.items():
+                    finite = values.where(values.isfinite(), values.new_tensor(torch.nan))
+                    found[name][i, level, which.cpu()] = finite.cpu()
+    return found
+
+
+def passed(samples: xr.Dataset, count: int, device) -> tuple[torch.Tensor, torch.Tensor]:
+    """Where a network's samples were on their way: y (level, sample, channel, y, x), sigma.
+
+    Args:
+        samples: samples.zarr; the first samples are taken, as many as there are.
+        count: places for samples, NaN where there is none or it diverged.
+        device: of the result.
+
+    Returns: y at the first noise level at or below each `level`, and that noise level (level,
+        sample).
+    """
+    first = samples.isel(sample=slice(count)).compute()
+    below = first.sigma.values[:, :, None] <= first.level.values
+    reached = below.any(1) & ~first.diverged.values[:, None]
+    sigma = np.take_along_axis(first.sigma.values, below.argmax(1), 1)
+    sigma = np.where(reached, sigma, np.nan)
+    missing = count - len(sigma)
+    sigma = np.pad(sigma, ((0, missing), (0, 0)), constant_values=np.nan)
+    trajectory = np.pad(first.trajectory.values, ((0, missing), *[(0, 0)] * 4))
+    y = torch.from_numpy(trajectory).transpose(0, 1)
+    return y.to(device), torch.from_numpy(sigma.T.copy()).to(device)

@@ -44,9 +44,39 @@ def psnr_curve(denoiser, images, sigmas, seed: int, repeats: int = 1, batch: int
     generator = torch.Generator(images.device).manual_seed(seed)
     curves = torch.zeros(len(sigmas), len(images), device=images.device)
     for _ in range(repeats):
-        for start in range(0, len(images), batch):
-            x = to_float(images[start : start + batch])
-            z = torch.randn(x.shape, generator=generator, device=x.device)
+        for at, x, z in _with_noise(images, generator, batch):
             for s, sigma in enumerate(map(float, sigmas)):
-                curves[s, start : start + batch] += psnr(denoiser(x + sigma * z, sigma), x)
+                curves[s, at] += psnr(denoiser(x + sigma * z, sigma), x)
     return (curves / repeats).cpu().numpy()
+
+
+@torch.no_grad()
+def posterior_curve(truth, images, sigmas, seed: int, batch: int = 256) -> dict[str, np.ndarray]:
+    """What a truth found by Monte Carlo says of noisy images: arrays (sigma, image) of
+
+    psnr: output PSNR of its posterior mean in dB.
+    variance, error: per pixel, of x given y, and of the posterior mean by Monte Carlo.
+    rhat: Gelman and Rubin's ratio.
+
+    Args:
+        truth: has `posterior` (`gahb.truths`).
+        images, sigmas, seed, batch: as of `psnr_curve`, and with the same noise.
+    """
+    generator = torch.Generator(images.device).manual_seed(seed)
+    names = ("psnr", "variance", "error", "rhat")
+    found = {name: torch.zeros(len(sigmas), len(images)) for name in names}
+    for at, x, z in _with_noise(images, generator, batch):
+        for s, sigma in enumerate(map(float, sigmas)):
+            posterior = truth.posterior(x + sigma * z, sigma)
+            found["psnr"][s, at] = psnr(posterior.mean, x)
+            for name in names[1:]:
+                found[name][s, at] = getattr(posterior, name)
+    return {name: values.numpy() for name, values in found.items()}
+
+
+def _with_noise(images, generator, batch):
+    """(place, x, z) of each batch. Of the first images z is the same however many follow."""
+    for start in range(0, len(images), batch):
+        x = to_float(images[start : start + batch])
+        z = [torch.randn(x.shape[1:], generator=generator, device=x.device) for _ in x]
+        yield slice(start, start + batch), x, torch.stack(z)

@@ -39,6 +39,40 @@ def median(values, level: float = 0.95, seed: int = 0) -> np.ndarray:
     return _bootstrap(values, np.median, level, seed)
 
 
+def difference(values, others, level: float = 0.95, seed: int = 0) -> np.ndarray:
+    """Mean of values minus mean of others, independent of them, with the bootstrap's interval.
+
+    NaN is left out. With fewer than two values on a side there is no interval.
+    """
+    both = [np.asarray(v, float) for v in (values, others)]
+    both = [v[~np.isnan(v)] for v in both]
+    found = both[0].mean() - both[1].mean()
+    if min(map(len, both)) < 2:
+        return np.array([found, np.nan, np.nan])
+    interval = scipy.stats.bootstrap(
+        both,
+        lambda a, b, axis: a.mean(axis) - b.mean(axis),
+        n_resamples=RESAMPLINGS,
+        batch=max(1, BATCH // max(map(len, both))),
+        confidence_level=level,
+        method="percentile",
+        rng=np.random.default_rng(seed),
+    ).confidence_interval
+    return np.array([found, *interval])
+
+
+def ratio(numerators, denominators, level: float = 0.95, seed: int = 0) -> np.ndarray:
+    """Ratio of two means over the same images (image,), with the paired bootstrap's interval."""
+    pairs = np.stack([numerators, denominators]).astype(float)
+    estimate = pairs[0].mean() / pairs[1].mean()
+    if pairs.shape[1] < 2:
+        return np.array([estimate, np.nan, np.nan])
+    count = pairs.shape[1]
+    images = np.random.default_rng(seed).integers(count, size=(RESAMPLINGS, count))
+    tops, bottoms = pairs[:, images].mean(2)
+    return np.array([estimate, *np.quantile(tops / bottoms, [(1 - level) / 2, (1 + level) / 2])])
+
+
 def slope(
     input_psnr, output_psnr, low: float, high: float, level: float = 0.95, seed: int = 0
 ) -> np.ndarray:

@@ -20,7 +20,7 @@ import zarr
 from zarr.codecs import Crc32cCodec, ZstdCodec
 
 #: Raised when the layout of any store changes, so that an older one is told apart.
-LAYOUT = 1
+LAYOUT = 2
 SOFTWARE = ("numpy", "torch", "xarray", "zarr")
 #: Errors that say that a file cannot be written.
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
@@ -50,7 +50,10 @@ def variable(dims, values, long_name: str, units: str = "1", nan: str = "") -> x
     """
     dims = (dims,) if isinstance(dims, str) else tuple(dims)
     attributes = {"long_name": long_name, "units": units} | ({"nan": nan} if nan else {})
-    return xr.Variable(dims, np.asarray(values), attributes)
+    values = np.asarray(values)
+    if values.dtype.kind == "U":  # of one length, which zarr v3 does not specify
+        values = values.astype(np.dtypes.StringDType())
+    return xr.Variable(dims, values, attributes)
 
 
 def placeholder(dims, shape, dtype, long_name: str, units: str = "1") -> xr.Variable:

@@ -18,14 +18,22 @@ import xarray as xr
 from gahb import statistics as intervals
 from gahb import store
 from gahb.psnr import psnr
+from gahb.theory import optimum as optima
 
 #: Digits after the point of what is no cosine, part or slope; these have three.
-DIGITS = {"dimension": 1, "loss": 5} | dict.fromkeys(
-    ["train_psnr", "test_psnr", "best_test_psnr", "gap", "noisy_psnr", "denoised_psnr"], 2
-)
+DIGITS = (
+    {"dimension": 1, "loss": 5, "tau_gen": 0, "tau_mem": 0}
+    | dict.fromkeys(
+        ["train_psnr", "test_psnr", "best_test_psnr", "gap", "noisy_psnr", "denoised_psnr",
+         "oracle_dct", "oracle_wavelet", "oracle_own", "optimum"], 2
+    )
+    | {f"{which}_{name}": 6 for which in ("train", "test") for name in ("mse", "null", "expected")}
+    | dict.fromkeys(["kl", "kl_between", "memory", "trace", "error", "flipd"], 1)
+)  # fmt: skip
 #: What the seed of a training does not change.
-SAME = {"N", "alpha", "minimax_slope", "image", "images", "images_seen", "noisy_psnr"} | {
-    "samples", "closest_pair", "nearest_pair",
+SAME = {"N", "sigma", "alpha", "minimax_slope", "image", "images", "images_seen", "noisy_psnr"} | {
+    "samples", "closest_pair", "nearest_pair", "input_psnr", "optimum", "optimum_slope", "rhat",
+    "optimum_error", "oracle_dct", "oracle_wavelet",
 }  # fmt: skip
 
 
@@ -65,10 +73,48 @@ def curves(curves: xr.Dataset, low: float, high: float) -> dict:
     test_curves = curves.psnr.sel(set="test").transpose("sigma", "image")
     slope = intervals.slope(curves.input_psnr, test_curves, low, high)
     found = {"train_psnr": train, "test_psnr": test, "gap": train - test}
-    return found | _bounded("slope", slope)
+    return found | bounded("slope", slope)
 
 
-def _bounded(name: str, interval) -> dict:
+def optimum(curves: xr.Dataset, optimum: xr.Dataset, low: float, high: float) -> dict:
+    """What psnr.zarr of the optimum says of psnr.zarr of a denoiser of the same noisy images.
+
+    `optimum` is the denoiser's test PSNR between input PSNRs of low and high dB and its mean
+    distance there; `optimum_slope` the optimum's slope there, if it has three levels;
+    `optimum_error` by how many dB the exact one may be higher, at most over the levels, and `rhat`
+    whether its chains agree, if it has any.
+    """
+    best, own = optima.on_test_set(optimum), optima.on_test_set(curves)
+    between = slice(low - 1e-6, high + 1e-6)
+    inside, gap = (
+        best.sel(input_psnr=between),
+        optima.below(curves, optimum).sel(input_psnr=between),
+    )
+    # The optimum's images are few: their mean distance is far surer than their mean PSNR.
+    found = {"optimum": float(own.sel(input_psnr=between).mean() + gap.mean())} if gap.size else {}
+    if inside.sizes["input_psnr"] > 2:
+        slope = intervals.slope(best.input_psnr, best, low, high)
+        found |= bounded("optimum_slope", slope)
+    if "rhat" in optimum:
+        found["optimum_error"] = float(optima.above_measured(optimum).max())
+        found["rhat"] = optima.rhat(optimum)
+    return found | below_optimum(curves, optimum)
+
+
+def below_optimum(curves: xr.Dataset, optimum: xr.Dataset, levels=optima.LEVELS) -> dict:
+    """Mean dB below the optimum at those input PSNRs that both have, all of them if None."""
+    below = optima.below(curves, optimum)
+    return {
+        name: value
+        for p in below.input_psnr.values
+        if levels is None or p in levels
+        for name, value in bounded(
+            f"below_optimum_{p:g}", intervals.mean(below.sel(input_psnr=p))
+        ).items()
+    }
+
+
+def bounded(name: str, interval) -> dict:
     """An estimate with the bounds of its interval, where it has any."""
     estimate, low, high = map(float, interval)
     bounds = {} if math.isnan(low) else {f"{name}_low": low, f"{name}_high": high}
@@ -87,9 +133,9 @@ def similarity(similarity: xr.Dataset) -> dict:
     # Of one network: those of a pair often make the same image, so that two count no more than one.
     memorized = similarity.memorized.isel(subset=0).values
     return {
-        **_bounded("between", intervals.median(similarity.between)),
+        **bounded("between", intervals.median(similarity.between)),
         **median(similarity.closest),
-        **_bounded("memorized", intervals.fraction(memorized[~np.isnan(memorized)])),
+        **bounded("memorized", intervals.fraction(memorized[~np.isnan(memorized)])),
         "scale": float(similarity.scale.median()),
         **found,
     }
@@ -101,18 +147,29 @@ def ceiling(same: list[xr.Dataset]) -> dict:
     Args:
         same: similarity.zarr of pairs that differ in their seed alone; if none, there is no number.
     """
-    return over_seeds([{"ceiling": float(s.between.median())} for s in same]) if same else {}
+    between = [s.between.values for s in same]
+    medians = [math.nan if _most_diverged(b) else float(np.nanmedian(b)) for b in between]
+    return over_seeds([{"ceiling": value} for value in medians]) if same else {}
+
+
+def _most_diverged(values: np.ndarray) -> bool:
+    """Whether most are NaN, as numbers of diverged samples are: the others say nothing."""
+    return bool(2 * np.isnan(values).sum() > np.size(values))
 
 
 def median(cosines: xr.DataArray) -> dict:
-    """Median of a variable of similarity.zarr, for the network of each subset."""
+    """Median of a variable of similarity.zarr, for the network of each subset; NaN where most
+    samples diverged."""
     found = {}
     for subset in ("S1", "S2"):
         values, name = cosines.sel(subset=subset).values, f"{cosines.name}_{subset}"
+        if _most_diverged(values):
+            found[name] = math.nan
+            continue
         # Patches of one sample are not independent: no interval.
         of_samples = values.ndim == 1
         found |= (
-            _bounded(name, intervals.median(values))
+            bounded(name, intervals.median(values))
             if of_samples
             else {name: float(np.nanmedian(values))}
         )
@@ -130,7 +187,7 @@ def counts(similarity: xr.Dataset) -> dict:
 def basis(basis: xr.Dataset) -> dict:
     """Effective dimension and asymmetry, means over images and noise levels of eigenbasis.zarr."""
     traces = basis.trace.mean("sigma") if "sigma" in basis.trace.dims else basis.trace
-    dimension = _bounded("dimension", intervals.mean(np.atleast_1d(traces)))
+    dimension = bounded("dimension", intervals.mean(np.atleast_1d(traces)))
     return dimension | {"asymmetry": float(basis.asymmetry.mean())}
 
 
@@ -155,4 +212,5 @@ def _written(name: str, value) -> str:
     if isinstance(value, float) and math.isnan(value):
         return "most diverged"
     name = name.removesuffix("_low").removesuffix("_high")
-    return f"{value:.{DIGITS.get(name, 3)}f}" if isinstance(value, float) else value
+    digits = 2 if name.startswith("below_") else DIGITS.get(name, 3)
+    return f"{value:.{digits}f}" if isinstance(value, float) else value

@@ -64,6 +64,29 @@ rule similarity:
         "../scripts/similarity.py"
 
 
+# How well references and other networks agree with a network.
+rule agreement:
+    input:
+        **stages.agreement.input(
+            "images", "split", "denoiser", "samples", "references", "others"
+        ),
+    output:
+        **stages.agreement.output("agreement"),
+    log:
+        stages.agreement.log,
+    benchmark:
+        stages.agreement.benchmark
+    conda:
+        "../../envs/environment.yml"
+    threads: stages.agreement.threads
+    resources:
+        **stages.agreement.resources,
+    params:
+        **stages.agreement.params,
+    script:
+        "../scripts/agreement.py"
+
+
 # Eigendecomposition of the Jacobian at noisy test images.
 rule eigenbasis:
     input:
@@ -83,3 +106,83 @@ rule eigenbasis:
         **stages.eigenbasis.params,
     script:
         "../scripts/eigenbasis.py"
+
+
+# The best shrinkage of test images in fixed bases.
+rule oracles:
+    input:
+        **stages.oracles.input("images", "split"),
+    output:
+        **stages.oracles.output("oracles"),
+    log:
+        stages.oracles.log,
+    localrule: True
+    conda:
+        "../../envs/environment.yml"
+    params:
+        **stages.oracles.params,
+    script:
+        "../scripts/oracles.py"
+
+
+# Squared errors in nats: log-densities of images, and their dimensions.
+rule density:
+    input:
+        **stages.density.input("images", "split", "denoiser"),
+    output:
+        **stages.density.output("density"),
+    log:
+        stages.density.log,
+    benchmark:
+        stages.density.benchmark
+    conda:
+        "../../envs/environment.yml"
+    threads: stages.density.threads
+    resources:
+        **stages.density.resources,
+    params:
+        **stages.density.params,
+    script:
+        "../scripts/density.py"
+
+
+# What a network has learned at each snapshot of its training.
+rule dynamics:
+    input:
+        **stages.dynamics.input("images", "split", "history", "other", "references"),
+    output:
+        **stages.dynamics.output("dynamics"),
+    log:
+        stages.dynamics.log,
+    benchmark:
+        stages.dynamics.benchmark
+    conda:
+        "../../envs/environment.yml"
+    threads: stages.dynamics.threads
+    resources:
+        **stages.dynamics.resources,
+    params:
+        **stages.dynamics.params,
+    script:
+        "../scripts/memorization/dynamics.py"
+
+
+# What the covariance of the images predicts, before any training.
+rule prediction:
+    input:
+        **stages.prediction.input("images", "split"),
+    output:
+        **stages.prediction.output("prediction"),
+    log:
+        stages.prediction.log,
+    benchmark:
+        stages.prediction.benchmark
+    conda:
+        "../../envs/environment.yml"
+    threads: stages.prediction.threads
+    resources:
+        **stages.prediction.resources,
+    params:
+        **stages.prediction.params,
+    script:
+        "../scripts/memorization/prediction.py"

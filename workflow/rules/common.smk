@@ -14,16 +14,26 @@ others = os.environ.get("PYTHONPATH", "").split(os.pathsep)
 os.environ.update(
     PYTHONPATH=os.pathsep.join(
         [LIBRARY, *(p for p in others if p not in ("", LIBRARY))]
-    )
+    ),
+    SNAKEMAKE_PID=str(os.getpid()),  # jobs end when it does
 )
 
+
 from study import figures
-from study.run import internals, progress
-from study.run.cluster import cancel_what_was_left_behind
+from study.run import internals, missing, progress
+from study.run.cluster import cancel_what_was_left_behind, interrupt_jobs_too
 from study.config import ConfigError, checked
 from study.run.directives import Directives
 from study.plan import Plan
 from study.stages import STAGES
+from study.written import mistakes_in
+
+if mistakes := mistakes_in(["config.yaml", *workflow.configfiles]):
+    raise WorkflowError("\n".join(mistakes))
+
+
+configfile: "config.yaml"
+
 
 try:
     internals.check(workflow)
@@ -31,6 +41,9 @@ try:
 except (ConfigError, internals.UnknownSnakemake) as error:
     raise WorkflowError(str(error))
 plan = Plan(config)
+if workflow.is_main_process:
+    for warning in missing.warnings(config):
+        logger.warning(warning)
 directives = {name: Directives(plan, stage) for name, stage in STAGES.items()}
 stages = SimpleNamespace(**directives)
 
@@ -69,10 +82,19 @@ wildcard_constraints:
 
 
 onstart:
+    jobs = workflow.dag.needrun_jobs()
+    to_be_made = {j.wildcards.dataset for j in jobs if j.rule.name == "images"}
+    if mistakes := missing.mistakes(config, to_be_made):
+        raise WorkflowError("\n".join(mistakes))
+    interrupt_jobs_too()
     cancel_what_was_left_behind()
     progress.show(logger, workflow.dag.stats()[1])
 
 
 onsuccess:
     if os.path.exists(STAGES["summary"].path):
-        print(open(STAGES["summary"].path).read())
+        print(table := open(STAGES["summary"].path).read())
+        if "most diverged" in table:
+            logger.warning(
+                "Most samples of some networks diverged; see docs/faq.md."
+            )

@@ -48,9 +48,32 @@ rule imported:
         "../scripts/imported.py"
 
 
+# The window, threshold or share of a reference that agrees best with a network.
+rule calibration:
+    input:
+        **stages.calibration.input("images", "split", "network"),
+    output:
+        **stages.calibration.output("calibration"),
+    log:
+        stages.calibration.log,
+    benchmark:
+        stages.calibration.benchmark
+    wildcard_constraints:
+        denoiser=plan.names("denoisers", "calibrated"),
+    conda:
+        "../../envs/environment.yml"
+    threads: stages.calibration.threads
+    resources:
+        **stages.calibration.resources,
+    params:
+        **stages.calibration.params,
+    script:
+        "../scripts/calibration.py"
+
+
 rule reference:
     input:
-        **stages.reference.input("images", "split"),
+        **stages.reference.input("images", "split", "calibration"),
     output:
         **stages.reference.output("denoiser"),
     log:

@@ -4,7 +4,8 @@
 for figure, declared in figures.declared().items():
     of_figure = directives[f"figure_{figure}"]
     drawn = of_figure.output("pdf", "png", "numbers")
-    drawn["png"] = reported(drawn["png"], figure, declared["title"])
+    caption = declared["module"].replace(".", "/")
+    drawn["png"] = reported(drawn["png"], caption, declared["title"])
 
     # `declared` says what it reads.
     rule:
@@ -22,7 +23,7 @@ for figure, declared in figures.declared().items():
         params:
             **of_figure.params,
         script:
-            "../scripts/figure.py"
+            "../scripts/figures/figure.py"
 
 
 rule page:
@@ -40,12 +41,12 @@ rule page:
     params:
         **stages.page.params,
     script:
-        "../scripts/page.py"
+        "../scripts/figures/page.py"
 
 
 rule summary:
     input:
-        **stages.summary.input("psnr", "similarity", "eigenbasis"),
+        **stages.summary.input("psnr", "similarity", "eigenbasis", "density"),
     output:
         summary=reported(
             stages.summary.output("summary")["summary"],
@@ -61,4 +62,4 @@ rule summary:
     params:
         **stages.summary.params,
     script:
-        "../scripts/summary.py"
+        "../scripts/figures/summary.py"

@@ -1,9 +1,10 @@
 """Images of one data set.
 
-Input: for a shuffled data set the store of the images that it is made from, for a fetched one the
-file. Output: images.zarr with images (image, channel, y, x), bytes or floats in [0, 1]; where
-images are files, their file (image); where they are cut from pictures, picture (image) and
-picture_name (source); files that were left out, in skipped and skipped_because (skip).
+Input: for a data set that is made from another one the store of its images, for a fetched one the
+file. Output: images.zarr with images (image, channel, y, x), bytes or floats; where images are
+files, their file (image); where they are cut from pictures, picture (image) and picture_name
+(source); files that were left out, in skipped and skipped_because (skip); where their distribution
+is known, the arrays that it depends on.
 """
 
 import numpy as np
@@ -15,6 +16,8 @@ from study.job import Job, run
 
 #: Images and bytes read at a time by each thread.
 BLOCK, BLOCK_BYTES = 128, 2**25
+#: Images that are nowhere brighter than this part of white have most likely lost their scale.
+DARK = 1 / 8
 
 
 def as_source(path: str) -> Source:
@@ -35,7 +38,7 @@ def main(
     made_from: list[str],
     *,
     source: str,
-    seed: int,
+    seed: int = 0,
     count: int | None = None,
     of: str | None = None,
     path: str | None = None,
@@ -44,7 +47,7 @@ def main(
 ) -> None:
     """`path` is that of the user's files; `made_from` the store of the data set `of`, or a fetched
     file in place of `path`; `count` the number of images, where it is given; `options` are those
-    of the source."""
+    of the source. Without a `seed` nothing is drawn at random."""
     options.pop("files", None)  # their hash, which makes the images stale
     if count is not None:
         options["images"] = count
@@ -73,6 +76,7 @@ def main(
         dataset["skipped"] = store.variable("skip", names, "file that was left out")
         dataset["skipped_because"] = store.variable("skip", reasons, "why it was left out")
         print(f"{len(names)} files were left out: {', '.join(names[:10])} ...")
+    dataset = dataset.assign(opened.known)
     pixels = store.placeholder(
         ("image", "channel", "y", "x"),
         shape,
@@ -82,13 +86,21 @@ def main(
     )
     length = max(1, min(BLOCK, BLOCK_BYTES // first.nbytes))
     with job.progress(opened.count, "images") as bar:
+        brightest = []
 
         def counted():
             for block in opened.blocks(length, job.threads):
                 yield block
+                brightest.append(float(block.max()))
                 bar.update(len(block))
 
         store.stream(dataset, images, "images", pixels, counted())
+    white = 255 if first.dtype == "uint8" else 1
+    if max(brightest) < DARK * white:
+        job.warn(
+            f"the brightest value of all images is {max(brightest):g} where white is {white}; if "
+            "they are of 12 bits saved as 16, multiply them by 16"
+        )
 
 
 if __name__ == "__main__":

@@ -20,6 +20,12 @@ def main(images, weights, denoiser, *, function=None, predicts=None, needs_sigma
         (name,) = weights
         network, described = published.read(name)
     images = store.open_store(images).images
+    takes, channels = described.get("image_channels"), images.shape[1]
+    if takes not in (None, channels):
+        raise ValueError(
+            f"{name} takes images of {takes} channel(s), those of the data set have {channels}; "
+            + ("`gray: null` keeps their colours" if takes == 3 else "`gray: mean` makes them gray")
+        )
     clean = to_float(torch.from_numpy(images[:2].values))
     try:
         estimate = denoisers.NetworkDenoiser(network)(clean, 0.1)

@@ -2,30 +2,54 @@
 
 Input: images.zarr, split.zarr, denoiser.safetensors. Output: psnr.zarr with psnr (set, sigma,
 image) in dB, image_index (set, image), and along sigma the coordinate input_psnr. A training set
-that is smaller than the number of images asked for is gone through again, with other noise.
+that is smaller than the number of images asked for is gone through again, with other noise. Of an
+optimum that is found by Monte Carlo also variance, monte_carlo_error and rhat (set, sigma, image),
+and in the attribute `mixed` the part of the noisy images whose chains agree.
 """
 
 import numpy as np
 import torch
 import xarray as xr
 from gahb import denoisers, store
-from gahb.psnr import psnr_curve, sigma_from_psnr
+from gahb.psnr import posterior_curve, psnr_curve, sigma_from_psnr
 from study.job import Job, run
 
+#: Chains agree if Gelman and Rubin's ratio is no larger.
+MIXED = 1.1
+#: What else is known of an optimum found by Monte Carlo: names in its store, names, units.
+MORE = {
+    "variance": ("variance", "variance per pixel of clean images given the noisy one", "1"),
+    "monte_carlo_error": ("error", "expected squared Monte Carlo error per pixel", "1"),
+    "rhat": ("rhat", "ratio of Gelman and Rubin", "1"),
+}
 
-def main(images, split, denoiser, psnr, *, subset, N, input_psnr, count, seed, job=Job()):
-    images, split = store.open_store(images).images, store.open_store(split)
+
+def main(
+    images, split, denoiser, psnr, *, subset, N, input_psnr, count, seed,
+    sets=("train", "test"), job=Job(),
+):  # fmt: skip
+    """`sets` are those of "train" and "test" of which there are to be curves."""
+    data, split = store.open_store(images), store.open_store(split)
+    images = data.images
     members = {"train": split[subset].values[:N], "test": split.test.values}
+    members = {name: members[name] for name in sets}
     chosen = np.stack([np.resize(indices, count) for indices in members.values()])
     denoiser = denoisers.load(denoiser, images).to(job.device)
     sigma = sigma_from_psnr(input_psnr)
-    curves = []
+    curves, by_monte_carlo = [], hasattr(denoiser, "posterior")
     for indices in chosen:
-        clean = torch.from_numpy(store.take(images, indices))
-        curves.append(psnr_curve(denoiser, clean.to(job.device), sigma, seed))
+        clean = torch.from_numpy(store.take(images, indices)).to(job.device)
+        if hasattr(denoiser, "tell"):  # the oracle that knows the contour
+            denoiser.tell(data.contour.values[indices])
+        curves.append(
+            posterior_curve(denoiser, clean, sigma, seed)
+            if by_monte_carlo
+            else {"psnr": psnr_curve(denoiser, clean, sigma, seed)}
+        )
+    dims, attributes = ("set", "sigma", "image"), store.provenance("PSNR curves", job.parameters)
     dataset = xr.Dataset(
         {
-            "psnr": store.variable(("set", "sigma", "image"), curves, "output PSNR", "dB"),
+            "psnr": store.variable(dims, [c["psnr"] for c in curves], "output PSNR", "dB"),
             "image_index": store.variable(("set", "image"), chosen, "index of the image"),
         },
         coords={
@@ -33,8 +57,18 @@ def main(images, split, denoiser, psnr, *, subset, N, input_psnr, count, seed, j
             "sigma": store.variable("sigma", sigma, "noise level", "1"),
             "input_psnr": store.variable("sigma", input_psnr, "input PSNR", "dB"),
         },
-        attrs=store.provenance("PSNR curves", job.parameters),
+        attrs=attributes,
     )
+    if by_monte_carlo:
+        for name, (key, long_name, units) in MORE.items():
+            dataset[name] = store.variable(dims, [c[key] for c in curves], long_name, units)
+        dataset.attrs["mixed"] = mixed = float((dataset.rhat <= MIXED).mean())
+        if mixed < 1:
+            print(
+                f"{1 - mixed:.0%} of the posteriors have not mixed: R-hat is above {MIXED}, up to "
+                f"{float(dataset.rhat.max()):.2f}. Their means may be worse than the optimum; more "
+                "`steps` help."
+            )
     store.save(dataset, psnr)
 
 

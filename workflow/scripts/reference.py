@@ -1,7 +1,9 @@
 """A reference: the denoiser that theory derives from the first N images of a subset.
 
-Input: images.zarr, split.zarr. Output: denoiser.safetensors with the indices of the training images
-and what the reference computed from them, so that everything after it is as of a network.
+Input: images.zarr, split.zarr and, of one that is calibrated, calibration.zarr. Output:
+denoiser.safetensors with the indices of the training images and what the reference computed from
+them, so that everything after it is as of a network. The optimum is told what is `known` of the
+images in their place: the entry of the data set and what images.zarr holds of their distribution.
 """
 
 import numpy as np
@@ -10,12 +12,20 @@ from gahb.images import Members
 from study.job import Job, run
 
 
-def main(images, split, denoiser, *, reference, subset, N, job=Job(), **options):
-    images = store.open_store(images).images
+def main(images, split, calibration, denoiser, *, reference, subset, N, job=Job(), **options):
+    data = store.open_store(images)
+    images = data.images
     members = store.open_store(split)[subset].values[:N]
     if len(members) < N:
         raise ValueError(f"N = {N}, but {split} gives only {len(members)} images to {subset}")
     members = np.sort(members)  # their order is of no importance
+    for found in map(store.open_store, calibration):
+        options[found.option] = dict(zip(found.sigma.values, found.chosen.values, strict=True))
+        if "sensitivity" in found:
+            options["sensitivity"] = found.sensitivity.values
+    if "known" in options:
+        arrays = data.drop_vars("images")
+        options["known"] = options["known"] | {name: a.values for name, a in arrays.items()}
     tensors = denoisers.fit(reference, Members(images, members), **options)
     with store.atomic(denoiser) as partial:
         denoisers.save_reference(tensors, partial, reference, members)

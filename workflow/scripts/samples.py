@@ -14,7 +14,7 @@ from gahb import denoisers, store
 from gahb.images import Members
 from gahb.samples import coarse_to_fine, sample
 from gahb.samples.flow import noise_levels, probability_flow
-from gahb.samples.start import gaussian, paper
+from gahb.samples.start import named
 from study.job import Job, run
 
 TITLES = {
@@ -31,20 +31,22 @@ def main(
     denoiser = denoisers.load(denoiser, images).to(job.device)
     # Test images: both denoisers of a pair start alike, and no start knows a training image.
     test = Members(images, np.sort(store.open_store(split).test.values))
-    first = {
-        "paper": functools.partial(paper, seed, shape=images.shape[1:], mean=mean, sd=sd),
-        "gaussian": functools.partial(gaussian, seed, images=test, sigma=sd),
-    }
+    first = named(start, seed, test, mean=mean, sd=sd)
     follow = {
         "ascent": functools.partial(coarse_to_fine, seed=seed, h0=h0, beta=beta, sd=sd),
         "ode": lambda f, y, numbers: probability_flow(f, y, noise_levels(sd, sigma_min, steps)),
     }
     with job.progress(count, "samples") as bar:
         drawn = sample(
-            denoiser, images.shape[1:], count, seed, start=first[start], sampler=follow[sampler],
+            denoiser, images.shape[1:], count, seed, start=first, sampler=follow[sampler],
             sigma_min=sigma_min, sigma_max=sigma_max, max_steps=max_steps, levels=levels,
             device=job.device, progress=bar.update,
         )  # fmt: skip
+    if 2 * drawn.diverged.sum() > count:
+        job.warn(
+            f"{drawn.diverged.sum()} of {count} samples diverged, so the others say little; the "
+            "network may need more training, or samples more `steps` (ode), a smaller `h0` (ascent)"
+        )
     dataset = xr.Dataset(
         {
             "samples": store.variable(("sample", "channel", "y", "x"), drawn.images, "intensity"),

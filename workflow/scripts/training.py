@@ -11,6 +11,7 @@ that is killed goes on from it. SIGTERM, SIGUSR1 and SIGINT save one and end the
 
 import contextlib
 import os
+import shutil
 import signal
 import sys
 
@@ -40,41 +41,57 @@ def main(
     images, split, denoiser, history, *, architecture, options, snapshots, recipe, subset, N,
     initialization_seed, seed, job=Job(),
 ):  # fmt: skip
+    recipe = Recipe(**recipe)
+    if job.device.type == "cuda":
+        use_gpu_kernels(recipe.deterministic)
+    parts, pixels = store.open_store(split), store.open_store(images).images
+    members = parts[subset].values[:N]
+    check(images, split, pixels, parts, subset, N, options)
+    training_set = held(Members(pixels, members), job.device)
+    sets = {"train": members, "test": parts.test.values}
+    measured = {
+        name: torch.from_numpy(store.take(pixels, np.resize(of, MEASURED_IMAGES))).to(job.device)
+        for name, of in sets.items()
+    }
+    described = {"architecture": architecture, "image_channels": pixels.shape[1], **options}
+    network = denoisers.initialized(seed=initialization_seed, **described).to(job.device)
+    compiled = compiling_pays(network, pixels.shape[1:], recipe, job.device)
+    if compiled:
+        # One place for all jobs, so that a network is compiled once.
+        os.environ.setdefault(
+            "TORCHINDUCTOR_CACHE_DIR", os.path.expanduser("~/.cache/torch/inductor")
+        )
+    training = Training(network, training_set, recipe, seed, compiled)
+    minutes = job.resources.get("checkpoint_minutes", 5)
+    checkpoint = Checkpoint(denoiser, repr(job.parameters), minutes)
+    # Until here a signal ends the job at once.
     with asked_to_stop() as asked:
-        recipe = Recipe(**recipe)
-        if job.device.type == "cuda":
-            use_gpu_kernels(recipe.deterministic)
-        parts, pixels = store.open_store(split), store.open_store(images).images
-        members = parts[subset].values[:N]
-        check(images, split, pixels, parts, subset, N, options)
-        training_set = held(Members(pixels, members), job.device)
-        sets = {"train": members, "test": parts.test.values}
-        measured = {
-            name: torch.from_numpy(store.take(pixels, np.resize(of, MEASURED_IMAGES))).to(
-                job.device
-            )
-            for name, of in sets.items()
-        }
-        described = {"architecture": architecture, "image_channels": pixels.shape[1], **options}
-        network = denoisers.initialized(seed=initialization_seed, **described).to(job.device)
-        compiled = compiling_pays(network, pixels.shape[1:], recipe, job.device)
-        if compiled:
-            # One place for all jobs, so that a network is compiled once.
-            os.environ.setdefault(
-                "TORCHINDUCTOR_CACHE_DIR", os.path.expanduser("~/.cache/torch/inductor")
-            )
-        training = Training(network, training_set, recipe, seed, compiled)
+        recorded = checkpoint.restore(training)
+        if training.step:
+            earlier = checkpoint.log.read_text() if checkpoint.log.exists() else ""
+            print(f"{earlier}\nresumed from step {training.step} of {recipe.steps}")
         print(
             f"{N} images, {recipe.steps} steps of {recipe.batch}; "
             f"{'bf16' if training.autocast else 'fp32'}, "
             f"{'compiled' if compiled else 'not compiled'}, "
             f"{'streamed' if isinstance(training_set, Streamed) else 'on the device'}"
         )
-        minutes = job.resources.get("checkpoint_minutes", 5)
-        checkpoint = Checkpoint(denoiser, repr(job.parameters), minutes)
-        recorded = checkpoint.restore(training)
+
+        def save() -> None:
+            checkpoint.save(training, recorded)
+            if job.log:
+                shutil.copyfile(job.log, checkpoint.log)
+
+        def stop() -> None:
+            print(f"\n{job.name}: stopped at step {training.step} of {recipe.steps}; ", end="")
+            print("run again to go on")
+            save()
+            sys.exit(os.EX_TEMPFAIL)
+
         # At the start too: a folder that cannot be written shows at once.
-        checkpoint.save(training, recorded)
+        save()
+        if asked:
+            stop()
         record_at = set(history_steps(recipe.steps))
         with job.progress(recipe.steps * recipe.batch, "images") as bar:
             # A training that is resumed does not count what it had seen before.
@@ -91,12 +108,9 @@ def main(
                     }
                 bar.update(recipe.batch)
                 if asked and step < recipe.steps:
-                    checkpoint.save(training, recorded)
-                    print(f"\n{job.name}: stopped at step {step} of {recipe.steps}; ", end="")
-                    print("run again to go on")
-                    sys.exit(os.EX_TEMPFAIL)
+                    stop()
                 if checkpoint.due():
-                    checkpoint.save(training, recorded)
+                    save()
         store.save(as_dataset(recorded, recipe, job), history)
         with store.atomic(denoiser) as partial:
             denoisers.save(training.averaged, partial, **described)

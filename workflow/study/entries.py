@@ -8,33 +8,54 @@ from collections.abc import Iterable
 def closest(name: str, allowed: Iterable[str]) -> str:
     """The end of a message about a name that does not exist: what was meant, or what there is."""
     allowed = list(allowed)
-    close = difflib.get_close_matches(name, allowed, 1)
-    return f"; did you mean {close[0]!r}?" if close else f"; allowed are {', '.join(allowed)}"
+    close = difflib.get_close_matches(name, allowed)
+    # The first letter is seldom mistyped.
+    likely = max(close, key=lambda c: c[0] == name[0], default=None)
+    return f"; did you mean {likely!r}?" if likely else f"; allowed are {', '.join(allowed)}"
 
 
-def known_side(entry: dict) -> int | None:
+def known_side(config: dict, dataset: str) -> int | None:
     """Side of the images in pixels; None if only the images tell."""
+    entry = _shaped(config, dataset)
     crop = entry.get("crop")
     return entry["side"] or (crop if isinstance(crop, int) else None)
 
 
-def channels(entry: dict) -> int:
+def channels(config: dict, dataset: str) -> int:
     """Channels of the images: 3 if they keep their colours, else 1."""
-    return 3 if entry.get("gray", "mean") is None else 1
+    return 3 if _shaped(config, dataset).get("gray", "mean") is None else 1
+
+
+def _shaped(config: dict, dataset: str) -> dict:
+    """The entry that says which shape the images have: of the data set that they are made from."""
+    entry = config["datasets"][dataset]
+    return config["datasets"][entry["of"]] if "of" in entry else entry
+
+
+def pattern(entry: dict) -> str | None:
+    """Pattern of the names of a data set's files."""
+    return "*.jpg" if entry["source"] == "celeba" else entry.get("match")
 
 
 def root(config: dict, dataset: str) -> tuple[str, dict]:
     """Name and entry of the data set that `dataset` is a shuffled version of, or its own."""
     entry = config["datasets"][dataset]
-    return (entry["of"], config["datasets"][entry["of"]]) if "of" in entry else (dataset, entry)
+    shuffled = entry["source"] == "shuffled"
+    return (entry["of"], config["datasets"][entry["of"]]) if shuffled else (dataset, entry)
 
 
-def steps(recipe: dict) -> int:
+def is_optimal(config: dict, denoiser: str) -> bool:
+    """Whether a denoiser knows the distribution of the images, and so no training set."""
+    return config["denoisers"][denoiser].get("reference") == "optimal"
+
+
+def steps(recipe: dict, N: int) -> int:
     """Gradient steps of a recipe, whose length is given as steps, images seen or epochs.
 
-    Takes the latter two out of it.
+    Takes the latter two out of it. An epoch is N images as often as they fit into `epoch`, once at
+    least (`gahb.training.batches`).
     """
     seen, epochs = recipe.pop("images", None), recipe.pop("epochs", None)
     if epochs is not None:
-        seen = epochs * recipe["epoch"]
+        seen = epochs * N * max(1, recipe["epoch"] // N)
     return recipe["steps"] if seen is None else math.ceil(seen / recipe["batch"])

@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from study.entries import channels, known_side, root, steps
+from study.entries import channels, is_optimal, known_side, root, steps
 
 #: Operations per second of a network on one GPU. Assumed: a fifth of an A100's peak in TF32.
 FLOPS = 3e13
@@ -19,6 +19,9 @@ STEP = 5e-3
 #: Seconds to prepare one image and operations per second among near-duplicates, each on two cores.
 #: Measured: 282 s for 100,000 JPEG files, 136 s for their 4e12 operations (docs/data.md).
 IMAGE, DUPLICATES_FLOPS = 3e-3, 3e10
+#: Seconds of a core that the optimum takes for a noisy image of 24 x 24 pixels. Measured: disks
+#: 0.06; C^alpha 0.6, 116 s for 192 noisy images.
+OPTIMUM = 0.7
 #: Bytes per second that a store is read with. Assumed, of a file system that others use as well.
 READING = 1e8
 #: Seconds until Python, its libraries and the GPU are ready on a busy file system. Assumed.
@@ -61,8 +64,8 @@ class Images(NamedTuple):
 def _images(config: dict, job: Mapping) -> Images:
     """The images of the data set, from the config alone."""
     entry = root(config, job["dataset"])[1]
-    side = known_side(entry) or SIDE
-    pixels = side**2 * channels(entry)
+    side = known_side(config, job["dataset"]) or SIDE
+    pixels = side**2 * channels(config, job["dataset"])
     return Images(entry.get("images") or IMAGES, side, pixels, 4 * pixels)
 
 
@@ -83,7 +86,7 @@ def training(config: dict, job: Mapping) -> tuple[float, float]:
     recipe = dict(config["training"][config["denoisers"][job["denoiser"]]["training"]])
     step = max(STEP, 3 * recipe["batch"] * _flop(config, job) / FLOPS)
     held = int(job["N"]) * _images(config, job).bytes
-    return START + held / READING + steps(recipe) * step, GPU_BASE + 2 * held / 1e6
+    return START + held / READING + steps(recipe, int(job["N"])) * step, GPU_BASE + 2 * held / 1e6
 
 
 def reference(config: dict, job: Mapping) -> tuple[float, float]:
@@ -94,7 +97,11 @@ def reference(config: dict, job: Mapping) -> tuple[float, float]:
 
 
 def psnr(config: dict, job: Mapping) -> tuple[float, float]:
-    count, levels = config["psnr"]["count"], len(config["psnr"]["input_psnr"])
+    entry = config["psnr"] | config["denoisers"][job["denoiser"]].get("psnr", {})
+    count, levels = entry["count"], len(entry["input_psnr"])
+    if is_optimal(config, job["denoiser"]):
+        each = OPTIMUM * _images(config, job).pixels / 576
+        return START + each * count * levels, CPU_BASE
     batches = 2 * levels * math.ceil(count / 256)
     work = 2 * levels * count * _flop(config, job) / FLOPS
     held = 2 * count * _images(config, job).bytes
@@ -131,6 +138,59 @@ def eigenbasis(config: dict, job: Mapping) -> tuple[float, float]:
         each, matrices = d * product + 25 * decompositions * d**3 / DOUBLE_FLOPS, 8
     noisy = len(entry["images"]) * len(entry["sigma"])
     return START + noisy * each, GPU_BASE + 8 * d * keep * (matrices + noisy) / 1e6
+
+
+def density(config: dict, job: Mapping) -> tuple[float, float]:
+    entry, found = config["density"], _images(config, job)
+    d, noisy = found.pixels, (entry["intervals"] + 1) * entry["noises"]
+    passes = 2 * entry["count"] * noisy + 4 * d * entry["bundle"]
+    work = passes * _flop(config, job) / FLOPS
+    # The covariance of the Gaussian and of the scores, and their eigenvectors.
+    gaussian = (2 * 20_000 * d**2 + 25 * d**3) / DUPLICATES_FLOPS
+    bundle = entry["bundle"] * 33 * d**3 / DOUBLE_FLOPS
+    launched = STEP * noisy * math.ceil(entry["count"] / 256)
+    return START + gaussian + bundle + max(launched, work), GPU_BASE + 32 * d**2 / 1e6
+
+
+def _weighing(config: dict, job: Mapping, denoiser: str) -> float:
+    """Operations of a reference on one image: every pixel's window with those of all images."""
+    entry, found = config["denoisers"][denoiser], _images(config, job)
+    taken = min(int(job["N"]), entry.get("most_images", int(job["N"])))
+    window = entry.get("window", found.side / 2) ** 2
+    elsewhere = found.pixels if entry.get("reference") == "equivariant" else 1
+    # Each weight takes about as long as twenty operations of its distance.
+    return 2 * taken * found.pixels * elsewhere * (window + 20)
+
+
+def calibration(config: dict, job: Mapping) -> tuple[float, float]:
+    side, levels = _images(config, job).side, len(config["samples"]["levels"])
+    windows = len(config["calibration"]["windows"] or range(1, side, 2))
+    noisy = config["calibration"]["count"] * levels * windows
+    return START + noisy * _weighing(config, job, job["denoiser"]) / FLOPS, GPU_BASE
+
+
+def agreement(config: dict, job: Mapping) -> tuple[float, float]:
+    names, entry = config["studies"][job["study"]]["references"], config["samples"]
+    denoised = 2 * len(entry["levels"]) * config["agreement"]["count"] + 4 * entry["steps"]
+    each = _flop(config, job) + sum(_weighing(config, job, name) for name in names)
+    return START + denoised * each / FLOPS, GPU_BASE
+
+
+def dynamics(config: dict, job: Mapping) -> tuple[float, float]:
+    entry, found = config["dynamics"], _images(config, job)
+    # Of 16 snapshots, those of the other subset too: two evaluations a noise level.
+    calls = 16 * 2 * 2 * (entry["steps"] + 5)
+    work = calls * entry["count"] * _flop(config, job) / FLOPS
+    held = int(job["N"]) * found.bytes
+    return START + max(STEP * calls, work) + 16 * held / READING, GPU_BASE + 2 * held / 1e6
+
+
+def prediction(config: dict, job: Mapping) -> tuple[float, float]:
+    found = _images(config, job)
+    sizes = config["studies"][job["study"]]["sizes"]
+    work = (2 * sum(sizes) + found.count) * found.pixels**2
+    work += 25 * (2 * len(sizes) + 1) * found.pixels**3
+    return START + 2 * work / DUPLICATES_FLOPS, CPU_BASE + 64 * found.pixels**2 / 1e6
 
 
 def resources(expected: Callable) -> dict[str, Callable]:

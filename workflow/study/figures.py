@@ -12,33 +12,36 @@ title: in the report. reads: kinds of stores, and of which subsets or pairs. siz
 study, or the largest. compares: whether one figure shows all "datasets" of a study, all its
 "denoisers", or "nothing": one of each.
 uses: config values by the names that the figure gives them; `*` stands for each data set shown.
-beside (optional): kinds of stores that it also reads of the references of its study.
+beside (optional): of which references of its study it also reads stores, by kind of store: modules
+in gahb/denoisers/references, of the largest N, or "every", of every N. needs (optional): a
+reference that its studies must have.
 sources (optional): the only source that its data sets may have, or "shuffled pair". page
 (optional): whether its eigenbases are to be had as a page, too.
 
 The modules are parsed and not imported, since snakemake plans anew in each job.
 """
 
-import ast
 import functools
 import itertools
 from collections.abc import Iterator, Mapping
 
-from study.fingerprint import ROOT
+from study.entries import is_optimal
+from study.fingerprint import ROOT, constant
 
 FOLDER = ROOT / "gahb" / "figures"
+#: Stores of a data set, and those that depend on the study that asks for them.
+OF_DATASETS = ("images", "oracles", "prediction")
+OF_STUDIES = ("agreement", "dynamics", "prediction")
 STYLE_SHEET = ROOT / "gahb" / "drawing" / "paper.mplstyle"
 
 
 @functools.cache
 def declared() -> dict[str, dict]:
-    """The declarations of all figures, by name."""
-    found = {}
-    for file in sorted(FOLDER.glob("*.py")):
-        for node in ast.parse(file.read_bytes(), file).body:
-            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "FIGURE":
-                found[file.stem] = ast.literal_eval(node.value)
-    return found
+    """The declarations of all figures, by name; each with its `module` below gahb.figures."""
+    files = sorted(FOLDER.rglob("*.py"), key=lambda file: file.stem)
+    modules = {f.stem: ".".join(f.relative_to(FOLDER).with_suffix("").parts) for f in files}
+    found = {file.stem: constant(file, "FIGURE") for file in files}
+    return {name: {**found[name], "module": modules[name]} for name in found if found[name]}
 
 
 def all_of(config: dict, study: str, compares: str) -> Iterator[dict]:
@@ -54,7 +57,8 @@ def all_of(config: dict, study: str, compares: str) -> Iterator[dict]:
 def shown(config: dict, job: Mapping, declared: Mapping) -> dict:
     """The data sets, denoisers, references, sizes and the number of seeds that a figure shows.
 
-    `denoiser` is the one that it is of, the first where it compares several.
+    `denoiser` is the one that it is of, the first where it compares several. `optimum` and `linear`
+    are the study's references that are the optimum and the Wiener filter, if it has any.
     """
     study, compares = config["studies"][job["study"]], declared["compares"]
     names = job["of"].split("_")  # no name of an entry holds one
@@ -65,9 +69,25 @@ def shown(config: dict, job: Mapping, declared: Mapping) -> dict:
         "denoiser": denoisers[0],
         "denoisers": denoisers,
         "references": study["references"],
+        "optimum": next(iter(optima(config, job["study"])), None),
+        "linear": next(iter(referred(config, job["study"], ["wiener"])), None),
         "sizes": every if declared["sizes"] == "every" else every[-1:],
         "seeds": len(seeds(config, job["study"], denoisers[0])),
     }
+
+
+def referred(config: dict, study: str, references) -> list[str]:
+    """The study's references that are one of these closed forms; all of them if "every"."""
+    names = config["studies"][study]["references"]
+    if references == "every":
+        return names
+    return [name for name in names if config["denoisers"][name].get("reference") in references]
+
+
+def optima(config: dict, study: str) -> list[str]:
+    """The study's references that are the optimum, and not told what no denoiser knows."""
+    names = referred(config, study, ["optimal"])
+    return [name for name in names if "contour" not in config["denoisers"][name]]
 
 
 def is_trained(config: dict, denoiser: str) -> bool:
@@ -81,14 +101,15 @@ def seeds(config: dict, study: str, denoiser: str) -> range:
 
 def jobs(config: dict, study: str, kind: str, dataset, denoiser, N, subset) -> list[dict]:
     """The wildcards of the stores of one kind, subset or pair and size, a store for each seed."""
-    if kind == "images":
-        return [{"dataset": dataset}]
+    asked = {"study": study} if kind in OF_STUDIES else {}
+    if kind in OF_DATASETS:
+        return [{"dataset": dataset, **asked}]
     count = len(seeds(config, study, denoiser))
     if subset == "same":  # pairs of seeds s and s + 1 on the same images
         wanted = config["studies"][study]["ceiling"] and is_trained(config, denoiser)
         count = max(1, count - 1) if wanted else 0
     which = "pair" if kind == "similarity" else "subset"
-    job = {"dataset": dataset, "denoiser": denoiser, "N": N, which: subset}
+    job = {"dataset": dataset, "denoiser": denoiser, "N": N, which: subset, **asked}
     return [job | {"seed": seed} for seed in range(count)]
 
 
@@ -100,15 +121,18 @@ def once(jobs: list[dict]) -> list[dict]:
 def stores(config: dict, job: Mapping, declared: Mapping) -> dict[str, list[dict]]:
     """The wildcards of every store that a figure is drawn from, once, by kind."""
     found = shown(config, job, declared)
-    listed = {}
+    sizes, listed = found["sizes"], {}
     for kind, subsets in declared["reads"].items():
-        beside = found["references"] if kind in declared.get("beside", ()) else []
-        each = itertools.product(
-            [*found["denoisers"], *beside], found["datasets"], found["sizes"], subsets or [None]
-        )
+        wanted = declared.get("beside", {}).get(kind, ())
+        each = [(denoiser, N) for denoiser in found["denoisers"] for N in sizes]
+        for name in referred(config, job["study"], wanted):
+            every_size = wanted == "every" and not is_optimal(config, name)
+            each += [(name, N) for N in (sizes if every_size else sizes[-1:])]
         every = [
             j
-            for denoiser, dataset, N, subset in each
+            for (denoiser, N), dataset, subset in itertools.product(
+                each, found["datasets"], subsets or [None]
+            )
             for j in jobs(config, job["study"], kind, dataset, denoiser, N, subset)
         ]
         listed[kind] = once(every)

@@ -1,5 +1,6 @@
 """The files of a data set that the user brings: where they lie, and whether they have changed."""
 
+import contextlib
 import fnmatch
 import functools
 import hashlib
@@ -7,10 +8,14 @@ import json
 import os
 import re
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
-SAMPLE = 2**16
+#: What the content of a user's files was when they were last read, so that they are read once.
+READ = Path(".snakemake", "content.json")
+#: Bytes from which it is said that files are read: it takes a while.
+MANY_BYTES = 2**30
 
 
 def is_url(path: str) -> bool:
@@ -30,37 +35,91 @@ def existing(path: str) -> str:
     """
     path = os.path.expanduser(path)
     if not os.path.exists(path):
+        if os.path.islink(path):
+            raise FileNotFoundError(f"{path}: is a link to {os.readlink(path)}, where nothing is")
         raise FileNotFoundError(f"{path}: there is no such file or folder")
     return path
 
 
 @functools.cache
-def listing(path: str, match: str | None = None) -> str | None:
-    """Hash that tells whether files have changed, blind to their place and time stamps.
-
-    Of a folder: names (those that match) and sizes of the files below it. Of a file: its size, its
-    beginning and its end. None if there is nothing, or nothing that can be read.
-    """
+def _files(path: str, match: str | None) -> tuple[tuple, ...]:
+    """(name, size, time, inode) of a file, or of those below a folder that match, by name."""
     path = os.path.expanduser(path)
-    digest = hashlib.sha256()
+    if not os.path.isdir(path):
+        return (("", *_stamp(os.stat(path))),)
+    every = _below(path, "")
+    return tuple(sorted(f for f in every if match is None or _matches(f[0], match)))
+
+
+def count(path: str, match: str | None = None) -> int | None:
+    """How many files a folder holds (those that match); None if it is no folder."""
+    return len(_files(path, match)) if os.path.isdir(os.path.expanduser(path)) else None
+
+
+@functools.cache
+def listing(path: str, match: str | None = None) -> str | None:
+    """Hash that tells whether files have changed: of their content, and names below a folder.
+
+    Blind to their place and time stamps. They are read again only when a name, size, time stamp or
+    inode has changed since. None if there is nothing, or nothing that can be read.
+    """
     try:
-        if os.path.isdir(path):
-            for name, size in sorted(_below(path, "")):
-                if match is None or fnmatch.fnmatchcase(name, match):
-                    digest.update(f"{name}={size}\n".encode())
-        else:
-            with open(path, "rb") as file:
-                digest.update(file.read(SAMPLE))
-                size = file.seek(0, os.SEEK_END)
-                file.seek(max(0, size - SAMPLE))
-                digest.update(file.read() + str(size).encode())
+        files = _files(path, match)
     except OSError:
         return None
-    return digest.hexdigest()[:16]
+    stamp = hashlib.sha256(repr(files).encode()).hexdigest()
+    path = os.path.abspath(os.path.expanduser(path))
+    known = _known()
+    key = f"{path} {match}"
+    if known.get(key, [None])[0] != stamp:
+        try:
+            known[key] = [stamp, _content(path, files)]
+        except OSError:
+            return None
+        with contextlib.suppress(OSError):  # a read-only folder: they are read each time
+            READ.parent.mkdir(exist_ok=True)
+            partial = READ.with_name(f"{READ.name}.{os.getpid()}")
+            partial.write_text(json.dumps(known, indent=0))
+            partial.replace(READ)
+    return known[key][1]
+
+
+def _known() -> dict[str, list[str]]:
+    try:
+        return dict(json.loads(READ.read_text()))
+    except (OSError, ValueError):
+        return {}
+
+
+def _content(path: str, files: tuple[tuple, ...]) -> str:
+    if sum(size for _, size, *_ in files) > MANY_BYTES:
+        print(f"Reading {path}, to see whether it has changed", file=sys.stderr, flush=True)
+
+    def digest(name: str) -> bytes:
+        with open(os.path.join(path, name) if name else path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").digest()
+
+    found = hashlib.sha256()
+    with ThreadPoolExecutor(8) as pool:
+        names = [name for name, *_ in files]
+        for name, of_file in zip(names, pool.map(digest, names), strict=True):
+            found.update(name.encode(errors="surrogateescape") + b"=" + of_file)
+    return found.hexdigest()[:16]
+
+
+def _matches(name: str, match: str) -> bool:
+    """As gahb.datasets.folder.matches."""
+    (stem, ending), (pattern, of_pattern) = map(os.path.splitext, (name, match))
+    either_case = fnmatch.fnmatchcase(stem + ending.lower(), pattern + of_pattern.lower())
+    return either_case or fnmatch.fnmatchcase(name, match)
+
+
+def _stamp(found: os.stat_result) -> tuple[int, int, int]:
+    return found.st_size, found.st_mtime_ns, found.st_ino
 
 
 def _below(folder: str, prefix: str):
-    """(name, size) of the files below a folder; hidden ones are left out."""
+    """(name, size, time, inode) of the files below a folder; hidden ones are left out."""
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.name.startswith(".") or entry.name == "lock.mdb":  # LMDB writes it on reading
@@ -68,7 +127,7 @@ def _below(folder: str, prefix: str):
             if entry.is_dir(follow_symlinks=False):
                 yield from _below(entry.path, f"{prefix}{entry.name}/")
             elif entry.is_file():
-                yield f"{prefix}{entry.name}", entry.stat().st_size
+                yield f"{prefix}{entry.name}", *_stamp(entry.stat())
 
 
 def recorded(store: str) -> str | None:

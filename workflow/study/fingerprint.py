@@ -10,6 +10,10 @@ import hashlib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+#: Where the closed forms of training sets are, a file each.
+REFERENCES = ROOT / "gahb" / "denoisers" / "references"
+#: Where the optima of sources are, a file for each source that has one.
+TRUTHS = ROOT / "gahb" / "truths"
 
 
 def fingerprint(script: str, *modules: str) -> str:
@@ -50,6 +54,14 @@ def keywords(file: Path, name: str) -> dict[str, bool]:
         if isinstance(node, ast.FunctionDef) and node.name == name
     )
     return {a.arg: d is None for a, d in zip(found.kwonlyargs, found.kw_defaults, strict=True)}
+
+
+def constant(file: Path, name: str):
+    """The value of a constant of a module, a literal; None if it has none of that name."""
+    for node in ast.parse(file.read_bytes(), file).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name:
+            return ast.literal_eval(node.value)
+    return None
 
 
 def _files(module: str) -> set[Path]:

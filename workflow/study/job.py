@@ -3,7 +3,10 @@
 import contextlib
 import dataclasses
 import os
+import select
+import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable
 
@@ -35,6 +38,7 @@ class Job:
     resources: of the rule, by name.
     threads: cores that it may use.
     device: the GPU if there is one, else the CPU.
+    log: path of its log.
     """
 
     name: str = ""
@@ -42,6 +46,13 @@ class Job:
     resources: dict = dataclasses.field(default_factory=dict)
     threads: int = 1
     device: torch.device = dataclasses.field(default_factory=_device)
+    log: str = ""
+
+    def warn(self, text: str) -> None:
+        """Say it in the log, and beside it: nobody reads the log of a job that succeeds."""
+        print(f"Warning: {text}")
+        if self.name:
+            print(f"Warning: {self.name}: {text}", file=sys.__stderr__, flush=True)
 
     def progress(self, total: int, unit: str) -> tqdm:
         """A bar on the terminal, or without one a line in the log each minute."""
@@ -50,6 +61,17 @@ class Job:
             # It vanishes at the end, so that jobs side by side take turns in one line.
             return tqdm(**shape, desc=self.name, file=sys.__stderr__, leave=False, mininterval=1)
         return _Lines(**shape, bar_format=_LINE, delay=1, mininterval=60, maxinterval=60)
+
+
+def _end_with(pid: int) -> None:
+    """End this process by SIGTERM when another ends.
+
+    A job whose snakemake was killed would run on, beside those of the next run.
+    """
+    if hasattr(os, "pidfd_open"):  # Linux
+        with contextlib.suppress(ProcessLookupError):
+            select.select([os.pidfd_open(pid)], [], [])
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def run(main: Callable, snakemake, **more) -> None:
@@ -61,6 +83,10 @@ def run(main: Callable, snakemake, **more) -> None:
 
     The number of threads is the rule's: results of a CPU depend on it in the last bits.
     """
+    if "SNAKEMAKE_PID" in os.environ:
+        threading.Thread(
+            target=_end_with, args=[int(os.environ["SNAKEMAKE_PID"])], daemon=True
+        ).start()
     torch.set_num_threads(snakemake.threads)
     names = ", ".join(f"{k}={v}" for k, v in snakemake.wildcards.items())
     job = Job(
@@ -68,12 +94,13 @@ def run(main: Callable, snakemake, **more) -> None:
         dict(snakemake.params.items()),
         dict(snakemake.resources.items()),
         snakemake.threads,
+        log=snakemake.log[0],
     )
     files = {
         name: path if isinstance(path, str) else list(path)
         for name, path in (*snakemake.input.items(), *snakemake.output.items())
     }
-    with open(snakemake.log[0], "w", buffering=1) as log:
+    with open(snakemake.log[0], "w", buffering=1, errors="backslashreplace") as log:
         with contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
             if "SLURM_JOB_ID" in os.environ:
                 print(f"SLURM job {os.environ['SLURM_JOB_ID']} on {os.environ['SLURMD_NODENAME']}")

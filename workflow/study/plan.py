@@ -52,8 +52,8 @@ class Plan:
     def code(self, stage: Stage, job: Mapping) -> str:
         """Fingerprint of what a job runs, and of the files that are part of it."""
         found = fingerprint(stage.script or f"{stage.name}.py", *stage.imports(self.config, job))
-        files = [content(file) for file in stage.files(self.config, job)]
-        return "code " + (_hash([found, *files]) if files else found)
+        files = [f"{file.name}={content(file)}" for file in stage.files(self.config, job)]
+        return " ".join(["code", found, *files])
 
     def upstream(self, stage: Stage, job: Mapping) -> str:
         reads = itertools.chain(*self.reads(stage, job).values())

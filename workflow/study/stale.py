@@ -9,7 +9,10 @@ import ast
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 
+#: Characters of a value that are shown.
+MOST = 80
 # The jobs of a group are indented.
 _JOB = re.compile(r"^( *)(?:local)?rule (\w+):\n((?:\1    .*\n)+)", re.MULTILINE)
 
@@ -55,13 +58,50 @@ def _differences(before: list, now: list) -> list[str]:
     )
     for key in sorted(old.keys() | new.keys()):
         if old.get(key) != new.get(key):
-            said.append(f"{key} was {old.get(key)!r}, is {new.get(key)!r}")
-    hashes = {h.split()[0] for h in now if isinstance(h, str)}
-    if "code" in hashes:
+            said.append(_change(key, old.get(key), new.get(key)))
+    (code, files), (code_now, files_now) = map(_code, (before, now))
+    if code != code_now:
         said.append("the code that it runs has changed")
-    if "inputs" in hashes and not said:
-        said.append("what it is made from has changed")
-    return said
+    names = sorted(k for k in files.keys() | files_now.keys() if files.get(k) != files_now.get(k))
+    said += [f"{'the style sheet' if n.endswith('.mplstyle') else n} has changed" for n in names]
+    return list(dict.fromkeys(said)) or ["what it is made from has changed"]
+
+
+def _code(params: list) -> tuple[str, dict[str, str]]:
+    """The fingerprint of the code, and those of the files that are part of it."""
+    found = next((p for p in params if isinstance(p, str) and p.startswith("code ")), "code -")
+    _, fingerprint, *files = found.split()
+    return fingerprint, dict(file.rsplit("=", 1) for file in files)
+
+
+def _change(key: str, old, new) -> str:
+    """What has become of one config value."""
+    if key.endswith("seed"):  # derived: the numbers say nothing
+        return "the seed has changed"
+    if key == "files":
+        return "the files that it is made from have changed"
+    if all(isinstance(v, list) and v and all(isinstance(e, dict) for e in v) for v in (old, new)):
+        changes = {"added": (new, old), "removed": (old, new)}
+        parts = [f"{key} {how}: {_apart(*sides)}" for how, sides in changes.items()
+                 if [e for e in sides[0] if e not in sides[1]]]  # fmt: skip
+        return "; ".join(parts) or f"the order of {key} has changed"
+    return f"{key} was {_short(old)}, is {_short(new)}"
+
+
+def _apart(entries: list[dict], others: list[dict]) -> str:
+    """What tells the entries that are not among `others` from these: "N = 50"."""
+    said = []
+    for entry in entries:
+        if entry not in others:
+            words = {k: v for k, v in entry.items() if not isinstance(v, dict | list)}
+            unlike = {k: v for k, v in words.items() if all(o.get(k) != v for o in others)}
+            said.append(" ".join(f"{k} = {v}" for k, v in (unlike or words).items()))
+    return _short(", ".join(dict.fromkeys(said)), str)
+
+
+def _short(value, written: Callable = repr) -> str:
+    text = written(value)
+    return text if len(text) <= MOST else f"{text[:MOST]} ..."
 
 
 def _flat(values: dict, prefix: str = ""):

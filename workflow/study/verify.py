@@ -1,9 +1,13 @@
 """`python -m study.verify [FOLDER]`: check every store and every file of weights of the results.
 
-Reads all of it and lists what is broken, a line each. Exit status 1 if anything is.
+Reads all of it and lists what is broken, a line each. Exit status 1 if anything is. Stores
+that were made with other versions of numpy or torch are counted: last digits may differ today.
 """
 
+import contextlib
+import importlib.metadata
 import sys
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -29,10 +33,25 @@ def broken(folder: Path) -> list[str]:
     return found
 
 
+def of_other_versions(folder: Path) -> list[str]:
+    """How many stores below `folder` which other versions of numpy and torch have made."""
+    found = Counter()
+    for path in folder.rglob("*.zarr"):
+        with contextlib.suppress(store.StoreError):
+            attributes = store.open_store(path).attrs
+            found.update((name, attributes.get(f"version_{name}")) for name in ("numpy", "torch"))
+    installed = {name: importlib.metadata.version(name) for name in ("numpy", "torch")}
+    return [
+        f"{folder}: {count} stores were made with {name} {version}, {installed[name]} is installed"
+        for (name, version), count in sorted(found.items(), key=str)
+        if version != installed[name]
+    ]
+
+
 if __name__ == "__main__":
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else "results")
     if not folder.is_dir():
         sys.exit(f"{folder}: no such folder")
     found = broken(folder)
-    print(*(found or [f"{folder}: every store is whole"]), sep="\n")
+    print(*(found or [f"{folder}: every store is whole"]), *of_other_versions(folder), sep="\n")
     sys.exit(bool(found))

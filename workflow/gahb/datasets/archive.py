@@ -11,7 +11,7 @@ import zlib
 from pathlib import Path, PurePosixPath
 
 from gahb.datasets.base import ImageError, Source, UnusableImage
-from gahb.datasets.folder import matching
+from gahb.datasets.folder import matching, printable
 from gahb.datasets.pictures import MOST_BYTES, encoded, prepared
 
 #: What the decompressors raise.
@@ -42,17 +42,18 @@ def archive(*, path: str, match: str | None = None, **options) -> Source:
             raise ImageError(f"{path}: its member {name!r} points out of the archive")
     visible = [n for n in members if not _is_hidden(n)]
     names = matching(visible, match, path)
+    written = [printable(name) for name in names]
 
     def fetch(i: int) -> bytes:
         size, read = members[names[i]]
         if size > MOST_BYTES:
-            raise UnusableImage(f"{names[i]}: expands to {size} bytes, more than {MOST_BYTES}")
+            raise UnusableImage(f"{written[i]}: expands to {size} bytes, more than {MOST_BYTES}")
         try:
             return read()
         except (*DAMAGED, RuntimeError) as error:
-            raise UnusableImage(f"{names[i]}: is damaged ({error})") from error
+            raise UnusableImage(f"{written[i]}: is damaged ({error})") from error
 
-    return prepared(encoded(len(names), fetch, names.__getitem__, Path(path).name), **options)
+    return prepared(encoded(len(names), fetch, written.__getitem__, Path(path).name), **options)
 
 
 def _is_hidden(name: str) -> bool:

@@ -3,9 +3,10 @@
 import collections
 import concurrent.futures
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
+import xarray as xr
 
 
 class ImageError(Exception):
@@ -22,14 +23,16 @@ class Source:
 
     Args:
         count: number of images.
-        read: (start, stop) -> images start..stop-1, (image, channel, y, x), uint8 or float32 in
-            [0, 1]; the same image whatever the range.
+        read: (start, stop) -> images start..stop-1, (image, channel, y, x), uint8, or float32
+            where 0 is black and 1 is white; the same image whatever the range.
         origin: where the images come from, in words.
         group: (count,) the picture that each image was cut from; images of one picture never go to
             different sides. None where images are independent.
         group_names: name of each picture.
         names: name of each image's file; empty where images have none.
         skipped: name of each file that was left out, and why.
+        known: what is known of the distribution of the images, by the names that `gahb.truths`
+            gives it.
     """
 
     count: int
@@ -39,6 +42,7 @@ class Source:
     group_names: Sequence[str] = ()
     names: Sequence[str] = ()
     skipped: Sequence[tuple[str, str]] = ()
+    known: Mapping[str, xr.Variable] = dataclasses.field(default_factory=dict)
 
     def blocks(self, length: int, threads: int) -> Iterator[np.ndarray]:
         """All images in order, `length` at a time."""

@@ -9,6 +9,7 @@ The optimal denoising error of such images is of order sigma^(2 alpha / (alpha +
 import numpy as np
 import scipy.fft
 
+from gahb import store
 from gahb.datasets.base import Source
 
 #: Images drawn together: as many as stay in the cache of a core.
@@ -56,6 +57,15 @@ def draw(seed: int, index: np.ndarray, side: int, alpha: float) -> np.ndarray:
     return images[:, None]
 
 
+def rows(seed: int, count: int, side: int, alpha: float) -> np.ndarray:
+    """Contours of the first `count` images, as `contours` gives them: (image, side), int16."""
+    noise = np.empty((count, 3 + side), np.float32)
+    for i, row in enumerate(noise):  # the first numbers of those that `draw` takes
+        np.random.Generator(np.random.SFC64([seed, i])).random(out=row, dtype=np.float32)
+    found = contours(2 * noise[:, 3:] - 1, alpha)
+    return found.clip(-side, 2 * side).astype(np.int16)  # beyond the image they are all alike
+
+
 def _draw(images: np.ndarray, seed: int, index: np.ndarray, alpha: float) -> None:
     side = images.shape[-1]
     numbers = np.empty((len(index), 2 * side * side + side + 3), np.float32)
@@ -84,4 +94,8 @@ def calpha(*, alpha: float, side: int, images: int, seed: int) -> Source:
     def read(start, stop):
         return draw(seed, np.arange(start, stop), side, alpha)
 
-    return Source(images, read, f"C^alpha images, alpha = {alpha:g}")
+    contour = store.variable(
+        ("image", "x"), rows(seed, images, side, alpha), "row at which the background changes"
+    )
+    origin = f"C^alpha images, alpha = {alpha:g}"
+    return Source(images, read, origin, known={"contour": contour})

@@ -26,8 +26,8 @@ def files_below(path: str, match: str | None) -> list[str]:
 
 
 def matching(names: list[str], match: str | None, path: str) -> list[str]:
-    """The names that match a pattern like "train/*.jpg", in order; * also stands for slashes."""
-    found = sorted(n for n in names if match is None or fnmatch.fnmatchcase(n, match))
+    """The names that match a pattern, in order."""
+    found = sorted(n for n in names if match is None or matches(n, match))
     if not found:
         raise ImageError(
             f"{path}: holds no file that matches {match!r}, of {len(names)} files"
@@ -35,6 +35,21 @@ def matching(names: list[str], match: str | None, path: str) -> list[str]:
             else f"{path}: holds no files"
         )
     return found
+
+
+def matches(name: str, match: str) -> bool:
+    """Whether a name matches a pattern like "train/*.jpg".
+
+    * also stands for slashes, and the case of the ending does not count: cameras write .JPG.
+    """
+    (stem, ending), (pattern, of_pattern) = map(os.path.splitext, (name, match))
+    either_case = fnmatch.fnmatchcase(stem + ending.lower(), pattern + of_pattern.lower())
+    return either_case or fnmatch.fnmatchcase(name, match)
+
+
+def printable(name: str) -> str:
+    """A name with bytes that are no UTF-8 written as \\xe9: the name itself cannot be."""
+    return name.encode(errors="surrogateescape").decode(errors="backslashreplace")
 
 
 def folder(*, path: str, match: str | None = None, **options) -> Source:
@@ -46,14 +61,18 @@ def folder(*, path: str, match: str | None = None, **options) -> Source:
         options: see `prepared`.
     """
     names = files_below(path, match)
+    written = [printable(name) for name in names]
 
     def fetch(i: int) -> bytes:
         file = Path(path, names[i])
         try:
             if file.stat().st_size > MOST_BYTES:
-                raise UnusableImage(f"{names[i]}: has more than {MOST_BYTES} bytes")
+                raise UnusableImage(f"{written[i]}: has more than {MOST_BYTES} bytes")
             return file.read_bytes()
         except OSError as error:
-            raise UnusableImage(f"{names[i]}: cannot be read ({error.strerror})") from error
+            why = f"cannot be read ({error.strerror})"
+            if file.is_symlink() and not file.exists():
+                why = f"is a link to {file.readlink()}, where nothing is"
+            raise UnusableImage(f"{written[i]}: {why}") from error
 
-    return prepared(encoded(len(names), fetch, names.__getitem__, Path(path).name), **options)
+    return prepared(encoded(len(names), fetch, written.__getitem__, Path(path).name), **options)

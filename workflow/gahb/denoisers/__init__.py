@@ -6,9 +6,9 @@ is (f(y) - y) / sigma^2 when f(y) = E[x | y]. One file each:
 
 - a network, `architecture.py`, holds `build(**options) -> nn.Module`, which predicts the noise:
   (image, channel, y, x) -> same shape; one with `needs_sigma` = True is called (y, sigma).
-- a reference, the closed form of a training set, `reference.py`, holds `fit(training) -> dict`, the
-  tensors that are kept of it, and `build(tensors, training) -> nn.Module`, the denoiser. Keyword
-  arguments of `fit` are its options in the config.
+- a reference, the closed form of a training set, `references/reference.py`, holds
+  `fit(training) -> dict`, the tensors that are kept of it, and `build(tensors, training) ->
+  nn.Module`, the denoiser. Keyword arguments of `fit` are its options in the config.
 
 A new one is one file here and its options in the config's schema. Denoisers are kept as
 safetensors, whose header says what they are.
@@ -29,8 +29,8 @@ from gahb.denoisers.network import NetworkDenoiser, flat, set_flat
 from gahb.images import Members
 
 __all__ = [
-    "NetworkDenoiser", "build", "fit", "flat", "initialized", "load", "save", "save_reference",
-    "set_flat",
+    "NetworkDenoiser", "build", "built", "fit", "flat", "initialized", "load", "save",
+    "save_reference", "set_flat",
 ]  # fmt: skip
 
 
@@ -57,7 +57,13 @@ def initialized(architecture: str, seed: int, **options) -> nn.Module:
 
 def fit(reference: str, training: Members, **options) -> dict[str, torch.Tensor]:
     """What the named reference keeps of a training set; `options` are its own arguments."""
-    return _module(reference).fit(training, **options)
+    return _module(f"references.{reference}").fit(training, **options)
+
+
+def built(reference: str, tensors: dict[str, torch.Tensor], training: Members) -> nn.Module:
+    """The named reference, from what `fit` kept of a training set, its tensors fixed."""
+    denoiser = _module(f"references.{reference}").build(tensors, training)
+    return denoiser.eval().requires_grad_(False)
 
 
 def save(network: nn.Module, path: str | Path, architecture: str, **options) -> None:
@@ -103,7 +109,7 @@ def load(
         if images is None:
             raise ValueError(f"{path}: is a reference, which needs the images of its data set")
         training = Members(images, tensors.pop("members").numpy())
-        denoiser = _module(header["reference"]).build(tensors, training)
+        denoiser = built(header["reference"], tensors, training)
     else:
         network = build(**json.loads(header["network"]))
         network.load_state_dict(tensors)

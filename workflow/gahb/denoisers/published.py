@@ -51,9 +51,11 @@ def read(path: str | Path) -> tuple[torch.nn.Module, dict]:
             network = denoisers.build(**described)
         network.load_state_dict(tensors, assign=True)
     except (LookupError, TypeError, ValueError, RuntimeError) as error:
+        why = f"there is no tensor {error}" if isinstance(error, KeyError) else error
         raise UnreadableWeights(
             f"{path}: does not fit a UNet or BF-CNN of this project, nor a layout of "
-            f"universal_inverse_problem, bias_free_denoising or the paper's authors ({error})"
+            f"universal_inverse_problem, bias_free_denoising or the paper's authors ({why}); any "
+            "other network can be given as a `function` in the config"
         ) from error
     return network.eval().requires_grad_(False), described
 

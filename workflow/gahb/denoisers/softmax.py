@@ -8,25 +8,33 @@ block by block; a running maximum and running sums (Milakov & Gimelshein, 2018) 
 softmax of all of them would. The derivatives are means, too, of a second pass over the blocks:
 
     dm = sum_i w_i <dq, k_i> (v_i - m),   dL/dq = sum_i w_i <dL/dm, v_i - m> k_i.
+
+Several such means that have keys of their own, such as one for each pixel, are computed together.
 """
 
-from collections.abc import Callable, Iterable
+import math
+from collections.abc import Callable, Iterable, Iterator
 
 import torch
 from torch.autograd.function import once_differentiable
 from torch.fx.experimental.proxy_tensor import get_proxy_mode
 
-#: Gives all blocks anew: keys (i, k), offsets (i,) and values (i, v).
+#: Gives all blocks anew: keys (i, k), offsets (i,) and values (i, v), or of each of several means
+#: (mean, i, k), (mean, i) and (mean, i, v).
 Blocks = Callable[[], Iterable[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]]
+#: Queries and keys whose weights are computed at a time: on a CPU they stay in its cache.
+TILE = {"cpu": (512, 1024), "cuda": (2**14, 2**13)}
+#: Powers of 2 take a third of the time of powers of e.
+LOG2E = math.log2(math.e)
 
 
 def softmax_mean(query: torch.Tensor, blocks: Blocks) -> torch.Tensor:
-    """m(q) for each row q of `query`: (query, k) -> (query, v).
+    """m(q) for each row q of `query`: (query, k) -> (query, v), or (mean, query, k) -> (..., v).
 
     One block is held at a time, in the derivatives with respect to `query` as well.
 
     Args:
-        query: (query, k).
+        query: (query, k), or of each of several means (mean, query, k).
         blocks: keys, offsets and values in the type of `query` and on its device.
 
     Raises:
@@ -34,21 +42,30 @@ def softmax_mean(query: torch.Tensor, blocks: Blocks) -> torch.Tensor:
     """
     if get_proxy_mode() is not None:
         raise NotImplementedError("a stream is not traced: the trace would hold every block")
-    return _SoftmaxMean.apply(query, blocks)
+    if query.ndim == 3:
+        return _SoftmaxMean.apply(query, blocks)
+
+    def one_mean():
+        for block in blocks():
+            yield tuple(part[None] for part in block)
+
+    return _SoftmaxMean.apply(query[None], one_mean)[0]
 
 
 class _SoftmaxMean(torch.autograd.Function):
     @staticmethod
     def forward(ctx, query, blocks):
-        top = query.new_full((len(query), 1), -torch.inf)
-        total, mean = torch.zeros_like(top), 0.0
-        for keys, offsets, values in blocks():
-            logits = query @ keys.T + offsets
-            higher = torch.maximum(top, logits.amax(1, keepdim=True))
-            before, weights = (top - higher).exp(), (logits - higher).exp()
-            total = before * total + weights.sum(1, keepdim=True)
-            mean = before * mean + weights @ values
-            top = higher
+        top = query.new_full((*query.shape[:2], 1), -torch.inf)
+        total, mean = torch.zeros_like(top), None
+        for at, keys, offsets, values in _tiles(query, blocks):
+            if mean is None:
+                mean = query.new_zeros(*query.shape[:2], values.shape[2])
+            logits = _logits(query[at], keys, offsets)
+            higher = torch.maximum(top[at], logits.amax(2, keepdim=True))
+            before, weights = (top[at] - higher).exp2(), logits.sub_(higher).exp2_()
+            total[at] = before * total[at] + weights.sum(2, keepdim=True)
+            mean[at] = before * mean[at] + _weighed(weights, values)
+            top[at] = higher
         mean = mean / total
         ctx.blocks = blocks
         ctx.save_for_backward(query, mean, top, total)
@@ -58,26 +75,55 @@ class _SoftmaxMean(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx, grad):
-        mean = ctx.saved_tensors[1]
-        along_mean = (grad * mean).sum(1, keepdim=True)
-        found = sum(
-            (weights * (grad @ values.T - along_mean)) @ keys
-            for weights, keys, values in _weighted(ctx)
-        )
+        query, mean = ctx.saved_tensors[:2]
+        found, along_mean = torch.zeros_like(query), (grad * mean).sum(2, keepdim=True)
+        for at, weights, keys, values in _weights(ctx):
+            found[at] += (weights * (grad[at] @ values.mT - along_mean[at])) @ keys
         return found, None
 
     @staticmethod
     def jvp(ctx, tangent, _):
         mean = ctx.saved_tensors[1]
-        found, total = 0.0, 0.0
-        for weights, keys, values in _weighted(ctx):
-            slopes = weights * (tangent @ keys.T)
-            found, total = found + slopes @ values, total + slopes.sum(1, keepdim=True)
+        found, total = torch.zeros_like(mean), torch.zeros_like(mean[..., :1])
+        for at, weights, keys, values in _weights(ctx):
+            slopes = weights * (tangent[at] @ keys.mT)
+            found[at] += slopes @ values
+            total[at] += slopes.sum(2, keepdim=True)
         return found - total * mean
 
 
-def _weighted(ctx):
-    """(w (query, i), keys, values) of each block."""
+def _tiles(query: torch.Tensor, blocks: Blocks) -> Iterator[tuple]:
+    """(place in `query`, keys, offsets, values) of each tile of each block."""
+    means, rows, _ = query.shape
+    queries, length = TILE[query.device.type]
+    for block in blocks():
+        for part in zip(*(tensor.split(length, 1) for tensor in block), strict=True):
+            # Few queries of many means, or many of one.
+            for some in _slices(means, max(1, queries // rows)):
+                for these in _slices(rows, queries):
+                    yield ((some, these), *(tensor[some] for tensor in part))
+
+
+def _slices(count: int, length: int) -> Iterator[slice]:
+    yield from (slice(start, start + length) for start in range(0, count, length))
+
+
+def _logits(query, keys, offsets) -> torch.Tensor:
+    """To the base 2: (mean, query, i)."""
+    return torch.baddbmm(LOG2E * offsets[:, None], query, keys.mT, alpha=LOG2E)
+
+
+def _weighed(weights, values) -> torch.Tensor:
+    """weights @ values: (mean, query, v)."""
+    if len(weights) > 1 and values.shape[2] <= 3:
+        # Products of many thin matrices are slow.
+        columns = [(weights * v[:, None]).sum(2) for v in values.unbind(2)]
+        return torch.stack(columns, 2)
+    return weights @ values
+
+
+def _weights(ctx) -> Iterator[tuple]:
+    """(place, w (mean, query, i), keys, values) of each tile."""
     query, _, top, total = ctx.saved_tensors
-    for keys, offsets, values in ctx.blocks():
-        yield (query @ keys.T + offsets - top).exp() / total, keys, values
+    for at, keys, offsets, values in _tiles(query, ctx.blocks):
+        yield at, (_logits(query[at], keys, offsets) - top[at]).exp2() / total[at], keys, values

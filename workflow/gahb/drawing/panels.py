@@ -5,6 +5,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
 from gahb import summary
 from gahb.drawing import style
@@ -139,6 +140,18 @@ def curve(ax: Axes, x, values: xr.DataArray, **line) -> None:
     if values.sizes["seed"] > 1:
         band = {"color": drawn.get_color(), "alpha": 0.25, "linewidth": 0}
         ax.fill_between(x, values.min("seed"), values.max("seed"), **band)
+
+
+def log_axis(ax: Axes, room: float = 300) -> None:
+    """A logarithmic axis of what is counted, with labels like 20k.
+
+    If its ends are less than a factor of `room` apart, twos and fives have labels, too.
+    """
+    ax.set_xscale("log")
+    low, high = ax.get_xlim()
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < room * low else (1,)))
+    ax.xaxis.set_major_formatter(EngFormatter(sep=""))
+    ax.xaxis.set_minor_formatter(NullFormatter())
 
 
 def mean_psnr(curves: xr.Dataset, which: str) -> xr.DataArray:

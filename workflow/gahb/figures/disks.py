@@ -1,7 +1,8 @@
 """Figure 5: disks, a family of five parameters, which the network does not denoise optimally.
 
-The optimum projects on the five tangent vectors: mean squared error 5 sigma^2 / d, slope 1. The
-network's slope is lower and its basis has more vectors, harmonics on and around the disk.
+At small noise the optimum projects on the five tangent vectors: mean squared error 5 sigma^2 / d,
+slope 1. The network's slope is lower and its basis has more vectors, harmonics on and around the
+disk.
 """
 
 import numpy as np
@@ -10,6 +11,7 @@ from matplotlib.figure import Figure
 
 from gahb import summary
 from gahb.drawing import panels, style
+from gahb.drawing.optimum import below_panel, optimum_curve
 from gahb.drawing.stores import Stores, together
 from gahb.theory import projection_psnr
 
@@ -18,6 +20,7 @@ FIGURE = {
     "reads": {"psnr": ["S1"], "eigenbasis": ["S1"]},
     "sizes": "largest",
     "compares": "nothing",
+    "beside": {"psnr": ["optimal"]},
     "sources": "disks",
     "uses": {
         "slope_range": "psnr.slope_range", "count": "psnr.count",
@@ -40,18 +43,26 @@ def draw(stores: Stores, shown: dict) -> Figure:
     below = panels.mosaic_height(style.PAGE, 1 + EIGENVECTORS, 2, panels.NOTE)
     figure = Figure((style.PAGE, 2.2 + below))
     top, bottom = figure.subfigures(2, 1, height_ratios=[2.2, below])
-    left, right = top.subplots(1, 2)
+    best = shown.get("optimum")
+    left, *middle, right = top.subplots(1, 2 if best is None else 3)
 
     curve = panels.mean_psnr(together(stores.of("psnr")), "test")
     panels.psnr_panel(left, [(curve, {"label": f"network, slope {panels.slope(row)}"})])
-    optimum = projection_psnr(10 ** (-curve.input_psnr / 20), DIMENSION, one.clean.size)
-    left.plot(curve.input_psnr, optimum, "--", color="black", label=r"$5 \sigma^2 / d$, slope 1")
-    left.legend(loc="upper left")
+    tangents = projection_psnr(10 ** (-curve.input_psnr / 20), DIMENSION, one.clean.size)
+    left.plot(curve.input_psnr, tangents, "--", color="black", label=r"$5 \sigma^2 / d$, slope 1")
+    if best is not None:
+        optimum = stores.first("psnr", denoiser=best)
+        optimum_curve(left, optimum, stores.first("psnr"), color="black", label="optimum")
+        below_panel(*middle, [(stores.of("psnr"), optimum, {})])
+        top.legend(*left.get_legend_handles_labels(), ncols=4, loc="outside lower center")
+    else:
+        left.legend(loc="upper left")
 
     panels.shrinkage_panel(right, [(bases, {})])
     right.axvline(DIMENSION, color="black", linestyle="--", linewidth=0.8)
     kept, dimension = f"{row['kept']:g}", f"{row['dimension']:.1f}"
-    right.set_title(rf"$\lambda_k > 1/2$ for {kept} ranks; tr $J$ = {dimension}")
+    between = "; " if best is None else "\n"
+    right.set_title(rf"$\lambda_k > 1/2$ for {kept} ranks{between}tr $J$ = {dimension}")
 
     first, second = np.arange(1, 2 * EIGENVECTORS + 1).reshape(2, -1)
     rows = [
@@ -71,11 +82,19 @@ def _shown(stores: Stores) -> list[xr.Dataset]:
 
 
 def numbers(stores: Stores, shown: dict) -> list[dict]:
-    """PSNRs and slope, and how many dimensions are kept of the image shown."""
+    """PSNRs and slope, how many dimensions are kept of the image shown, and the distance to the
+    optimum."""
+    best = shown.get("optimum")
+
+    def distance(curves):
+        optimum = stores.first("psnr", denoiser=best)
+        return summary.optimum(curves, optimum, *shown["slope_range"])
+
     rows = [
         summary.curves(curves, *shown["slope_range"])
         | {"kept": int((basis.shrinkage > 0.5).sum())}
         | summary.basis(basis)
+        | ({} if best is None else distance(curves))
         for curves, basis in zip(stores.of("psnr"), _shown(stores), strict=True)
     ]
     return [summary.over_seeds(rows)]

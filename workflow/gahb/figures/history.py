@@ -6,7 +6,6 @@ Memorization takes time: the PSNR on the test set may fall while that on the tra
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
 from gahb import summary
 from gahb.drawing import panels, style
@@ -45,10 +44,7 @@ def draw(stores: Stores, shown: dict) -> Figure:
         ax.set_title(rf"{which} images, $\sigma = {SIGMA:g}$")
     test.sharey(train)
     for ax in (loss, train, test):
-        low, high = ax.get_xlim()
-        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 300 * low else (1,)))
-        ax.xaxis.set_major_formatter(EngFormatter(sep=""))
-        ax.xaxis.set_minor_formatter(NullFormatter())
+        panels.log_axis(ax)
     figure.legend(*loss.get_legend_handles_labels(), title="$N$", loc="outside right upper")
     return figure
 

@@ -1,12 +1,15 @@
 """Figure 1: PSNR curves of networks trained on N images.
 
-Small N: the training set far above the test set. Large N: they coincide.
+Small N: the training set far above the test set. Large N: they coincide, above the references of
+the largest training set.
 """
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from gahb import summary
 from gahb.drawing import panels, style
+from gahb.drawing.optimum import optimum_curve
 from gahb.drawing.stores import Stores, together
 
 FIGURE = {
@@ -14,8 +17,12 @@ FIGURE = {
     "reads": {"psnr": ["S1"]},
     "sizes": "every",
     "compares": "nothing",
+    "beside": {"psnr": ["memorizer", "wiener", "threshold", "nonlocal", "optimal"]},
     "uses": {"slope_range": "psnr.slope_range", "count": "psnr.count"},
 }
+
+#: Of the lines of references, in their order.
+DASHES = [(4, 1.5), (1, 1), (6, 1, 1, 1), (8, 2), (2, 2)]
 
 
 @style.sheet()
@@ -33,16 +40,58 @@ def draw(stores: Stores, shown: dict) -> Figure:
         ]
         panels.psnr_panel(ax, lines)
         ax.set_title(f"{title} set, means of {count:,} noisy images")
+    _references(axes, stores, shown)
     axes[1].label_outer()
-    figure.legend(*axes[0].get_legend_handles_labels(), title="$N$", loc="outside right upper")
+    figure.legend(*axes[1].get_legend_handles_labels(), title="$N$", loc="outside right upper")
     return figure
 
 
+def _references(axes, stores: Stores, shown: dict) -> None:
+    """Those of the largest N, in black. The axes are those of networks, and of tests: on its own
+    images the memorizer has no error at all."""
+    largest, best = shown["sizes"][-1], shown.get("optimum")
+    test, train = axes[1], axes[0]
+    _lines(test, _beside(stores, shown), "test")
+    if best is not None:
+        optimum = stores.first("psnr", denoiser=best, N=largest)
+        network = stores.first("psnr", N=largest)
+        optimum_curve(test, optimum, network, color="black", label="optimum")
+    limits = test.get_ylim()
+    _lines(train, _beside(stores, shown), "train")
+    train.set_ylim(limits)
+
+
+def _lines(ax: Axes, found: dict, which: str) -> None:
+    for (name, curves), dashes in zip(found.items(), DASHES, strict=False):
+        mean = panels.mean_psnr(together([curves]), which).isel(seed=0)
+        line = {"color": "black", "dashes": dashes, "linewidth": 0.9, "zorder": 1.5}
+        ax.plot(mean.input_psnr, mean, label=name, **line)
+
+
+def _beside(stores: Stores, shown: dict) -> dict:
+    """psnr.zarr of the references of the largest N but the optimum, by name."""
+    names = [name for name in shown.get("references", ()) if name != shown.get("optimum")]
+    found = {n: stores.of("psnr", denoiser=n, N=shown["sizes"][-1]) for n in names}
+    return {name: each[0] for name, each in found.items() if each}
+
+
 def numbers(stores: Stores, shown: dict) -> list[dict]:
-    """PSNRs, their gap and the slope, for each N."""
+    """PSNRs, their gap and the slope, for each N and reference; where the optimum is known, how far
+    below it networks are."""
+    best, beside, largest = shown.get("optimum"), _beside(stores, shown), shown["sizes"][-1]
 
     def row(N, curves):
-        measured = summary.curves(curves, *shown["slope_range"])
-        return {"N": N, "images": curves.sizes["image"], **measured}
+        found = {"N": N, "images": curves.sizes["image"]}
+        found |= summary.curves(curves, *shown["slope_range"])
+        if best is not None:
+            optimum = stores.first("psnr", denoiser=best, N=largest)
+            found |= summary.optimum(curves, optimum, *shown["slope_range"])
+        return found
 
-    return [summary.over_seeds([row(N, c) for c in stores.of("psnr", N=N)]) for N in shown["sizes"]]
+    of_networks = [
+        summary.over_seeds([row(N, c) for c in stores.of("psnr", N=N)]) for N in shown["sizes"]
+    ]
+    if not beside:
+        return of_networks
+    named = [{"denoiser": shown["denoiser"]} | found for found in of_networks]
+    return named + [{"denoiser": n} | row(largest, curves) for n, curves in beside.items()]

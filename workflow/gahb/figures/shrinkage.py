@@ -12,10 +12,11 @@ from matplotlib.figure import Figure
 from gahb import summary
 from gahb.drawing import panels, style
 from gahb.drawing.stores import Stores
+from gahb.theory import oracle_psnr
 
 FIGURE = {
     "title": "Shrinkage and eigenbasis",
-    "reads": {"eigenbasis": ["S1"]},
+    "reads": {"eigenbasis": ["S1"], "oracles": []},
     "sizes": "largest",
     "compares": "nothing",
     "page": True,
@@ -62,10 +63,23 @@ def _coefficients(ax: Axes, basis: xr.Dataset) -> None:
 
 
 def numbers(stores: Stores, shown: dict) -> list[dict]:
-    """PSNRs, effective dimension and factors above 1, for each image shown."""
+    """PSNRs of the network and of oracles, effective dimension and factors above 1, for each image
+    shown."""
+    oracles = stores.first("oracles").psnr.load()
 
     def row(one):
         above = {"above_1": int((one.shrinkage > 1).sum())}
-        return {"image": int(one.image)} | summary.denoising(one) | above | summary.basis(one)
+        of_image = oracles.sel(image=int(one.image)).sel(sigma=float(one.sigma), method="nearest")
+        found = {f"oracle_{name}": float(of_image.sel(basis=name)) for name in oracles.basis.values}
+        found["oracle_own"] = _own(one)
+        measured = summary.denoising(one) | found
+        return {"image": int(one.image)} | measured | above | summary.basis(one)
 
     return [summary.over_seeds([row(one) for one in bases]) for bases in _shown(stores)]
+
+
+def _own(one: xr.Dataset) -> float:
+    """Expected PSNR of the best shrinkage in the denoiser's own basis, as if it had not seen y."""
+    clean = one.clean.values
+    whole = (float(np.square(clean).sum()), clean.size)
+    return float(oracle_psnr(one.clean_coefficients.values, float(one.sigma), whole))

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from gahb import summary
 from gahb.drawing import panels, style
+from gahb.drawing.optimum import below_panel, optimum_curve
 from gahb.drawing.stores import Stores, together
 from gahb.theory import minimax_slope
 
@@ -18,6 +19,7 @@ FIGURE = {
     "reads": {"psnr": ["S1"], "eigenbasis": ["S1"]},
     "sizes": "largest",
     "compares": "datasets",
+    "beside": {"psnr": ["optimal"]},
     "sources": "calpha",
     "uses": {
         "alphas": "datasets.*.alpha",
@@ -33,24 +35,47 @@ ABOVE = 1.5
 
 @style.sheet()
 def draw(stores: Stores, shown: dict) -> Figure:
-    """PSNR curves on the test set above images and their leading eigenvectors, by alpha."""
-    rows = numbers(stores, shown)
+    """PSNR curves on the test set above images and their leading eigenvectors, by alpha; where the
+    optimum is known, its curves and how far below them the network is."""
+    rows, best = numbers(stores, shown), shown.get("optimum")
     datasets = [dataset for _, dataset in _by_alpha(shown)]
     below = panels.mosaic_height(style.PAGE - 0.5, 2 + EIGENVECTORS, len(rows))
-    figure = Figure((style.PAGE, 2.7 + below))
-    top, bottom = figure.subfigures(2, 1, height_ratios=[2.7, below])
+    above = 2.7 if best is None else 3.3
+    figure = Figure((style.PAGE, above + below))
+    top, bottom = figure.subfigures(2, 1, height_ratios=[above, below])
 
-    ax = top.subplots()
+    ax, *beside = np.atleast_1d(top.subplots(1, 1 if best is None else 2))
     curves = [panels.mean_psnr(together(stores.of("psnr", dataset=d)), "test") for d in datasets]
     _curves(ax, rows, curves, shown["slope_range"])
+    if best is not None:
+        _optimum(ax, *beside, stores, datasets, best)
     low, high = shown["slope_range"]
     title = rf"$\alpha$: slope at {low:g} to {high:g} dB ($\alpha/(\alpha+1)$)"
-    top.legend(*ax.get_legend_handles_labels(), title=title, loc="outside right upper")
+    place = (
+        {"loc": "outside right upper"}
+        if best is None
+        else {"loc": "outside lower center", "ncols": 3}
+    )
+    top.legend(*ax.get_legend_handles_labels(), title=title, **place)
 
     bases = [stores.first("eigenbasis", dataset=d).isel(image=0, sigma=0) for d in datasets]
     names = [rf"$\alpha = {row['alpha']:g}$" for row in rows]
     panels.compare_bases(bottom.subplots(), bases, names, EIGENVECTORS)
     return figure
+
+
+def _optimum(ax: Axes, beside: Axes, stores: Stores, datasets: list[str], best: str) -> None:
+    """The optimum's curves in the colours of the network's, and the network's distance to it."""
+    color = [line.get_color() for line in ax.lines if line.get_label()[0] != "_"]
+    found = [stores.first("psnr", denoiser=best, dataset=d) for d in datasets]
+    for d, optimum, c in zip(datasets, found, color, strict=False):
+        optimum_curve(ax, optimum, stores.first("psnr", dataset=d), color=c)
+    ax.plot([], [], ":s", markersize=2.5, color="black", label="optimum")
+    lines = [
+        (stores.of("psnr", dataset=d), optimum, {"color": c})
+        for d, optimum, c in zip(datasets, found, color, strict=False)
+    ]
+    below_panel(beside, lines)
 
 
 def _by_alpha(shown: dict) -> list[tuple[float, str]]:
@@ -74,11 +99,17 @@ def _curves(ax: Axes, rows: list[dict], curves: list[xr.DataArray], slope_range)
 
 
 def numbers(stores: Stores, shown: dict) -> list[dict]:
-    """Measured and minimax slope, and effective dimension of the image shown, by alpha."""
+    """Measured and minimax slope, effective dimension of the image shown, and distance to the
+    optimum, by alpha."""
+    best = shown.get("optimum")
 
     def row(curves, basis):
         one = basis.isel(image=0, sigma=0)
-        return summary.curves(curves, *shown["slope_range"]) | summary.basis(one)
+        found = summary.curves(curves, *shown["slope_range"]) | summary.basis(one)
+        if best is not None:
+            optimum = stores.first("psnr", denoiser=best, dataset=dataset)
+            found |= summary.optimum(curves, optimum, *shown["slope_range"])
+        return found
 
     rows = []
     for alpha, dataset in _by_alpha(shown):

@@ -12,6 +12,9 @@ where the rows of X are n images less their mean: no eigendecomposition, and no 
 a few images take.
 """
 
+import functools
+from collections.abc import Callable
+
 import torch
 
 from gahb.images import to_float
@@ -69,3 +72,22 @@ def gaussian(seed: int, samples: torch.Tensor, images, *, sigma: float) -> torch
     spread = (weighted - weights[:, None] * mean) / (count - 1) ** 0.5
     shape = tuple(part.shape[1:])
     return (mean + spread).float().reshape(-1, *shape) + sigma * noise(seed, samples, 0, shape)
+
+
+def named(
+    start: str, seed: int, images, *, mean: float, sd: float
+) -> Callable[[torch.Tensor], torch.Tensor]:
+    """Numbers of samples -> where they start, from what the config says.
+
+    Args:
+        start: "gaussian" or "paper".
+        seed: an integer of 64 bits.
+        images: test images, as `gaussian` takes them.
+        mean: of every pixel, for "paper".
+        sd: noise level at which the sampler starts.
+    """
+    shape = tuple(images[:1].shape[1:])
+    return {
+        "paper": functools.partial(paper, seed, shape=shape, mean=mean, sd=sd),
+        "gaussian": functools.partial(gaussian, seed, images=images, sigma=sd),
+    }[start]

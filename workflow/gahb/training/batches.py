@@ -20,10 +20,10 @@ def batch_order(
 ) -> Iterator[torch.Tensor]:
     """Indices of images, `size` at a time, from places `start` to `stop` of an endless stream.
 
-    The stream is `count` images, repeated to about `epoch` and then shuffled, again and again: each
-    epoch sees each image equally often.
+    The stream is `count` images, repeated as often as fit into `epoch` (once at least, as the
+    authors do) and then shuffled, again and again: each epoch sees each image equally often.
     """
-    length = count * max(1, round(epoch / count))
+    length = count * max(1, epoch // count)
     held = torch.empty(0, dtype=torch.long)
     while start < stop:
         while len(held) < min(size, stop - start):

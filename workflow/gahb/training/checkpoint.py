@@ -27,12 +27,15 @@ class Checkpoint:
         weights: path of the file that the training is to make; checkpoints lie beside it.
         settings: what the training was asked to do.
         minutes: between two saves.
+
+    log is where the log of the job so far may be kept, as long as there is a checkpoint.
     """
 
     def __init__(self, weights: str | Path, settings: str, minutes: float):
         self.weights, self.settings, self.minutes = Path(weights), settings, minutes
         digest = hashlib.sha256(settings.encode()).hexdigest()[:16]
         self.path = self.weights.with_name(f"{self.weights.name}.{digest}.checkpoint")
+        self.log = self.path.with_name(f"{self.path.name}.log")
         self.saved = time.monotonic()
 
     def due(self) -> bool:

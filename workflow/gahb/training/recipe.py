@@ -20,10 +20,11 @@ class Recipe:
             them log-uniform, the others nearer to 1.
         optimizer: "adam", as in the paper, or "muon": Muon for the hidden convolutions, Adam for
             gains and for the first and the last layer.
-        schedule: "cosine" (linear warm-up, then cosine decay to 0) or "halving" (as the paper).
-        warmup: part of the steps over which the cosine schedule warms up.
+        schedule: "cosine" (linear warm-up, then cosine decay to 0), "constant" (after a warm-up, so
+            that every step of a training is that of a shorter one) or "halving" (as the paper).
+        warmup: part of the steps over which the learning rate rises, unless it is halved.
         halve_every: images seen between two halvings of the learning rate.
-        epoch: the training set is repeated to about this many images and then shuffled.
+        epoch: the training set is repeated to at most this many images and then shuffled.
         ema: decay per step of the running average of the weights that is the result; if None the
             result is the last weights.
         precision: "bf16" (autocast), "fp32", or "auto": bf16 where the device computes in it.
@@ -51,6 +52,8 @@ class Recipe:
         warmup = max(1, round(self.warmup * self.steps))
         if step < warmup:
             return self.learning_rate * (step + 1) / warmup
+        if self.schedule == "constant":
+            return self.learning_rate
         angle = math.pi * (step - warmup) / (self.steps - warmup)
         return self.learning_rate * 0.5 * (1 + math.cos(angle))
 

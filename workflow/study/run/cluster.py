@@ -1,10 +1,14 @@
-"""Jobs that a run of snakemake left behind on a SLURM cluster when it was killed."""
+"""Jobs and the end of their run: on this machine, and left behind on a SLURM cluster."""
 
+import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import time
 from pathlib import Path
+
+import psutil
 
 
 def _left_behind() -> list[str] | None:
@@ -36,3 +40,19 @@ def cancel_what_was_left_behind() -> None:
     subprocess.run(["scancel", *jobs])  # a job that has just ended is no error
     while _left_behind() != []:
         time.sleep(2)
+
+
+def interrupt_jobs_too() -> None:
+    """Have a SIGINT that reaches snakemake alone reach its jobs on this machine, too.
+
+    Ctrl-C reaches all of them. Sent by another program it does not, and snakemake would wait until
+    the jobs that run are done.
+    """
+
+    def pass_on(number, frame):
+        for child in psutil.Process().children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                child.send_signal(number)
+        signal.default_int_handler(number, frame)
+
+    signal.signal(signal.SIGINT, pass_on)

@@ -34,7 +34,9 @@ def check(workflow) -> None:
     newer = getattr(_IOFile, "is_newer", None)
     if not inspect.iscoroutinefunction(newer) or len(inspect.signature(newer).parameters) != 2:
         missing.append("_IOFile.is_newer(time)")
-    missing += [name for name in ("dag", "basedir") if not hasattr(type(workflow), name)]
+    missing += [
+        name for name in ("dag", "basedir", "is_main_process") if not hasattr(type(workflow), name)
+    ]
     if found != pinned or missing:
         lacks = f" It has no {', '.join(missing)}." if missing else ""
         raise UnknownSnakemake(

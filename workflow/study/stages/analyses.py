@@ -1,6 +1,9 @@
 """What is computed with denoisers, and a store for each. A new analysis is declared here."""
 
-from study import expected
+from collections.abc import Mapping
+
+from study import expected, figures
+from study.entries import is_optimal
 from study.stage import Artifact, Stage, derived_seed
 from study.stages.denoisers import RUN, modules
 
@@ -8,16 +11,42 @@ from study.stages.denoisers import RUN, modules
 #: from the same weights; a pair on the same images shows the most that two networks can agree.
 PAIRS = {"disjoint": (("S1", 0), ("S2", 0)), "same": (("S1", 0), ("S1", 1))}
 
+
+def _psnr(config: dict, job: Mapping) -> dict:
+    entry = config["psnr"] | config["denoisers"][job["denoiser"]].get("psnr", {})
+    # The optimum knows no training set.
+    sets = ["test"] if is_optimal(config, job["denoiser"]) else ["train", "test"]
+    return {
+        **{k: entry[k] for k in ("input_psnr", "count")},
+        "sets": sets,
+        "subset": job["subset"],
+        "N": int(job["N"]),
+        "seed": derived_seed(config, "psnr", job["dataset"]),
+    }
+
+
+def _samples_of_pair(config: dict, job: Mapping) -> list[Artifact]:
+    """Raises ValueError where both networks of the pair are one, which agrees with itself."""
+    entry, pair = config["denoisers"][job["denoiser"]], job["pair"]
+    of_two = "architecture" in entry or (
+        pair == "disjoint" and ("reference" in entry or "{subset}" in entry.get("weights", ""))
+    )
+    if not of_two:
+        raise ValueError(
+            f"denoisers.{job['denoiser']} is one denoiser, so a pair ({pair}) would be it and "
+            "itself; its `weights` may hold {subset} (S1 or S2)"
+        )
+    return [
+        Artifact("samples", {**job, "subset": subset, "seed": int(job["seed"]) + further})
+        for subset, further in PAIRS[pair]
+    ]
+
+
 psnr = Stage(
     "psnr",
     writes={"psnr": f"{RUN}/psnr.zarr"},
     reads={"images": "images", "split": "split", "denoiser": "denoiser"},
-    uses=lambda config, job: {
-        **{k: config["psnr"][k] for k in ("input_psnr", "count")},
-        "subset": job["subset"],
-        "N": int(job["N"]),
-        "seed": derived_seed(config, "psnr", job["dataset"]),
-    },
+    uses=_psnr,
     imports=modules,
     expected=expected.psnr,
     gpu=True,
@@ -40,10 +69,7 @@ similarity = Stage(
     reads={
         "images": "images",
         "split": "split",
-        "samples": lambda config, job: [
-            Artifact("samples", {**job, "subset": subset, "seed": int(job["seed"]) + further})
-            for subset, further in PAIRS[job["pair"]]
-        ],
+        "samples": _samples_of_pair,
     },
     uses=lambda config, job: {
         **config["similarity"],
@@ -66,5 +92,147 @@ eigenbasis = Stage(
     expected=expected.eigenbasis,
     gpu=True,
 )
+density = Stage(
+    "density",
+    writes={"density": f"{RUN}/density.zarr"},
+    reads={"images": "images", "split": "split", "denoiser": "denoiser"},
+    # The same images and noises for every denoiser of a data set, whatever its subset.
+    uses=lambda config, job: {
+        **config["density"],
+        "N": int(job["N"]),
+        "seed": derived_seed(config, "density", job["dataset"]),
+    },
+    imports=modules,
+    expected=expected.density,
+    gpu=True,
+)
 
-STAGES = (psnr, samples, similarity, eigenbasis)
+oracles = Stage(
+    "oracles",
+    writes={"oracles": "results/{dataset}/oracles.zarr"},
+    reads={"images": "images", "split": "split"},
+    uses=lambda config, job: {
+        "input_psnr": config["psnr"]["input_psnr"],
+        "sigma": config["eigenbasis"]["sigma"],
+        "count": max(config["psnr"]["count"], 1 + max(config["eigenbasis"]["images"])),
+    },
+)
+
+
+def _references(config: dict, job: Mapping) -> list[Artifact]:
+    """The references of the study, of the same images; no seed changes them."""
+    entry = config["studies"][job["study"]]
+    return [
+        Artifact("denoiser", {**job, "denoiser": name, "seed": 0}
+                 | ({"N": max(entry["sizes"])} if is_optimal(config, name) else {}))
+        for name in entry["references"]
+    ]  # fmt: skip
+
+
+def _others(config: dict, job: Mapping) -> dict[str, Artifact]:
+    """Other networks of the same kind, by what is other about them."""
+    seed, entry = int(job["seed"]), config["studies"][job["study"]]
+    subset = "S2" if job["subset"] == "S1" else "S1"
+    found = {"other images": {**job, "subset": subset}}
+    if entry["ceiling"] and figures.is_trained(config, job["denoiser"]):
+        found["another seed"] = {**job, "seed": (seed + 1) % max(2, entry["seeds"])}
+    return {name: Artifact("denoiser", other) for name, other in found.items()}
+
+
+def _agreement(config: dict, job: Mapping) -> dict:
+    samples = config["samples"]
+    return {
+        "names": [*config["studies"][job["study"]]["references"], *_others(config, job)],
+        "subset": job["subset"],
+        "N": int(job["N"]),
+        "count": config["agreement"]["count"],
+        **{k: samples[k] for k in ("levels", "start", "steps", "sd", "sigma_min", "mean")},
+        "seed": derived_seed(config, "agreement", job["dataset"]),
+        "seed_of_starts": derived_seed(config, "samples", job["dataset"]),
+    }
+
+
+agreement = Stage(
+    "agreement",
+    # Of the references of one study.
+    writes={"agreement": f"{RUN}/agreement-{{study}}.zarr"},
+    reads={
+        "images": "images", "split": "split", "denoiser": "denoiser", "samples": "samples",
+        "references": _references,
+        "others": lambda config, job: list(_others(config, job).values()),
+    },
+    uses=_agreement,
+    imports=lambda config, job: [
+        "gahb.denoisers.references.wiener", *modules(config, job),
+        *(m for read in _references(config, job) for m in modules(config, read.job)),
+    ],
+    expected=expected.agreement,
+    gpu=True,
+)  # fmt: skip
+
+
+def _other(config: dict, job: Mapping) -> list[Artifact]:
+    """The history of the other subset, where a figure of the study compares pairs."""
+    drawn = [figures.declared()[figure] for figure in config["studies"][job["study"]]["figures"]]
+    other = {"S1": "S2", "S2": "S1"}[job["subset"]]
+    paired = any("similarity" in declared["reads"] for declared in drawn)
+    return [Artifact("history", {**job, "subset": other})] if paired else []
+
+
+def _starts(config: dict, job: Mapping) -> dict:
+    """Where the samples of the stage `samples` start."""
+    keys = ("start", "mean", "sd")
+    seed = derived_seed(config, "samples", job["dataset"])
+    return {**{k: config["samples"][k] for k in keys}, "seed": seed}
+
+
+def _dynamics(config: dict, job: Mapping) -> dict:
+    options = dict(config["denoisers"][job["denoiser"]])
+    options.pop("training")
+    return {
+        **config["dynamics"],
+        **_starts(config, job),
+        "sigma_min": config["samples"]["sigma_min"],
+        "names": config["studies"][job["study"]]["references"],
+        "architecture": options.pop("architecture"),
+        "options": options,
+        "subset": job["subset"],
+        "N": int(job["N"]),
+    }
+
+
+dynamics = Stage(
+    "dynamics",
+    writes={"dynamics": f"{RUN}/dynamics-{{study}}.zarr"},
+    reads={
+        "images": "images",
+        "split": "split",
+        "history": "history",
+        "other": _other,
+        "references": _references,
+    },
+    uses=_dynamics,
+    imports=lambda config, job: [
+        m for a in [Artifact("", job), *_references(config, job)] for m in modules(config, a.job)
+    ],
+    expected=expected.dynamics,
+    gpu=True,
+    script="memorization/dynamics.py",
+)
+prediction = Stage(
+    "prediction",
+    writes={"prediction": "results/{dataset}/prediction-{study}.zarr"},
+    reads={"images": "images", "split": "split"},
+    uses=lambda config, job: {
+        **_starts(config, job),
+        "count": config["samples"]["count"],
+        "input_psnr": config["psnr"]["input_psnr"],
+        "sizes": sorted(config["studies"][job["study"]]["sizes"]),
+    },
+    expected=expected.prediction,
+    script="memorization/prediction.py",
+)
+
+STAGES = (
+    psnr, samples, similarity, eigenbasis, oracles, density, agreement, dynamics, prediction,
+)  # fmt: skip

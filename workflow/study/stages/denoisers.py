@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from study import expected
-from study.entries import steps
+from study.entries import is_optimal, steps
 from study.files import code_file
-from study.stage import Stage, derived_seed
+from study.fingerprint import REFERENCES, constant, keywords
+from study.stage import Artifact, Stage, derived_seed
 
 #: Where everything that is made with one denoiser lies.
 RUN = "results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}"
@@ -19,17 +20,19 @@ def _entry(config: dict, job: Mapping) -> dict:
 def modules(config: dict, job: Mapping) -> list[str]:
     """The modules of a denoiser's code: those that its file can ask for."""
     entry = _entry(config, job)
-    names = {"architecture": entry.get("architecture"), "reference": entry.get("reference"),
-             "function": "function"}  # fmt: skip
+    names = {"architecture": entry.get("architecture"), "function": "function",
+             "reference": f"references.{entry.get('reference')}"}  # fmt: skip
     # Which architecture a file of weights holds is known when it is read.
     chosen = next(([n] for key, n in names.items() if key in entry), ["unet", "bfcnn"])
-    return [f"gahb.denoisers.{name}" for name in chosen]
+    source = config["datasets"][job["dataset"]]["source"]
+    truths = [f"gahb.truths.{source}"] if is_optimal(config, job["denoiser"]) else []
+    return [*(f"gahb.denoisers.{name}" for name in chosen), *truths]
 
 
 def _training(config: dict, job: Mapping) -> dict:
     options = dict(_entry(config, job))
     recipe = dict(config["training"][options.pop("training")])
-    recipe["steps"] = steps(recipe)
+    recipe["steps"] = steps(recipe, int(job["N"]))
     # Named as ever where there is one seed, so that these networks stay what they were.
     names = (job["dataset"], job["denoiser"], job["N"])
     repeated = [] if int(job["seed"]) == 0 else [job["seed"]]
@@ -80,16 +83,73 @@ imported = Stage(
     imports=modules,
     files=_code,
 )
+
+
+def _options(config: dict, job: Mapping) -> dict:
+    """A reference's name and options, without the network that it is calibrated on."""
+    return {k: v for k, v in _entry(config, job).items() if k not in ("calibrated", "psnr")}
+
+
+def _known(config: dict, job: Mapping) -> dict:
+    """What the optimum is told of the data set: its source and this one's options."""
+    if not is_optimal(config, job["denoiser"]):
+        return {}
+    entry = config["datasets"][job["dataset"]]
+    return {"known": {k: v for k, v in entry.items() if k not in ("images", "test")}}
+
+
+def _network(config: dict, job: Mapping) -> Artifact:
+    """The network that a reference is calibrated on: of the same images, and the first seed."""
+    return Artifact("denoiser", {**job, "denoiser": _entry(config, job)["calibrated"], "seed": 0})
+
+
+def _calibration(config: dict, job: Mapping) -> dict:
+    module = REFERENCES / f"{_entry(config, job)['reference']}.py"
+    option = constant(module, "CALIBRATED")
+    return {
+        **_options(config, job),
+        "option": option,
+        "values": config["calibration"][f"{option}s"],
+        "sensitive": "sensitivity" in keywords(module, "fit"),
+        "sigma": config["samples"]["levels"],
+        "count": config["calibration"]["count"],
+        "subset": job["subset"],
+        "N": int(job["N"]),
+        "seed": derived_seed(config, "calibration", job["dataset"]),
+    }
+
+
+def _calibrated(config: dict, job: Mapping) -> list[Artifact]:
+    return [Artifact("calibration", job)] if "calibrated" in _entry(config, job) else []
+
+
+calibration = Stage(
+    "calibration",
+    writes={"calibration": f"{RUN}/calibration.zarr"},
+    reads={
+        "images": "images", "split": "split",
+        "network": lambda config, job: [_network(config, job)],
+    },
+    uses=_calibration,
+    imports=lambda config, job: [
+        *modules(config, job), *modules(config, _network(config, job).job)
+    ],
+    expected=expected.calibration,
+    gpu=True,
+)  # fmt: skip
 reference = Stage(
     "reference",
     makes=("reference",),
     writes={"denoiser": training.path},
-    reads={"images": "images", "split": "split"},
+    reads={
+        "images": "images", "split": "split",
+        "calibration": _calibrated,
+    },
     uses=lambda config, job: {
-        **_entry(config, job), "subset": job["subset"], "N": int(job["N"])
+        **_options(config, job), **_known(config, job), "subset": job["subset"], "N": int(job["N"])
     },
     imports=modules,
     expected=expected.reference,
 )  # fmt: skip
 
-STAGES = (training, imported, reference)
+STAGES = (training, imported, calibration, reference)

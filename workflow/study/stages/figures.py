@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from study import figures
 from study.stage import Artifact, Stage
-from study.stages.analyses import eigenbasis, psnr, similarity
+from study.stages.analyses import density, eigenbasis, psnr, similarity
 
 _FIGURE = "results/figures/{study}/%s_{of}"
 
@@ -20,7 +20,12 @@ def figure_stage(name: str) -> Stage:
     def uses(config: dict, job: Mapping) -> dict:
         shown = figures.shown(config, job, declared)
         used = figures.used(config, declared["uses"], shown["datasets"])
-        return {"figure": name, "jobs": figures.stores(config, job, declared), **shown, **used}
+        return {
+            "figure": declared["module"],
+            "jobs": figures.stores(config, job, declared),
+            **shown,
+            **used,
+        }
 
     path = _FIGURE % name
     return Stage(
@@ -28,9 +33,9 @@ def figure_stage(name: str) -> Stage:
         writes={"pdf": f"{path}.pdf", "png": f"{path}.png", "numbers": f"{path}.csv"},
         reads={kind: functools.partial(read, kind) for kind in declared["reads"]},
         uses=uses,
-        imports=lambda config, job: [f"gahb.figures.{name}"],
+        imports=lambda config, job: [f"gahb.figures.{declared['module']}"],
         files=lambda config, job: [figures.STYLE_SHEET],
-        script="figure.py",
+        script="figures/figure.py",
     )
 
 
@@ -41,6 +46,7 @@ def _page(config: dict, job: Mapping) -> list[Artifact]:
 _OF_PAGES = {"reads": {"eigenbasis": ["S1"]}, "sizes": "largest", "compares": "nothing"}
 page = Stage(
     "page",
+    script="figures/page.py",
     writes={"page": f"{_FIGURE % 'eigenbasis'}.html"},
     reads={"eigenbasis": _page},
     uses=lambda config, job: {
@@ -64,11 +70,18 @@ def _rows(config: dict) -> list[tuple[dict, dict[str, list[dict]]]]:
             of = functools.partial(figures.jobs, config, study, dataset=dataset,
                                    denoiser=denoiser, N=N)  # fmt: skip
             stores = {"psnr": of("psnr", subset="S1")}
+            optimal = figures.optima(config, study)[:1]
+            if optimal:
+                stores["optimum"] = figures.jobs(
+                    config, study, "psnr", dataset, *optimal, max(entry["sizes"]), "S1"
+                )
             if "similarity" in shown:
                 stores["similarity"] = of("similarity", subset="disjoint")
                 stores["ceiling"] = of("similarity", subset="same")
             if "eigenbasis" in shown:
                 stores["eigenbasis"] = of("eigenbasis", subset="S1")
+            if "density" in shown:
+                stores["density"] = of("density", subset="S1")
             row = {"study": study, "dataset": dataset, "denoiser": denoiser, "N": N}
             alpha = config["datasets"][dataset].get("alpha")
             found.append((row | {"alpha": alpha}, {k: v for k, v in stores.items() if v}))
@@ -77,7 +90,8 @@ def _rows(config: dict) -> list[tuple[dict, dict[str, list[dict]]]]:
 
 def _summarized(kind: str, config: dict, job: Mapping) -> list[Artifact]:
     """Every store of a kind that the summary reads, once."""
-    kinds = ("similarity", "ceiling") if kind == "similarity" else (kind,)
+    more = {"similarity": "ceiling", "psnr": "optimum"}  # of the same kind
+    kinds = [kind, *([more[kind]] if kind in more else [])]
     every = [j for _, stores in _rows(config) for k in kinds for j in stores.get(k, ())]
     return [Artifact(kind, j) for j in figures.once(every)]
 
@@ -85,9 +99,11 @@ def _summarized(kind: str, config: dict, job: Mapping) -> list[Artifact]:
 def _summary(config: dict, job: Mapping) -> dict:
     paths = {
         "psnr": psnr,
+        "optimum": psnr,
         "similarity": similarity,
         "ceiling": similarity,
         "eigenbasis": eigenbasis,
+        "density": density,
     }
     rows = [
         row | {"stores": {k: [paths[k].path.format(**j) for j in v] for k, v in stores.items()}}
@@ -98,9 +114,11 @@ def _summary(config: dict, job: Mapping) -> dict:
 
 summary = Stage(
     "summary",
+    script="figures/summary.py",
     writes={"summary": "results/summary.csv"},
     reads={
-        kind: functools.partial(_summarized, kind) for kind in ("psnr", "similarity", "eigenbasis")
+        kind: functools.partial(_summarized, kind)
+        for kind in ("psnr", "similarity", "eigenbasis", "density")
     },
     uses=_summary,
 )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from study import expected
-from study.entries import root
+from study.entries import pattern, root
 from study.files import is_url, listing, name_of, recorded
 from study.stage import Artifact, Stage, derived_seed
 
@@ -21,9 +21,10 @@ def _images(config: dict, job: Mapping) -> dict:
     path, known = entry.pop("path", None), entry.pop("sha256", None)
     if path is not None:
         # What the files are counts, not where they lie. Results outlive the files.
-        match = "*.jpg" if entry["source"] == "celeba" else entry.get("match")
-        found = known or listing(path, match)
+        found = known or listing(path, pattern(entry))
         entry["files"] = found or recorded(images.path.format(**job))
+        if entry.get("count") is None:
+            return entry  # of which nothing is drawn at random
     return {**entry, "seed": derived_seed(config, "images", job["dataset"])}
 
 

@@ -8,16 +8,19 @@ import dataclasses
 import functools
 import io
 import os
+import re
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from PIL import Image, ImageOps
 
 from gahb.datasets.base import ImageError, Source, UnusableImage, in_order
-from gahb.datasets.preparation import Preparation, patches
+from gahb.datasets.pictures.preparation import Preparation, patches
 
 #: Only these decoders are tried: the others run programs or are of no use here.
 FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "GIF", "PPM")
+#: Number of a TIFF's tag.
+BITS_PER_SAMPLE = 258
 #: Larger pictures and files are refused unread: they may be decompression bombs.
 MOST_PIXELS = 2**26
 MOST_BYTES = 2**28
@@ -46,8 +49,8 @@ class Pictures:
 def decode(data: bytes, name: str) -> np.ndarray:
     """An encoded picture as bytes (y, x, channel), with 3 channels even where it is gray.
 
-    Turned upright as its EXIF data say; transparency is ignored, 16 bits become 8, and of several
-    frames the first is taken.
+    Turned upright as its EXIF data say; transparency is ignored, 12 and 16 bits become 8, and of
+    several frames the first is taken.
 
     Raises:
         UnusableImage: it cannot be decoded.
@@ -63,9 +66,11 @@ def decode(data: bytes, name: str) -> np.ndarray:
                     f"{name}: has 32 bits for each value; save it with 8 or 16 bits, or as an "
                     "array of floats in [0, 1]"
                 )
+            # A TIFF of 12 bits is opened as one of 16, and would be nearly black.
+            (bits,) = getattr(image, "tag_v2", {}).get(BITS_PER_SAMPLE, (16,))[:1]
             image = ImageOps.exif_transpose(image)
             if image.mode.startswith("I;16"):
-                gray = np.rint(np.asarray(image) / 257).astype(np.uint8)
+                gray = np.rint(np.asarray(image) * (255 / (2**bits - 1))).astype(np.uint8)
                 return np.repeat(gray[..., None], 3, axis=2)
             return np.asarray(image.convert("RGB"))
     except UnusableImage:
@@ -74,9 +79,9 @@ def decode(data: bytes, name: str) -> np.ndarray:
         raise UnusableImage(f"{name}: {error}") from error
     except Exception as error:  # damaged files raise nearly anything in the decoders
         raise UnusableImage(
-            f"{name}: cannot be read as an image ({type(error).__name__}: {error})".replace(
-                "<_io.BytesIO object", "<the file"
-            )
+            # Not where it lies in memory, which differs from run to run.
+            f"{name}: cannot be read as an image ({type(error).__name__}: "
+            f"{re.sub('<_io.BytesIO object at 0x[0-9a-f]+>', 'the file', str(error))})"
         ) from error
 
 

@@ -4,16 +4,21 @@
 """
 
 from gahb import store
-from gahb.summary import basis, ceiling, curves, over_seeds, similarity, write
+from gahb.density.nats import log_densities
+from gahb.summary import basis, ceiling, curves, optimum, over_seeds, similarity, write
 from gahb.theory import minimax_slope
+from gahb.theory.optimum import LEVELS
 from study.job import Job, run
 
 #: Those that no row has are left out.
 COLUMNS = [
     "study", "dataset", "denoiser", "N", "seeds", "train_psnr", "test_psnr", "gap", "slope",
-    "minimax_slope", "between", "ceiling", "closest_S1", "closest_S2", "memorized", "scale",
-    "samples", "diverged", "dimension", "asymmetry",
+    "minimax_slope", "optimum", "optimum_slope", *(f"below_optimum_{p:g}" for p in LEVELS),
+    "optimum_error", "rhat", "between", "ceiling", "closest_S1", "closest_S2", "memorized", "scale",
+    "samples", "diverged", "dimension", "asymmetry", "log_density", "log_density_gap",
 ]  # fmt: skip
+#: The numbers of a store, by its kind.
+MEASURES = {"similarity": similarity, "eigenbasis": basis, "density": log_densities}
 
 
 def main(summary, *, rows, slope_range, job=Job(), **stores):
@@ -23,7 +28,8 @@ def main(summary, *, rows, slope_range, job=Job(), **stores):
         summary: the file to write.
         rows: for each row study, dataset, denoiser, N and alpha (None if the images have none), and
             `stores`: by kind, the paths of the stores of all seeds. The kinds are psnr and, where a
-            study has them, similarity, eigenbasis and ceiling (similarities on the same images).
+            study has them, similarity, eigenbasis, density, ceiling (similarities on the same
+            images) and optimum (PSNRs of the optimum, one store).
         slope_range: input PSNRs in dB between which slopes are fitted.
         job: of Snakemake.
         stores: what Snakemake has made, all of which `rows` names.
@@ -36,20 +42,23 @@ def main(summary, *, rows, slope_range, job=Job(), **stores):
 
 def _row(slope_range, *, alpha, stores, **names) -> dict:
     opened = {kind: [store.open_store(path) for path in paths] for kind, paths in stores.items()}
-    same = opened.pop("ceiling", [])
+    same, (best,) = opened.pop("ceiling", []), opened.pop("optimum", [None])
     seeds = [dict(zip(opened, each, strict=True)) for each in zip(*opened.values(), strict=True)]
     if len(seeds) > 1:
         names["seeds"] = len(seeds)
     if alpha is not None:
         names["minimax_slope"] = minimax_slope(alpha)
-    return names | over_seeds([_measured(slope_range, **each) for each in seeds]) | ceiling(same)
+    measured = [_measured(slope_range, best, **each) for each in seeds]
+    return names | over_seeds(measured) | ceiling(same)
 
 
-def _measured(slope_range, psnr, **others) -> dict:
+def _measured(slope_range, best, psnr, **others) -> dict:
     """The numbers of one seed."""
     row = curves(psnr, *slope_range)
+    if best is not None:
+        row |= optimum(psnr, best, *slope_range)
     for kind, data in others.items():
-        row |= {"similarity": similarity, "eigenbasis": basis}[kind](data)
+        row |= MEASURES[kind](data)
     return row
 
 

@@ -5,16 +5,12 @@ f(y) = sum_i x_i softmax_i(-|y - x_i|^2 / (2 sigma^2))
 It is the optimum of the training loss. |y|^2 is the same for every image and drops out.
 """
 
-import math
-
 import torch
 from torch import nn
 
+from gahb.denoisers.references.training import TrainingSet
 from gahb.denoisers.softmax import softmax_mean
-from gahb.images import MOST_BYTES_ON_CPU, Members, read_ahead, to_float
-
-#: Of the training images that are used at a time, as floats.
-BLOCK_BYTES = 2**26
+from gahb.images import Members
 
 
 class Memorizer(nn.Module):
@@ -30,21 +26,21 @@ class Memorizer(nn.Module):
 
     def __init__(self, images: torch.Tensor | Members, block: int | None = None):
         super().__init__()
-        few = images.nbytes <= MOST_BYTES_ON_CPU
-        # A buffer goes where the denoiser goes; bytes stay bytes.
-        self.register_buffer("few", torch.as_tensor(images[:]) if few else None)
-        self.many = None if few else images
-        self.block = block or max(1, BLOCK_BYTES // (4 * math.prod(images[:1].shape[1:])))
+        self.training_set = TrainingSet(images, block)
 
     def forward(self, y: torch.Tensor, sigma: float) -> torch.Tensor:
-        images = self.many if self.few is None else self.few
+        return memorized(y, sigma, self.training_set)
 
-        def blocks():
-            for _, block in read_ahead(images, self.block):
-                x = to_float(block.to(y.device)).to(y.dtype).flatten(1)
-                yield x, x.square().sum(1) / (-2 * sigma**2), x
 
-        return softmax_mean(y.flatten(1) / sigma**2, blocks).reshape(y.shape)
+def memorized(y: torch.Tensor, sigma: float, training_set: TrainingSet) -> torch.Tensor:
+    """f(y), (image, channel, y, x)."""
+
+    def blocks():
+        for x in training_set.blocks(y):
+            flat = x.flatten(1)
+            yield flat, flat.square().sum(1) / (-2 * sigma**2), flat
+
+    return softmax_mean(y.flatten(1) / sigma**2, blocks).reshape(y.shape)
 
 
 def fit(training: Members) -> dict[str, torch.Tensor]:

@@ -1,0 +1,267 @@
+"""Dynamics against cases in which what a network knows, and when, is known."""
+
+import numpy as np
+import pytest
+import scripts.memorization.dynamics
+import torch
+import xarray as xr
+from gahb import denoisers, store
+from gahb.denoisers.references import wiener
+from gahb.denoisers.references.memorizer import Memorizer
+from gahb.memorization import times
+from gahb.memorization.dynamics import at_step, explained, followed, memory, noisy
+from gahb.samples.flow import noise_levels
+from gahb.samples.start import gaussian
+from gahb.training import Recipe, Training, history_steps
+
+SIGMAS = noise_levels(1.0, 0.01, 10)
+STEPS = np.geomspace(50, 5e5, 60)
+
+
+def images(count: int, seed: int = 0) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.rand(count, 1, 6, 6, generator=generator)
+
+
+# Times.
+
+
+def memorized(N: int, samples: int = 400, seed: int = 0) -> np.ndarray:
+    """Labels (step, sample) of which half are set at 1,000 N."""
+    level = np.random.default_rng([seed, N]).random(samples)
+    return level < (1 / (1 + (1000 * N / STEPS) ** 2))[:, None]
+
+
+def test_injected_labels_give_back_their_time():
+    for N in (1, 10, 100):
+        tau = times.crossing(STEPS, memorized(N).mean(1))
+        assert tau == pytest.approx(1000 * N, rel=0.12)
+
+
+def test_injected_labels_give_back_their_exponent_and_collapse():
+    found = {N: [times.crossing(STEPS, memorized(N, seed=s).mean(1)) for s in range(3)]
+             for N in (1, 3, 10, 30, 100)}  # fmt: skip
+    _, low, high = times.exponent(found)
+    assert low < 1 < high and high - low < 0.1
+    curves = {N: (STEPS, memorized(N).mean(1)) for N in found}
+    best, misfit = times.collapse(curves)
+    assert best == pytest.approx(1, abs=0.05) and misfit < 0.03
+    assert times.misfit(curves, 1) < times.misfit(curves, 0) / 5
+
+
+def test_shuffled_labels_show_no_transition():
+    """Labels dealt out over steps and N anew: no N begins later, and no exponent helps."""
+    rng = np.random.default_rng(0)
+    sizes = (1, 3, 10, 30, 100)
+    every = np.stack([memorized(N) for N in sizes])
+    dealt = rng.permutation(every.ravel()).reshape(every.shape)
+    curves = {N: (STEPS, labels.mean(1)) for N, labels in zip(sizes, dealt, strict=True)}
+    assert all(np.ptp(part) < 0.25 for _, part in curves.values())
+    assert times.misfit(curves, 1) > 0.9 * times.misfit(curves, 0)
+    found = {N: [times.crossing(*curve)] for N, curve in curves.items()}
+    assert not any(np.isfinite(t[0]) and t[0] > STEPS[0] for t in found.values())
+
+
+def test_a_time_that_is_not_reached_is_infinite_and_counts_in_no_exponent():
+    assert times.crossing([1, 10, 100], [0, 0.2, 0.5]) == np.inf
+    assert times.crossing([1, 10, 100], [0.8, 0.2, 0.9]) == 1
+    assert times.crossing([1, 10, 100], [0, 0.4, 0.6]) == pytest.approx(10**1.5)
+    found = times.exponent({1: [1.0, 2.0], 10: [10.0, 20.0], 100: [50.0, np.inf]})
+    assert found[0] == pytest.approx(1)
+    assert np.isnan(times.exponent({1: [1.0], 10: [np.inf]})).all()
+    assert np.isnan(times.collapse({1: ([1, 10], [0, 0.9]), 10: ([1, 10], [0, 0.1])})).all()
+
+
+def test_the_interval_of_the_exponent_holds_it_as_often_as_it_says():
+    rng = np.random.default_rng(0)
+    held = 0
+    for _ in range(400):
+        found = {N: list(N**0.7 * np.exp(rng.normal(size=3) / 5)) for N in (1, 4, 16, 64)}
+        _, low, high = times.exponent(found)
+        held += low < 0.7 < high
+    assert held / 400 == pytest.approx(0.95, abs=0.03)
+
+
+def test_the_largest_memorized_size():
+    assert times.effective_memorization({1: 1.0, 10: 0.95, 100: 0.89}) == 10
+    assert times.effective_memorization({1: 0.5}) == 0
+    assert times.best([1, 2, 3], [3.0, 1.0, 2.0]) == 2
+
+
+# What is measured at a step.
+
+
+@pytest.mark.parametrize("N", [1, 2, 5, 20])
+def test_a_network_that_is_the_memorizer_is_memorized_at_every_size(N):
+    training, starts = images(N), gaussian(0, torch.arange(24), images(50, 1), sigma=1.0)
+    memorizer = Memorizer(training)
+    judged = noisy(images(10, 2), [0.5, 0.1], 0)
+    answers = {"memorizer": judged.denoised(memorizer)}
+    found = at_step(memorizer, training, starts, SIGMAS, judged, answers, memorizer)
+    assert (found["memorized"] == 1).all()
+    torch.testing.assert_close(found["closest"], torch.ones(24), rtol=0, atol=1e-3)
+    torch.testing.assert_close(found["between"], torch.ones(24), rtol=0, atol=1e-5)
+    assert (found["agreement"] > 0.9999).all()
+
+
+def test_nothing_is_memorized_of_images_that_a_denoiser_has_not_seen():
+    """The labels of the two training sets exchanged: no transition at any N."""
+    starts = gaussian(0, torch.arange(24), images(50, 1), sigma=1.0)
+    for N in (2, 5, 20):
+        samples = followed(Memorizer(images(N)), starts, SIGMAS)
+        assert not memory(samples, images(N, seed=3))[0].any()
+
+
+def test_samples_that_are_not_finite_have_no_numbers():
+    samples = images(3)
+    samples[1, 0, 0, 0] = torch.nan
+    memorized, closest = memory(samples, images(3))
+    assert memorized.isnan().tolist() == closest.isnan().tolist() == [False, True, False]
+    assert memorized[[0, 2]].tolist() == [1, 1]
+
+
+# A linear network, whose dynamics are known.
+
+VARIANCES = torch.tensor([4.0, 1.0, 0.25, 0.05], dtype=torch.float64)
+SIGMA = 0.3
+
+
+def gaussian_images(count: int, seed: int) -> torch.Tensor:
+    """Images of 2 x 2 pixels whose covariance is exactly diagonal, with `VARIANCES`."""
+    g = torch.Generator().manual_seed(seed)
+    x = torch.randn(count, 4, generator=g, dtype=torch.float64)
+    x = x - x.mean(0)
+    x = x @ torch.linalg.inv(torch.linalg.cholesky(x.T @ x / count)).T
+    return (x * VARIANCES.sqrt()).reshape(-1, 1, 2, 2)
+
+
+def exact(t: float) -> torch.Tensor:
+    """w_k(t) = v_k / (v_k + s) (1 - exp(-2 (v_k + s) t)): gradient flow on E|W y - x|^2 from 0."""
+    s = SIGMA**2
+    return VARIANCES / (VARIANCES + s) * (1 - torch.exp(-2 * (VARIANCES + s) * t))
+
+
+def trained(ts) -> list[torch.Tensor]:
+    """W along gradient descent with small steps on that loss, of `gaussian_images`."""
+    x = gaussian_images(500, 0).flatten(1)
+    covariance = x.T @ x / len(x)
+    noisy_covariance = covariance + SIGMA**2 * torch.eye(4, dtype=torch.float64)
+    W, t, step, found = torch.zeros(4, 4, dtype=torch.float64), 0.0, 1e-3, []
+    for wanted in ts:
+        while t < wanted - step / 2:
+            W = W - 2 * step * (W @ noisy_covariance - covariance)
+            t += step
+        found.append(W)
+    return found
+
+
+def test_the_dynamics_of_a_linear_network_are_the_exact_ones():
+    ts = [0.02, 0.1, 0.5, 2.0, 8.0]
+    clean = gaussian_images(2000, 1)
+    judged = noisy(clean, [SIGMA], 0)
+    y = judged.images[0].flatten(1)
+    optimum = VARIANCES / (VARIANCES + SIGMA**2)
+    training = gaussian_images(500, 0)
+    filtered = {"wiener": judged.denoised(wiener.Wiener(**wiener.fit(training)).double())}
+    for t, W in zip(ts, trained(ts), strict=True):
+        denoised = judged.denoised(lambda y, _, W=W: (y.flatten(1) @ W.T).reshape(y.shape))
+        (((found,),),) = explained(filtered, denoised, [SIGMA])[..., :1].tolist()
+        a, b = y[0] * optimum, y[0] * exact(t)
+        expected = 1 - (a - b).square().sum() / (b - b.mean()).square().sum()
+        assert found == pytest.approx(float(expected), rel=0.02, abs=0.02)
+        error = float((denoised[0] - clean).square().flatten(1).sum(1).mean())
+        w = exact(t)
+        known = float(((1 - w).square() * VARIANCES + SIGMA**2 * w.square()).sum())
+        assert error == pytest.approx(known, rel=0.05)
+
+
+def test_the_best_time_of_a_linear_network_is_the_one_of_its_closed_form():
+    """Of few images the test error has a minimum: noise is fitted along axes of no variance."""
+    truth = torch.tensor([1.0, 0.0], dtype=torch.float64)
+    seen = torch.tensor([1.0, 0.8], dtype=torch.float64)  # a training set's own spectrum
+    ts = np.geomspace(0.01, 10, 200)
+    w = [seen / (seen + 0.1) * (1 - torch.exp(-2 * (seen + 0.1) * t)) for t in ts]
+    errors = [float(((1 - k).square() * truth + 0.1 * k.square()).sum()) for k in w]
+    tau = times.best(ts, errors)
+    # The derivative of the closed form vanishes there.
+    slope = np.gradient(errors, ts)
+    assert ts[0] < tau < ts[-1]
+    assert slope[ts < tau / 1.1].max() < 0 < slope[ts > tau * 1.1].min()
+
+
+# The stage.
+
+
+def made(folder, N: int, subset="S1", steps: int = 60) -> str:
+    """A history with snapshots of a network that was trained for some steps."""
+    pixels = store.open_store(folder / "images.zarr").images
+    split = store.open_store(folder / "split.zarr")
+    recipe = Recipe(steps, 8, 0.01, schedule="constant", precision="fp32")
+    network = denoisers.initialized("bfcnn", 0, image_channels=1, channels=4, layers=4, gain=0.1)
+    training = Training(
+        network, torch.from_numpy(pixels[split[subset].values[:N]].values), recipe, 0
+    )
+    kept, at = [], history_steps(steps, 4)
+    while training.step < steps:
+        network.train()
+        training.advance()
+        if training.step in at:
+            kept.append(denoisers.flat(network))
+    data = xr.Dataset(
+        {
+            "weights": store.variable(("step", "weight"), kept, "weights"),
+            "psnr": store.variable(
+                ("step", "set", "sigma"), np.ones((len(at), 2, 2)), "output PSNR", "dB"
+            ),
+        },
+        coords={
+            "step": store.variable("step", at, "steps"),
+            "images_seen": store.variable("step", np.array(at) * 8, "images seen"),
+            "set": store.variable("set", ["train", "test"], "set"),
+            "sigma": store.variable("sigma", [0.2, 0.1], "noise level"),
+            "input_psnr": store.variable("sigma", [14.0, 20.0], "input PSNR", "dB"),
+        },
+        attrs=store.provenance("History", {}),
+    )
+    path = folder / f"history-{subset}-{N}.zarr"
+    store.save(data, path)
+    return str(path)
+
+
+def test_the_stage_measures_every_snapshot(tmp_path):
+    parts = {"test": np.arange(10), "S1": np.arange(10, 25), "S2": np.arange(39, 24, -1)}
+    attributes = store.provenance("", {})
+    store.save(
+        xr.Dataset(
+            {"images": store.variable(("image", "channel", "y", "x"), images(40), "intensity")},
+            attrs=attributes,
+        ),
+        tmp_path / "images.zarr",
+    )
+    split = {k: store.variable(f"{k}_image", v, k) for k, v in parts.items()}
+    store.save(xr.Dataset(split, attrs=attributes), tmp_path / "split.zarr")
+    histories = {subset: made(tmp_path, 4, subset) for subset in ("S1", "S2")}
+
+    def run(name: str, history: str, other: list[str]) -> xr.Dataset:
+        scripts.memorization.dynamics.main(
+            str(tmp_path / "images.zarr"), str(tmp_path / "split.zarr"), history, other, [],
+            tmp_path / name, names=[], architecture="bfcnn", subset="S1", N=4, count=6, steps=4,
+            options={"channels": 4, "layers": 4, "gain": 0.1}, start="gaussian", mean=0.5, sd=1.0,
+            sigma_min=0.01, seed=0,
+        )  # fmt: skip
+        assert store.problems(tmp_path / name) == []
+        return store.open_store(tmp_path / name)
+
+    found = run("a.zarr", histories["S1"], [histories["S2"]])
+    assert found.sizes["step"] == 4 and found.reference.values.tolist() == ["memorizer", "wiener"]
+    assert found.agreement.shape == (4, 2, 2, 2, 6)
+    assert found.between.shape == (4, 6) and (found.between < 0.9999).any()
+    assert int(found.parameters) == sum(
+        p.numel() for p in denoisers.build("bfcnn", channels=4, layers=4).parameters()
+    )
+    # Beside itself a network makes the same samples; without another subset there is no `between`.
+    same = run("b.zarr", histories["S1"], [histories["S1"]])
+    np.testing.assert_allclose(same.between, 1, atol=1e-5)
+    alone = run("c.zarr", histories["S1"], [])
+    assert "between" not in alone
+    np.testing.assert_array_equal(alone.closest, found.closest)

@@ -1,0 +1,150 @@
+"""What the covariance predicts, against Monte Carlo, closed forms and the Wiener filter itself."""
+
+import numpy as np
+import pytest
+import scripts.memorization.prediction
+import torch
+import xarray as xr
+from gahb import store
+from gahb.denoisers.references import wiener
+from gahb.memorization import prediction
+from gahb.samples.flow import noise_levels, probability_flow
+from gahb.similarity import paired_cosine
+
+SIDE = 8
+D = SIDE**2
+VARIANCES = 2.0 / (1 + np.arange(D))
+rng = np.random.default_rng(0)
+AXES = np.linalg.qr(rng.normal(size=(D, D)))[0]
+MEAN = 0.5 + 0.1 * rng.normal(size=D)
+
+
+def draw(count: int, seed) -> torch.Tensor:
+    """Gaussian images with that mean and covariance."""
+    z = np.random.default_rng(seed).normal(size=(count, D))
+    x = MEAN + z * VARIANCES**0.5 @ AXES.T
+    return torch.from_numpy(x).reshape(-1, 1, SIDE, SIDE)
+
+
+def fitted(N: int, seed) -> wiener.Wiener:
+    return wiener.Wiener(**wiener.fit(draw(N, seed))).double()
+
+
+def exact_test_error(f: wiener.Wiener, sigma: float) -> float:
+    """tr[(1 - A) C (1 - A)] + |(1 - A)(m - mean)|^2 + s tr A^2, over images of the density."""
+    axes, kept = f.axes.numpy(), (f.variances / (f.variances + sigma**2)).numpy()
+    left = np.eye(D) - axes * kept @ axes.T
+    off = left @ (f.mean.numpy().ravel() - MEAN)
+    spread = left @ AXES * VARIANCES**0.5
+    return np.square(spread).sum() + np.square(off).sum() + sigma**2 * np.square(kept).sum()
+
+
+def test_kappa_solves_its_equation():
+    for n, s in ((5, 0.1), (50, 0.01), (500, 1.0), (5, 1e-8)):
+        k = prediction.kappa(VARIANCES, n, s)
+        assert k == pytest.approx(s + k / n * (VARIANCES / (VARIANCES + k)).sum(), rel=1e-6)
+    assert prediction.kappa(VARIANCES, 1e9, 0.3) == pytest.approx(0.3)
+    # Without noise nothing is left to shrink once there are as many images as axes.
+    assert prediction.kappa(VARIANCES, 10 * D, 0.0) == pytest.approx(0, abs=1e-10)
+
+
+def test_the_shrinkage_is_that_of_kappa_within_two_standard_errors():
+    """E[C_n (C_n + s)^-1] along the axes of C, over splits; kappa = s is far off."""
+    N, s = 50, 0.04
+    found = []
+    for split in range(40):
+        f = fitted(N, [1, split])
+        along = np.square(AXES.T @ f.axes.numpy())
+        found.append(along @ (f.variances / (f.variances + s)).numpy())
+    v = VARIANCES * (N - 1) / N
+    expected = v / (v + prediction.kappa(v, N - 1, s))
+    traces = np.sum(found, 1)
+    error = traces.std(ddof=1) / len(traces) ** 0.5
+    assert abs(traces.mean() - expected.sum()) < 2 * error
+    assert abs(traces.mean() - (v / (v + s)).sum()) > 20 * error
+    np.testing.assert_allclose(np.mean(found, 0), expected, atol=0.03)
+
+
+@pytest.mark.parametrize("N", [30, 100, 300])
+@pytest.mark.parametrize("sigma", [0.1, 0.5])
+def test_errors_are_those_of_wiener_filters_of_n_images(N, sigma):
+    filters = [fitted(N, [2, N, split]) for split in range(20)]
+    train = [sigma**2 * float((f.variances / (f.variances + sigma**2)).sum()) for f in filters]
+    test = [exact_test_error(f, sigma) for f in filters]
+    found = prediction.errors(VARIANCES, N, sigma)
+    for one, each in zip(found, (train, test), strict=True):
+        # Corrections are of order 1 / N.
+        assert one == pytest.approx(np.mean(each), rel=0.5 / N + 2 * np.std(each) / np.mean(each))
+        assert one == pytest.approx(np.mean(each), rel=0.025)
+
+
+def test_many_images_give_the_error_of_the_true_covariance():
+    sigma = 0.2
+    optimum = (VARIANCES * sigma**2 / (VARIANCES + sigma**2)).sum()
+    np.testing.assert_allclose(prediction.errors(VARIANCES, 10**7, sigma), optimum, rtol=1e-4)
+    train, test = prediction.errors(VARIANCES, 1, sigma)
+    assert train == 0 and test == pytest.approx(2 * VARIANCES.sum())
+
+
+@pytest.mark.parametrize("N", [30, 200])
+def test_samples_of_two_filters_agree_as_the_theory_says(N):
+    sd = 1.0
+    varying = 1 - np.square(AXES.sum(0)) / D
+    mean = np.square(MEAN - MEAN.mean()).sum()
+    expected = prediction.between(VARIANCES, varying, mean, N, sd)
+    products, squares = [], []
+    for split in range(12):
+        z = torch.from_numpy(np.random.default_rng([3, split]).normal(size=(100, 1, SIDE, SIDE)))
+        y = draw(100, [4, split]) + sd * z
+        pair = [prediction.followed(fitted(N, [5, split, i]), y, sd).flatten(1) for i in (0, 1)]
+        a, b = (p - p.mean(1, keepdim=True) for p in pair)
+        products.append(float((a * b).sum()))
+        squares.append(float(a.norm() * b.norm()))
+    assert np.sum(products) / np.sum(squares) == pytest.approx(expected, abs=0.015)
+
+
+def test_the_closed_form_of_the_flow_is_its_solution():
+    f, y = fitted(40, 6), draw(5, 7) + 0.5 * torch.randn(5, 1, SIDE, SIDE, dtype=torch.float64)
+    *_, (_, last, _) = probability_flow(f, y, noise_levels(1.0, 1e-3, 200))
+    closed = prediction.followed(f, y, 1.0)
+    assert (paired_cosine(closed.float(), last.float()) > 0.9999).all()
+    torch.testing.assert_close(closed, last, rtol=0, atol=5e-3)
+
+
+@pytest.mark.parametrize("N", [1, 20, 200])
+def test_errors_of_a_filter_are_those_of_denoising(N):
+    """The mean over the noise is exact: Monte Carlo of it agrees."""
+    f, sigma, training, test = fitted(N, 8), 0.3, draw(N, 8), draw(50, 9)
+    found = prediction.wiener_errors(f, test, sigma)
+    generator = torch.Generator().manual_seed(0)
+    for one, clean in zip(found, (training, test), strict=True):
+        x = clean.repeat(-(-4000 // len(clean)), 1, 1, 1)
+        y = x + sigma * torch.randn(x.shape, generator=generator, dtype=torch.float64)
+        # Of float32 images, as the filter takes them.
+        assert float((f(y, sigma) - x).square().mean()) == pytest.approx(one, rel=0.03, abs=1e-9)
+
+
+def test_the_stage_predicts_what_it_computes(tmp_path):
+    x = draw(2000, 10).float()
+    attributes = store.provenance("", {})
+    store.save(
+        xr.Dataset(
+            {"images": store.variable(("image", "channel", "y", "x"), x, "intensity")},
+            attrs=attributes,
+        ),
+        tmp_path / "images.zarr",
+    )
+    parts = {"test": np.arange(400), "S1": np.arange(400, 2000), "S2": np.arange(1999, 1199, -1)}
+    split = {k: store.variable(f"{k}_image", v, k) for k, v in parts.items()}
+    store.save(xr.Dataset(split, attrs=attributes), tmp_path / "split.zarr")
+    scripts.memorization.prediction.main(
+        str(tmp_path / "images.zarr"), str(tmp_path / "split.zarr"), tmp_path / "a.zarr",
+        sizes=[20, 100, 800], input_psnr=[0, 10, 20], count=200, start="gaussian", mean=0.5, sd=1.0,
+        seed=0,
+    )  # fmt: skip
+    assert store.problems(tmp_path / "a.zarr") == []
+    found = store.open_store(tmp_path / "a.zarr")
+    np.testing.assert_allclose(found.between.median("sample"), found.expected_between, atol=0.06)
+    np.testing.assert_allclose(found.mse, found.expected_mse, rtol=0.1)
+    gap = found.mse.sel(set="test") - found.mse.sel(set="train")
+    assert (gap > 0).all() and (gap.diff("N") < 0).all()

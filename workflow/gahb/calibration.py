@@ -1,0 +1,66 @@
+"""Calibration of a theory on a network: at each noise level, the value of its option by which its
+score points most as the network's does (Kamb & Ganguli, 2024).
+
+cosine = <f(y) - y, g(y) - y> / (|f(y) - y| |g(y) - y|)
+
+for theory f and network g at the same y; the value of the greatest median over images is chosen.
+"""
+
+import numpy as np
+import torch
+
+from gahb.images import to_float
+from gahb.jacobian import jacobian
+
+
+def windows(listed: list[int] | None, side: int) -> list[int]:
+    """Those that are listed, or all odd ones, that are smaller than the image; and the image."""
+    return [*(w for w in listed or range(1, side, 2) if w < side), side]
+
+
+def noisy_images(clean: torch.Tensor, sigmas, seed: int) -> torch.Tensor:
+    """Each image at each noise level, with the same z: (sigma, image, channel, y, x).
+
+    Args:
+        clean: images (image, channel, y, x), bytes or floats.
+        sigmas: noise levels.
+        seed: of the noise.
+    """
+    x = to_float(clean)
+    z = torch.randn(x.shape, generator=torch.Generator().manual_seed(seed)).to(x)
+    return torch.stack([x + sigma * z for sigma in sigmas])
+
+
+@torch.no_grad()
+def cosines(theory, network, noisy: torch.Tensor, sigmas, values: list) -> np.ndarray:
+    """The cosine above: (value, sigma, image).
+
+    Args:
+        theory: f, called theory(y, sigma, value).
+        network: g, called network(y, sigma).
+        noisy: y, (sigma, image, channel, y, x).
+        sigmas: their noise levels.
+        values: of the theory's option.
+    """
+    found = torch.zeros(len(values), *noisy.shape[:2])
+    for s, (y, sigma) in enumerate(zip(noisy, map(float, sigmas), strict=True)):
+        score = (network(y, sigma) - y).flatten(1)
+        for v, value in enumerate(values):
+            other = (theory(y, sigma, value) - y).flatten(1)
+            found[v, s] = torch.cosine_similarity(score, other).cpu()
+    return found.numpy()
+
+
+def best(cosines: np.ndarray, values: list) -> list:
+    """The value of the greatest median over images, for each sigma; of equal ones the first."""
+    return [values[i] for i in np.median(cosines, 2).argmax(0)]
+
+
+def sensitivity(network, noisy: torch.Tensor, sigmas) -> torch.Tensor:
+    """The network's mean |df_p / dy_n| over images, at each noise level: (sigma, d, d)."""
+    return torch.stack(
+        [
+            sum(jacobian(network, image, float(sigma)).abs() for image in y) / len(y)
+            for y, sigma in zip(noisy, sigmas, strict=True)
+        ]
+    )

@@ -1,0 +1,157 @@
+"""The equivariant local score machine (Kamb & Ganguli, 2024): a pixel may come from elsewhere.
+
+f(y)_p = sum x_i[q] softmax_(i, q)(-|y around p - x_i around q|^2 / (2 sigma^2)),
+
+windows of window x window pixels, q over all places whose window lies inside the image. With
+`borders`, as a convolutional network that sees the border: a pixel whose window crosses an edge
+takes only patches that are as far from that edge, shifted along it; in a corner it keeps its place.
+Without, such a pixel compares the part of its window that lies inside the image with inner patches.
+A window of at least the image's side is the image: the memorizer.
+"""
+
+import itertools
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from gahb.denoisers.references.calibrated import kept, nearest
+from gahb.denoisers.references.masked import CENTER
+from gahb.denoisers.references.memorizer import memorized
+from gahb.denoisers.references.training import TrainingSet
+from gahb.denoisers.softmax import softmax_mean
+from gahb.images import Members
+
+CALIBRATED = "window"
+
+
+class Equivariant(nn.Module):
+    """The equivariant local machine of a training set.
+
+    Args:
+        images: the training set (image, channel, y, x).
+        levels: noise levels (level,).
+        values: odd sides of the window at these, in pixels (level,).
+        borders: whether the border is seen.
+        block: images used at a time; it changes the result by rounding alone.
+    """
+
+    blind = False
+
+    def __init__(self, images, levels, values, borders: bool = True, block=None):
+        super().__init__()
+        self.training_set, self.borders = TrainingSet(images, block), borders
+        self.register_buffer("levels", levels)
+        self.register_buffer("values", values)
+
+    def forward(self, y: torch.Tensor, sigma: float, window: int | None = None) -> torch.Tensor:
+        window = window or int(self.values[nearest(self.levels, sigma)])
+        if window >= min(y.shape[2:]):
+            return memorized(y, sigma, self.training_set)
+        found = self._seen if self.borders else self._unseen
+        return found(y, sigma, window)
+
+    def _seen(self, y, sigma, window):
+        """Rows and columns near an edge are kept, the others are all alike."""
+        margin, (height, width) = window // 2, y.shape[2:]
+        grid = torch.arange(height * width).reshape(height, width)
+        found, places = [], []
+        for which in itertools.product((False, True), repeat=2):
+            rows, columns = (_places(n, margin, k) for n, k in zip(y.shape[2:], which, strict=True))
+            if not len(rows) * len(columns):  # a window of one pixel crosses no edge
+                continue
+
+            def seen(images, rows=rows, columns=columns, which=which):
+                """Windows around the pixels of these rows and columns."""
+                found = _windows(images, window, *which)
+                found = found[:, :, rows] if which[0] else found
+                return _arranged(found[..., columns] if which[1] else found, *which)
+
+            def blocks(seen=seen, rows=rows, columns=columns, which=which):
+                for x in self.training_set.blocks(y, window**2):
+                    keys = seen(x)
+                    values = _arranged(x[:, :, rows][..., columns], *which)
+                    yield keys, keys.square().sum(2) / (-2 * sigma**2), values
+
+            means = softmax_mean(seen(y) / sigma**2, blocks)
+            shape = (len(y), y.shape[1], len(rows), len(columns))
+            found.append(_scattered(means, shape, *which).flatten(2))
+            places.append(grid[rows][:, columns].flatten())
+        back = torch.cat(places).argsort().to(y.device)
+        return torch.cat(found, 2)[..., back].reshape(y.shape)
+
+    def _unseen(self, y, sigma, window):
+        """All pixels take inner patches, of which each sees what it sees of its own window."""
+        margin = window // 2
+        inside = _windows(torch.full_like(y[:1], 1 + CENTER), window).expand(len(y), -1, -1, -1)
+        query = torch.cat([_windows(y, window), inside / -2], 1) / sigma**2
+
+        def blocks():
+            for x in self.training_set.blocks(y, 2 * window**2):
+                keys = _windows(x, window, False, False)
+                keys = _arranged(torch.cat([keys, keys.square()], 1), False, False)
+                inner = x[..., margin : x.shape[2] - margin, margin : x.shape[3] - margin]
+                values = _arranged(inner, False, False)
+                yield keys, keys.new_zeros(keys.shape[:2]), values
+
+        means = softmax_mean(_arranged(query, False, False), blocks)
+        return _scattered(means, y.shape, False, False)
+
+
+def _windows(
+    images: torch.Tensor, window: int, rows: bool = True, columns: bool = True
+) -> torch.Tensor:
+    """Windows around each pixel, 0 outside the image: (image, entry, y, x).
+
+    Where `rows` or `columns` is False, only of those whose windows lie inside.
+    """
+    padding = (window // 2 * rows, window // 2 * columns)
+    found = F.unfold(images - CENTER, window, padding=padding)
+    height, width = (n - window + 1 + 2 * p for n, p in zip(images.shape[2:], padding, strict=True))
+    return found.reshape(len(images), -1, height, width)
+
+
+def _places(length: int, margin: int, near: bool) -> torch.Tensor:
+    """Rows or columns nearer than `margin` to an edge, or the others."""
+    place = torch.arange(length)
+    inner = (place >= margin) & (place < length - margin)
+    return place[inner != near]
+
+
+def _order(rows: bool, columns: bool) -> list[int]:
+    """Dimensions of (image, entry, y, x): first those that are kept, the entry last."""
+    return [2] * rows + [3] * columns + [0] + [2] * (not rows) + [3] * (not columns) + [1]
+
+
+def _arranged(images: torch.Tensor, rows: bool, columns: bool) -> torch.Tensor:
+    """(image, entry, y, x) -> (kept place, image and other place, entry)."""
+    kept_places = images.shape[2] ** rows * images.shape[3] ** columns
+    moved = images.permute(_order(rows, columns))
+    return moved.reshape(kept_places, -1, images.shape[1])
+
+
+def _scattered(means: torch.Tensor, shape, rows: bool, columns: bool) -> torch.Tensor:
+    """The inverse of `_arranged`, for images (image, channel, y, x) of this shape."""
+    order = _order(rows, columns)
+    moved = means.reshape([shape[dim] for dim in order])
+    return moved.permute([order.index(dim) for dim in range(4)])
+
+
+def fit(
+    training: Members,
+    *,
+    window: int | dict[float, int],
+    borders: bool = True,
+    most_images: int | None = None,
+) -> dict[str, torch.Tensor]:
+    """Noise levels and windows, whether borders are seen, and how many images are taken at most."""
+    taken = min(most_images or len(training), len(training))
+    return kept(window) | {"borders": torch.tensor(borders), "images": torch.tensor(taken)}
+
+
+def build(tensors: dict[str, torch.Tensor], training: Members) -> Equivariant:
+    tensors = dict(tensors)
+    images, borders = int(tensors.pop("images")), bool(tensors.pop("borders"))
+    if images < len(training):
+        training = training[:images]
+    return Equivariant(training, **tensors, borders=borders)

@@ -1,0 +1,52 @@
+"""Non-local means (Buades, Coll & Morel, 2005), told the noise level.
+
+f(y)_p is a mean of y_q over the pixels q near p, weighted by exp(-max(|P_p - P_q|^2 - 2 sigma^2, 0)
+/ h^2), |P_p - P_q|^2 the mean squared difference of the patches around p and q. It is
+scikit-image's, of one image at a time, and takes nothing from the training images. It has no
+derivatives.
+"""
+
+import numpy as np
+import torch
+from skimage.restoration import denoise_nl_means
+from torch import nn
+
+from gahb.images import Members
+
+#: Sides in pixels of a patch, and of the area that is searched beyond it on each side.
+PATCH, DISTANCE = 5, 6
+#: h in parts of sigma: scikit-image's advice where sigma is known and patches are not weighted.
+H = 0.6
+
+
+class Nonlocal(nn.Module):
+    """Non-local means of each image by itself, all channels at once."""
+
+    blind = False
+
+    def forward(self, y: torch.Tensor, sigma: float) -> torch.Tensor:
+        """f(y), (image, channel, y, x).
+
+        Raises:
+            NotImplementedError: a derivative is asked for.
+        """
+        try:
+            images = y.numpy(force=False) if y.device.type == "cpu" else y.cpu().numpy()
+        except RuntimeError as error:  # of tensors that carry a derivative
+            raise NotImplementedError("non-local means have no derivatives here") from error
+        options = {"patch_size": PATCH, "patch_distance": DISTANCE, "fast_mode": True}
+        options |= {"h": H * sigma, "sigma": sigma}
+        # scikit-image drops the axis of a single channel before it moves it back: it transposes.
+        gray = images.shape[1] == 1
+        images, options["channel_axis"] = (images[:, 0], None) if gray else (images, 0)
+        found = [denoise_nl_means(image, **options) for image in images]
+        return torch.from_numpy(np.stack(found)).reshape(y.shape).to(y)
+
+
+def fit(training: Members) -> dict[str, torch.Tensor]:
+    """Nothing: it knows no other image."""
+    return {}
+
+
+def build(tensors: dict[str, torch.Tensor], training: Members) -> Nonlocal:
+    return Nonlocal()

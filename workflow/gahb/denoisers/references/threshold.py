@@ -1,0 +1,57 @@
+"""Soft thresholding in a fixed basis (Donoho & Johnstone, 1994).
+
+f(y) = sum_k sign(c_k) max(|c_k| - t, 0) e_k,   c_k = <y, e_k>,   t = sigma sqrt(2 ln d)
+
+with d the number of pixels times channels. Each channel is transformed by itself. The mean of an
+image, or the means that wavelets of the coarsest scale leave, are kept as they are. Of the training
+images it takes only the side.
+"""
+
+import math
+
+import torch
+from torch import nn
+
+from gahb.images import Members
+from gahb.theory import bases
+
+
+class Threshold(nn.Module):
+    """Soft thresholding.
+
+    Args:
+        steps: matrices of the basis (`gahb.theory.bases`).
+        kept: side of the square of the lowest frequencies that are kept.
+    """
+
+    blind = False
+
+    def __init__(self, steps: list[torch.Tensor], kept: int):
+        super().__init__()
+        self.count, self.kept = len(steps), kept
+        for i, step in enumerate(steps):
+            self.register_buffer(f"step_{i}", step)
+
+    def forward(self, y: torch.Tensor, sigma: float) -> torch.Tensor:
+        steps = [getattr(self, f"step_{i}") for i in range(self.count)]
+        found = bases.coefficients(y, steps)
+        shrunk = nn.functional.softshrink(found, sigma * math.sqrt(2 * math.log(y[0].numel())))
+        shrunk[..., : self.kept, : self.kept] = found[..., : self.kept, : self.kept]
+        return bases.combined(shrunk, steps)
+
+
+def fit(training: Members, *, basis: str) -> dict[str, torch.Tensor]:
+    """The matrices of the basis "dct" or "wavelet", in float32, and what is kept.
+
+    Raises:
+        ValueError: wavelets, and images of an odd side.
+    """
+    steps = bases.basis(basis, training[:1].shape[-1])
+    kept = 1 if basis == "dct" else len(steps[-1]) // 2
+    found = {f"step_{i}": step.float() for i, step in enumerate(steps)}
+    return found | {"kept": torch.tensor(kept)}
+
+
+def build(tensors: dict[str, torch.Tensor], training: Members) -> Threshold:
+    steps = [tensors[f"step_{i}"] for i in range(len(tensors) - 1)]
+    return Threshold(steps, int(tensors["kept"]))

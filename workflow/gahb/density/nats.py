@@ -1,0 +1,95 @@
+"""Denoisers compared in nats, from their stores density.zarr of the same images and noises.
+
+With mse(x, sigma) a squared error and p_sigma_0 the density of noisy images at the cut-off,
+
+    KL(p_sigma_0 | q_sigma_0) <= int_sigma_0 [mse_f - mse_best] sigma^-3 dsigma + what best lacks,
+
+with equality where f is the posterior mean under a density q. Differences are taken image by image
+before any mean, so that what images and noises have in common drops out.
+"""
+
+import math
+
+import numpy as np
+import xarray as xr
+
+from gahb import statistics
+from gahb.density.integral import weights
+
+
+def least_errors(each: list[xr.Dataset]) -> xr.DataArray:
+    """At each noise level the errors of whoever has the least on test images.
+
+    Args:
+        each: density.zarr of some denoisers. The Gaussian of the first is one more.
+
+    Returns: (pair, set, sigma, image).
+    """
+    every = xr.concat([each[0].mse_gaussian, *(data.mse for data in each)], "denoiser")
+    least = every.sel(set="test", drop=True).mean(("pair", "image")).argmin("denoiser")
+    return every.isel(denoiser=least)
+
+
+def lost(data: xr.Dataset, best: xr.DataArray) -> xr.DataArray:
+    """int [mse_f - mse_best] sigma^-3 dsigma above each noise level, (set, sigma, pair, image).
+
+    It is how much lower f's log-density of an image is than that of `best`, in nats.
+    """
+    w = xr.DataArray(weights(data.sigma.values), dims=("cutoff", "sigma"))
+    found = xr.dot(w, data.mse - best, dim="sigma").rename(cutoff="sigma")
+    return found.assign_coords(sigma=data.sigma, input_psnr=data.input_psnr)
+
+
+def compared(data: xr.Dataset, other: xr.Dataset, best: xr.DataArray) -> dict:
+    """What a denoiser lacks and remembers, at the last cut-off, in nats for each image.
+
+    kl: lost on test images to the best; kl_bits: in bits for each entry. kl_between: lost on them
+    to the other one of the pair. memory: gained on training images. Each with an interval over
+    images. noise_error, integration_error: standard error of kl that comes from the noises alone,
+    and error of the integral over noise levels.
+
+    Args:
+        data: density.zarr of the denoiser trained on S1.
+        other: of that trained on S2.
+        best: of `least_errors`, of denoisers that have not seen S1.
+    """
+    last, of_pair = (lost(data, b).isel(sigma=-1) for b in (best, other.mse))
+    kl = interval("kl", last.sel(set="test"))
+    bits = data.attrs["entries"] * math.log(2)
+    noises = last.sel(set="test").mean("image").std("pair", ddof=1) / math.sqrt(last.sizes["pair"])
+    return {
+        **kl,
+        **{name.replace("kl", "kl_bits"): value / bits for name, value in kl.items()},
+        **interval("kl_between", of_pair.sel(set="test")),
+        **interval("memory", -last.sel(set="S1")),
+        "noise_error": float(noises),
+        "integration_error": float(data.integration_error.sel(set="test")),
+    }
+
+
+def interval(name: str, values: xr.DataArray) -> dict:
+    """Mean over images of values (pair, image) or (image,), and its interval over images."""
+    values = values.mean("pair") if "pair" in values.dims else values
+    estimate, low, high = map(float, statistics.mean(values))
+    return {name: estimate} | (
+        {} if math.isnan(low) else {f"{name}_low": low, f"{name}_high": high}
+    )
+
+
+def per_entry(data: xr.Dataset) -> xr.DataArray:
+    """Log-density at the last cut-off in nats for each entry, (set, image)."""
+    return data.log_density.isel(sigma=-1) / data.attrs["entries"]
+
+
+def log_densities(data: xr.Dataset) -> dict:
+    """Mean log-density of test images, and how much likelier training images are, for each entry.
+
+    The Gaussian's is taken off before training and test images are compared: it knows which images
+    are likely in themselves. With intervals over images.
+    """
+    gained = per_entry(data) - data.log_density_gaussian.isel(sigma=-1) / data.attrs["entries"]
+    gap = statistics.difference(gained.sel(set="S1"), gained.sel(set="test"))
+    found = interval("log_density", per_entry(data).sel(set="test"))
+    names = ("log_density_gap", "log_density_gap_low", "log_density_gap_high")
+    bounded = dict(zip(names, map(float, gap), strict=True))
+    return found | {name: value for name, value in bounded.items() if not np.isnan(value)}

@@ -1,0 +1,95 @@
+"""What theories make of one noisy image and of one start, side by side with both networks."""
+
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+
+from gahb import summary
+from gahb.drawing import panels, style
+from gahb.drawing.stores import Stores
+
+FIGURE = {
+    "title": "What theories make of an image and of noise",
+    "reads": {"agreement": ["S1"]},
+    "sizes": "every",
+    "compares": "nothing",
+    "uses": {"steps": "samples.steps"},
+}
+
+#: Most sizes N that have a row, and most theories that have a column.
+ROWS, COLUMNS = 5, 9
+MOST_INCHES = 8.8
+#: Columns beside which names have room.
+WIDE = 6
+NAMES = {"network": "network 1", "other images": "network 2"}
+
+
+@style.sheet()
+def draw(stores: Stores, shown: dict) -> Figure:
+    """Above, the first test image at a middle noise level; below, ends of the probability flow."""
+    chosen = np.unique(np.linspace(0, len(shown["sizes"]) - 1, ROWS).round().astype(int))
+    sizes = [shown["sizes"][i] for i in chosen]
+    above, below = [], []
+    for N in sizes:
+        found = stores.first("agreement", N=N)
+        names = _columns(found)
+        at = found.isel(level=_middle(found)).compute()
+        ends = found.ends.isel(sample=0).compute()
+        first = [(panels.photo(at.clean), "clean"), (panels.photo(at.noisy), "noisy")]
+        above.append(first + _row(at.outputs, names))
+        below.append([(None, "")] * 2 + _row(ends, names))
+    for rows in (above, below):
+        rows[1:] = [[(image, "") for image, _ in row] for row in rows[1:]]
+    height = panels.mosaic_height(style.PAGE - 0.6, len(above[0]), len(sizes), notes=0.6)
+    figure = Figure((style.PAGE, min(MOST_INCHES, 2 * height + 0.1)))
+    names = [f"$N$ = {N:,}" for N in sizes]
+    titles = (
+        f"a test image with noise of $\\sigma$ = {float(at.level):g}",
+        "where one start leads",
+    )
+    for ax, rows, title in zip(figure.subplots(2, 1), (above, below), titles, strict=True):
+        panels.mosaic(ax, rows, names)
+        ax.set_title(title, pad=14 + 12 * max(name.count("\n") for _, name in rows[0]))
+    return figure
+
+
+def _row(outputs: xr.DataArray, names: list[str]) -> list[tuple]:
+    shown = [NAMES.get(name, name).replace(".", "\n.") for name in names]
+    if len(names) > WIDE:  # every second name above its neighbours
+        lines = max(name.count("\n") + 1 for name in shown)
+        shown = [name + "\n" * lines * (i % 2) for i, name in enumerate(shown)]
+    pictures = [panels.photo(outputs.sel(output=name)) for name in names]
+    return list(zip(pictures, shown, strict=True))
+
+
+def _middle(found: xr.Dataset) -> int:
+    return found.sizes["level"] // 2
+
+
+def _columns(found: xr.Dataset) -> list[str]:
+    """Both networks, then theories."""
+    theories = [n for n in found.output.values if n not in (*NAMES, "another seed")]
+    return [*(n for n in NAMES if n in found.output), *theories[:COLUMNS]]
+
+
+def numbers(stores: Stores, shown: dict) -> list[dict]:
+    """PSNR of each output against the clean image, and the correlation of end points with the
+    network's, its mean over starts."""
+
+    def row(N, name, found):
+        at = found.isel(level=_middle(found)).sel(output=name)
+        error = float(np.square(at.outputs - at.clean).mean())
+        ends = [found.ends.sel(output=n).values.astype(float) for n in (name, "network")]
+        together = [np.corrcoef(a.ravel(), b.ravel())[0, 1] for a, b in zip(*ends, strict=True)]
+        return {
+            "N": N,
+            "denoised_psnr": -10 * np.log10(error),
+            "end_correlation": float(np.mean(together)),
+        }
+
+    return [
+        {"output": NAMES.get(name, name)}
+        | summary.over_seeds([row(N, name, f.compute()) for f in stores.of("agreement", N=N)])
+        for N in shown["sizes"]
+        for name in stores.first("agreement", N=N).output.values
+    ]

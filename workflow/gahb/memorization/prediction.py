@@ -1,0 +1,159 @@
+"""What the covariance of the images alone predicts, before any training.
+
+Two Wiener filters, each of N images with covariance C, are the Gaussian null of two networks: how
+alike their samples are, and how far training and test errors lie apart, needs no network. By random
+matrix theory (the deterministic equivalents of F. Bach 2023, arXiv 2303.01372) it does not even
+take the N images. With
+
+    kappa = s + (kappa / n) tr C G,   G = (C + kappa)^-1,   s = sigma^2,
+
+the covariance C_n of n images without a mean has E[C_n (C_n + s)^-1] ~ C G, and with D = tr C^2 G^2
+
+    s^2 tr[C_n' A C_n' B] ~ kappa^2 (tr[G A G B] + tr[C G A G] tr[C G B G] / (n - D)),
+    tr[(C_n C_n')^2] ~ D + kappa^2 (tr C G^2)^2 / (n - D),   C_n' = (C_n + s)^-1.
+
+Subtracting the mean of N images leaves n = N - 1 and scales C by (N - 1) / N. For N = 1 the filter
+returns its only image. Errors are per pixel, in the square of the images' units.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+import scipy.optimize
+import torch
+
+from gahb.denoisers.references.wiener import Wiener
+from gahb.images import to_float
+
+#: Angles of the mean over theta in `between`: exact to 1e-6 for smooth functions of theta.
+ANGLES = 64
+
+
+def kappa(variances: np.ndarray, n: float, s: float) -> float:
+    """The solution kappa >= s of kappa = s + (kappa / n) sum_k v_k / (v_k + kappa).
+
+    Args:
+        variances: (k,), eigenvalues v_k of C.
+        n: degrees of freedom, above 0.
+        s: sigma^2, 0 or more; with 0 and n at least the rank of C the solution is 0.
+    """
+
+    def excess(log):
+        k = np.exp(log)
+        return 1 - s / k - (variances / (variances + k)).sum() / n
+
+    low, high = np.log([max(s, 1e-14), s + variances.sum() / n + 1e-14])
+    return float(np.exp(scipy.optimize.brentq(excess, low, high))) if excess(low) < 0 else s
+
+
+def errors(variances: np.ndarray, N: int, sigma: float) -> np.ndarray:
+    """Mean squared errors (train, test) of the Wiener filter of N images, summed over pixels.
+
+    With f(y) = m + A (y - m), A = C_N (C_N + s)^-1, the training error is s tr A exactly, and the
+    test error is tr[(1 - A)^2 C] (1 + 1/N) + s tr A^2.
+
+    Args:
+        variances: (k,), eigenvalues of C.
+        N: images.
+        sigma: noise level.
+    """
+    if N == 1:
+        return np.array([0.0, 2 * variances.sum()])
+    s, n, v = sigma**2, N - 1, variances * (N - 1) / N
+    k = kappa(v, n, s)
+    kept, spread = v / (v + k), v / (v + k) ** 2
+    D = np.square(kept).sum()
+    bias = k**2 * spread.sum() / (1 - D / n) * N / (N - 1)
+    noise = D + k**2 * spread.sum() ** 2 / (n - D)
+    return np.array([s * kept.sum(), (1 + 1 / N) * bias + s * noise])
+
+
+def between(variances: np.ndarray, varying: np.ndarray, mean: float, N: int, sigma: float) -> float:
+    """The cosine between samples of two Wiener filters, each of N images of its own.
+
+    Both follow the probability flow from one start y ~ N(m, C + s) at noise level sigma, which ends
+    at m_N + h(C_N) (y - m_N), h(v) = (v / (v + s))^(1/2). Since
+
+        h(v) = 2 / pi int_0^(pi/2) v / (v + s sin^2 theta) dtheta,
+
+    E h(C_N) is the mean of C G over theta, with kappa at s sin^2 theta, and E h(C_N)^2 is C G with
+    kappa at s. The cosine is the ratio of the expected product and the expected square.
+
+    Args:
+        variances: (k,), eigenvalues of C.
+        varying: (k,), the part of the square of each eigenvector that its pixels' mean does not
+            have, because cosines are of mean-removed images.
+        mean: |m|^2 once the mean over pixels is removed.
+        N: images.
+        sigma: noise level at which samples start.
+    """
+    start = varying * (variances + sigma**2)
+    if N == 1:  # two images, whatever the start
+        return mean / (mean + (varying * variances).sum())
+    n, v = N - 1, variances * (N - 1) / N
+    theta = (np.arange(ANGLES) + 0.5) * np.pi / 2 / ANGLES
+    first = np.mean([v / (v + kappa(v, n, s)) for s in (sigma * np.sin(theta)) ** 2], 0)
+    second = v / (v + kappa(v, n, sigma**2))
+    of_mean = (varying * (1 - 2 * first + second) * variances / N).sum()
+    return (mean + (start * first**2).sum()) / (mean + (start * second).sum() + of_mean)
+
+
+@dataclasses.dataclass(frozen=True)
+class Expected:
+    """What random matrix theory expects: between (N,), mse (N, set, sigma) per pixel."""
+
+    between: np.ndarray
+    mse: np.ndarray
+
+
+def expected(of_all: Wiener, sizes: Sequence[int], sigmas: Sequence[float], start: float):
+    """`between` and `errors` for each N, from mean and covariance of all images.
+
+    Args:
+        of_all: the Wiener filter of as many images as there are.
+        sizes: numbers of training images N.
+        sigmas: noise levels of the errors.
+        start: noise level at which samples start.
+    """
+    variances, axes = of_all.variances.cpu().numpy(), of_all.axes.cpu().numpy()
+    d = len(axes)
+    varying = 1 - np.square(axes.sum(0)) / d
+    m = of_all.mean.flatten().cpu().numpy()
+    mean = np.square(m - m.mean()).sum()
+    return Expected(
+        np.array([between(variances, varying, mean, N, start) for N in sizes]),
+        np.array([np.stack([errors(variances, N, s) for s in sigmas], 1) for N in sizes]) / d,
+    )
+
+
+def followed(f: Wiener, y: torch.Tensor, sigma: float) -> torch.Tensor:
+    """The end of the probability flow of a Wiener filter, in closed form; shape of `y`.
+
+    Along axis k the flow keeps (y - m)_k / (v_k + sigma^2)^(1/2), so that it ends at sigma = 0 at
+    (v_k / (v_k + sigma^2))^(1/2) of where it starts.
+
+    Args:
+        f: the filter.
+        y: (sample, channel, y, x), where samples start, at noise level sigma.
+    """
+    kept = (f.variances / (f.variances + sigma**2)).sqrt()
+    coefficients = (y - f.mean).flatten(1) @ f.axes
+    return f.mean + (coefficients * kept @ f.axes.T).reshape(y.shape)
+
+
+def wiener_errors(f: Wiener, test: torch.Tensor, sigma: float) -> np.ndarray:
+    """Mean squared errors (train, test) per pixel of a Wiener filter f, exact over the noise.
+
+    With A = C (C + s)^-1, s tr A on its own images; |(1 - A)(x - m)|^2 + s tr A^2 on another one.
+
+    Args:
+        f: the filter of a training set.
+        test: images (image, channel, y, x), over which the second is the mean.
+        sigma: noise level.
+    """
+    kept = f.variances / (f.variances + sigma**2)
+    x = (to_float(test).to(f.mean.dtype) - f.mean).flatten(1)
+    missed = x.square().sum(1).mean() - ((x @ f.axes).square().mean(0) * (2 - kept) * kept).sum()
+    errors = [sigma**2 * kept.sum(), missed + sigma**2 * kept.square().sum()]
+    return torch.stack(errors).cpu().numpy() / x.shape[1]

@@ -1,0 +1,39 @@
+"""Images that are one of a few templates and white Gaussian noise. Exact."""
+
+import math
+
+import torch
+from torch import nn
+
+
+class Mixture(nn.Module):
+    """E[x | y] of x = template + spread w, w ~ N(0, I), all templates equally likely.
+
+    Args:
+        templates: (template, channel, y, x).
+        spread: standard deviation of the noise, a scalar.
+    """
+
+    blind = False
+
+    def __init__(self, templates: torch.Tensor, spread: torch.Tensor | float):
+        super().__init__()
+        self.register_buffer("templates", templates)
+        self.register_buffer("spread", torch.as_tensor(spread))
+
+    def _squares(self, y: torch.Tensor) -> torch.Tensor:
+        """|y - template|^2, (image, template)."""
+        return torch.stack([(y - t).flatten(1).square().sum(1) for t in self.templates], 1)
+
+    def forward(self, y: torch.Tensor, sigma: float) -> torch.Tensor:
+        """E[x | y], (image, channel, y, x): of the mean over templates, shrunk towards it."""
+        variance = self.spread**2 + sigma**2
+        weights = (-self._squares(y) / (2 * variance)).softmax(1)
+        mean = (weights @ self.templates.flatten(1)).reshape(y.shape)
+        return mean + self.spread**2 / variance * (y - mean)
+
+    def log_density(self, y: torch.Tensor, sigma: float) -> torch.Tensor:
+        """log p_sigma(y), (image,)."""
+        variance = self.spread**2 + sigma**2
+        logs = (-self._squares(y) / (2 * variance)).logsumexp(1) - math.log(len(self.templates))
+        return logs - y[0].numel() / 2 * (2 * math.pi * variance).log()

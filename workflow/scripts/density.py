@@ -1,0 +1,129 @@
+"""What a denoiser knows in nats: squared errors, log-densities and dimensions of images.
+
+Input: images.zarr, split.zarr, denoiser.safetensors. Output: density.zarr. Its images are the first
+of the N images of S1, whichever subset the denoiser was trained on, and the first test images: so
+both denoisers of a pair judge the same images, with the same noises.
+"""
+
+import numpy as np
+import torch
+import xarray as xr
+from gahb import denoisers, store
+from gahb.denoisers.references import wiener
+from gahb.density.dimension import at_gap, flipd, normal_bundle
+from gahb.density.errors import measured
+from gahb.density.integral import integration_error
+from gahb.density.likelihood import gaussian_log_density, log_density
+from gahb.images import Members, to_float
+from gahb.psnr import sigma_from_psnr
+from study.job import Job, run
+
+#: What NaN means.
+FEWER = "there are fewer images"
+#: Most images that the Gaussian is fitted to.
+MOST = 20_000
+EACH, OF_IMAGE = ("sigma", "pair", "image"), ("sigma", "image")
+#: Variables of each set of images: dimensions, meaning, unit.
+FIELDS = {
+    "mse": (EACH, "squared error |x - f(y)|^2", "1"),
+    "mse_gaussian": (EACH, "squared error of the Gaussian's Wiener filter", "1"),
+    "trace": (EACH, "tr J", "1"),
+    "log_density": (OF_IMAGE, "log-density of the noisy image", "nat"),
+    "log_density_error": (OF_IMAGE, "standard error of log_density, of the noises", "nat"),
+    "log_density_gaussian": (OF_IMAGE, "Gaussian log-density of the noisy image", "nat"),
+    "flipd": (OF_IMAGE, "FLIPD", "1"),
+}
+
+
+def main(
+    images, split, denoiser, density,
+    *, N, input_psnr, intervals, count, noises, bundle, seed, job=Job(),
+):  # fmt: skip
+    images, split = store.open_store(images).images, store.open_store(split)
+    torch.backends.cudnn.allow_tf32 = False  # its 3 digits would count at little noise
+    denoiser = denoisers.load(denoiser, images).to(job.device)
+    gaussian = _gaussian(images, split).to(job.device)
+    decibels = np.linspace(*input_psnr, intervals + 1)
+    sigma = sigma_from_psnr(decibels)
+    sets = {"S1": split.S1.values[:N][:count], "test": split.test.values[:count]}
+    found = []
+    for index in sets.values():
+        clean = to_float(torch.from_numpy(store.take(images, index))).to(job.device)
+        found.append(_judged(denoiser, gaussian, clean, index, sigma, noises, seed))
+    entries, longest = clean[0].numel(), max(map(len, sets.values()))
+    unsure = [integration_error(v["mse"], sigma, entries) for v in found]
+    scores = [
+        normal_bundle(denoiser, x, float(sigma[-1]), index=int(i), seed=seed)
+        for x, i in zip(clean[:bundle], index, strict=False)
+    ]
+    gaps = np.reshape([at_gap(values) for values in scores], (-1, 2)).T
+    variables = {
+        name: store.variable(
+            ("set", *dims), [_filled(v[name], longest) for v in found], long_name, units, FEWER
+        )
+        for name, (dims, long_name, units) in FIELDS.items()
+        if name in found[0]
+    }
+    dataset = xr.Dataset(
+        variables
+        | {
+            "integration_error": store.variable(
+                "set", unsure, "error of the integral of squared errors over noise levels", "nat"
+            ),
+            "image_index": store.variable(
+                ("set", "image"),
+                [_filled(index.astype(float), longest) for index in sets.values()],
+                "index of the image",
+                nan=FEWER,
+            ),
+            "singular_values": store.variable(
+                ("bundle", "rank"),
+                np.reshape(scores, (-1, entries)),
+                "singular value of scores (1: no data)",
+            ),
+            "bundle_dimension": store.variable("bundle", gaps[0], "singular values below the gap"),
+            "bundle_gap": store.variable("bundle", gaps[1], "ratio of singular values at the gap"),
+        },
+        coords={
+            "set": store.variable("set", list(sets), "set of images"),
+            "sigma": store.variable("sigma", sigma, "noise level"),
+            "input_psnr": store.variable("sigma", decibels, "input PSNR", "dB"),
+        },
+        attrs=store.provenance("Densities", job.parameters) | {"entries": entries},
+    )
+    store.save(dataset, density)
+
+
+def _judged(denoiser, gaussian, clean, index, sigma, noises: int, seed: int) -> dict:
+    """What is measured on one set of images, by the names of FIELDS."""
+    options = {"sigmas": sigma, "seed": seed}
+    mse, trace = measured(denoiser, clean, index, pairs=noises // 2, **options)
+    mse_gaussian, _ = measured(gaussian, clean, index, pairs=noises // 2, **options)
+    own = gaussian_log_density(gaussian, clean, sigma)
+    estimate, error = log_density(mse, mse_gaussian, own, sigma)
+    values = {
+        "mse": mse, "mse_gaussian": mse_gaussian, "trace": trace, "log_density": estimate,
+        "log_density_error": error, "log_density_gaussian": own,
+    }  # fmt: skip
+    if not denoiser.blind:
+        values["flipd"] = flipd(denoiser, clean, index, probes=noises, **options)
+    return values
+
+
+def _filled(values: np.ndarray, length: int) -> np.ndarray:
+    """`values` (..., image) with NaNs up to so many images."""
+    return np.pad(
+        values, [(0, 0)] * (values.ndim - 1) + [(0, length - values.shape[-1])],
+        constant_values=np.nan,
+    )  # fmt: skip
+
+
+def _gaussian(images, split) -> wiener.Wiener:
+    """The Gaussian of both subsets, the same for all N and for both denoisers of a pair."""
+    members = np.unique(np.concatenate([split.S1.values, split.S2.values]))
+    members = members[:: -(-len(members) // MOST)]
+    return wiener.Wiener(**wiener.fit(Members(images, members)))
+
+
+if __name__ == "__main__":
+    run(main, snakemake)

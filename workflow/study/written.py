@@ -1,0 +1,68 @@
+"""`python -m study.written FILE ...`: the config as it is written, before YAML loses what is wrong.
+
+Of two entries of one name YAML keeps the last, and snakemake says of a file that cannot be read
+neither which it is nor where.
+"""
+
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import yaml
+
+
+def mistakes_in(files: Iterable[str | Path]) -> list[str]:
+    """One line for each mistake, by file and line; files that are missing have none."""
+    return [line for file in map(Path, files) if file.is_file() for line in _mistakes(file)]
+
+
+def _mistakes(file: Path) -> list[str]:
+    try:
+        text = file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        return [f"{file}: is no text in UTF-8 ({error})"]
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        if _is_json(text):  # which may hold tabs
+            return []
+        mark = getattr(error, "problem_mark", None)
+        where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or error
+        hint = "; text with a colon needs quotes" if "mapping values" in str(problem) else ""
+        return [f"{file}{where}: is no YAML: {problem}{hint}"]
+    return [f"{file}, line {line}: a second entry {key!r}; the first is in line {first}"
+            for key, line, first in _repeated(root, set())]  # fmt: skip
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _repeated(node: yaml.Node | None, seen: set[int]):
+    """(key, line, line of the first) of each key that stands twice in a mapping."""
+    if id(node) in seen:  # an alias
+        return
+    seen.add(id(node))
+    if isinstance(node, yaml.MappingNode):
+        lines = {}
+        for key, value in node.value:
+            line = key.start_mark.line + 1
+            if isinstance(key, yaml.ScalarNode) and key.value in lines:
+                yield key.value, line, lines[key.value]
+            lines.setdefault(str(key.value), line)
+            yield from _repeated(value, seen)
+    elif isinstance(node, yaml.SequenceNode):
+        for value in node.value:
+            yield from _repeated(value, seen)
+
+
+if __name__ == "__main__":
+    found = mistakes_in(sys.argv[1:])
+    print(*(found or ["No entry stands twice, and all of it is YAML."]), sep="\n")
+    sys.exit(bool(found))
