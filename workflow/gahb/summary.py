@@ -28,7 +28,7 @@ DIGITS = (
          "oracle_dct", "oracle_wavelet", "oracle_own", "optimum"], 2
     )
     | {f"{which}_{name}": 6 for which in ("train", "test") for name in ("mse", "null", "expected")}
-    | dict.fromkeys(["kl", "kl_between", "memory", "trace", "error", "flipd"], 1)
+    | dict.fromkeys(["kl", "kl_between", "memory", "trace", "scaled_error", "flipd"], 1)
 )  # fmt: skip
 #: What the seed of a training does not change.
 SAME = {"N", "sigma", "alpha", "minimax_slope", "image", "images", "images_seen", "noisy_psnr"} | {

@@ -26,9 +26,11 @@ FIGURE = {
 KNOWN = {"disks": 5}
 #: Measures, in words.
 WORDS = {
-    "trace": r"tr $J$", "error": r"$|x - f(y)|^2 / \sigma^2$", "flipd": "FLIPD at clean images"
-}  # fmt: skip
-LINES = {"trace": "-", "error": "--", "flipd": ":"}
+    "trace": r"tr $J$",
+    "scaled_error": r"$|x - f(y)|^2 / \sigma^2$",
+    "flipd": "FLIPD at clean images",
+}
+LINES = {"trace": "-", "scaled_error": "--", "flipd": ":"}
 
 
 @style.sheet()
@@ -66,7 +68,7 @@ def _denoisers(shown: dict) -> list[str]:
 def _measures(data: xr.Dataset) -> xr.Dataset:
     """Means over test images, along input_psnr."""
     test = data.sel(set="test").mean(("pair", "image"))
-    found = {"trace": test.trace, "error": test.mse / data.sigma**2}
+    found = {"trace": test.trace, "scaled_error": test.mse / data.sigma**2}
     if "flipd" in data:
         found["flipd"] = test.flipd
     return xr.Dataset(found).swap_dims(sigma="input_psnr")
