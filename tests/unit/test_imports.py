@@ -105,6 +105,6 @@ def test_the_code_of_a_function_counts(folder):
 
 def test_trained_networks_are_trained_and_others_imported(folder):
     plan = Plan(checked(study({"weights": "one.pt"})))
-    assert plan.names("denoisers", "architecture") == "tiny|cnn"
+    assert plan.names("denoisers", "architecture") == "tiny|cnn|watched"
     assert plan.names("denoisers", *STAGES["imported"].makes) == "own"
     assert Plan(checked(TINY)).names("denoisers", *STAGES["imported"].makes) == "(?!)"

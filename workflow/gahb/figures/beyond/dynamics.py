@@ -61,7 +61,7 @@ def numbers(stores: Stores, shown: dict) -> list[dict]:
     ]
     rows = [*map(_said, rows), {"N": "all", **_growth(found)}]
     columns = dict.fromkeys(name for row in rows for name in row)
-    return [{name: row.get(name, "-") for name in columns} for row in rows]
+    return [{name: row.get(name, "none") for name in columns} for row in rows]
 
 
 def _times(dynamics: xr.Dataset) -> dict:
