@@ -10,7 +10,8 @@ import torch
 import xarray as xr
 from figure_stores import stores_of
 from gahb import denoisers, store
-from gahb.calibration import best, cosines, noisy_images, sensitivity, windows
+from gahb.agreement import noisy_images
+from gahb.calibration import best, cosines, sensitivity, windows
 from gahb.denoisers.references import local
 from gahb.figures.beyond import agreement
 from gahb.images import Members

@@ -16,6 +16,18 @@ import torch
 import xarray as xr
 
 
+def noisy_images(clean: torch.Tensor, sigmas, seed: int) -> torch.Tensor:
+    """Each image at each noise level, with the same z: (sigma, image, channel, y, x).
+
+    Args:
+        clean: images (image, channel, y, x), floats.
+        sigmas: noise levels.
+        seed: of the noise.
+    """
+    z = torch.randn(clean.shape, generator=torch.Generator().manual_seed(seed)).to(clean)
+    return torch.stack([clean + sigma * z for sigma in sigmas])
+
+
 def measures(a: torch.Tensor, b: torch.Tensor, sigma: float) -> dict[str, torch.Tensor]:
     """The measures above, by name: (image,) each, in float64.
 

@@ -9,26 +9,12 @@ for theory f and network g at the same y; the value of the greatest median over 
 import numpy as np
 import torch
 
-from gahb.images import to_float
 from gahb.jacobian import jacobian
 
 
 def windows(listed: list[int] | None, side: int) -> list[int]:
     """Those that are listed, or all odd ones, that are smaller than the image; and the image."""
     return [*(w for w in listed or range(1, side, 2) if w < side), side]
-
-
-def noisy_images(clean: torch.Tensor, sigmas, seed: int) -> torch.Tensor:
-    """Each image at each noise level, with the same z: (sigma, image, channel, y, x).
-
-    Args:
-        clean: images (image, channel, y, x), bytes or floats.
-        sigmas: noise levels.
-        seed: of the noise.
-    """
-    x = to_float(clean)
-    z = torch.randn(x.shape, generator=torch.Generator().manual_seed(seed)).to(x)
-    return torch.stack([x + sigma * z for sigma in sigmas])
 
 
 @torch.no_grad()

@@ -14,11 +14,10 @@ import numpy as np
 import torch
 import xarray as xr
 from gahb import denoisers, store
-from gahb.agreement import compared, passed
-from gahb.calibration import noisy_images
+from gahb.agreement import compared, noisy_images, passed
 from gahb.images import Members, to_float
-from gahb.samples.flow import noise_levels, probability_flow
-from gahb.samples.start import gaussian, paper
+from gahb.samples.flow import followed, noise_levels
+from gahb.samples.start import named
 from study.job import Job, run
 
 #: Starts that are followed to their end by each denoiser.
@@ -48,8 +47,8 @@ def main(
     training = Members(images, np.sort(split[subset].values[:N]))
     wiener = denoisers.built("wiener", denoisers.fit("wiener", training), training).to(job.device)
 
-    judged = torch.from_numpy(store.take(images, split.test.values[:count])).to(job.device)
-    noisy = noisy_images(judged, levels, seed)
+    judged = to_float(torch.from_numpy(store.take(images, split.test.values[:count])))
+    noisy = noisy_images(judged.to(job.device), levels, seed)
     points = {"noisy test images": (noisy, noisy.new_tensor(levels)[:, None].expand(-1, count))}
     points["trajectory"] = passed(store.open_store(samples), count, job.device)
     measured, sigmas = {}, []
@@ -60,14 +59,10 @@ def main(
     shown = {"network": network} | against
     outputs = [[f(y[:1], s)[0].cpu() for y, s in zip(noisy, levels, strict=True)]
                for f in shown.values()]  # fmt: skip
-    numbers = torch.arange(STARTS, device=job.device)
-    if start == "gaussian":
-        test = Members(images, np.sort(split.test.values))
-        first = gaussian(seed_of_starts, numbers, test, sigma=sd)
-    else:
-        first = paper(seed_of_starts, numbers, images.shape[1:], mean=mean, sd=sd)
-    grid = noise_levels(sd, sigma_min, steps)
-    ends = [_end(f, first, grid).cpu() for f in shown.values()]
+    test = Members(images, np.sort(split.test.values))
+    first = named(start, seed_of_starts, test, mean=mean, sd=sd)
+    y, grid = first(torch.arange(STARTS, device=job.device)), noise_levels(sd, sigma_min, steps)
+    ends = [followed(f, y, grid).cpu() for f in shown.values()]
 
     dims = ("against", "points", "level", "image")
     why = "the sample diverged, or nothing is to be explained"
@@ -80,7 +75,7 @@ def main(
     variables |= {
         "sigma": store.variable(dims[1:], np.stack(sigmas), "noise level", nan=why),
         "image_index": store.variable("image", split.test.values[:count], "index of the image"),
-        "clean": store.variable(PIXELS, to_float(judged)[0].cpu(), "first test image"),
+        "clean": store.variable(PIXELS, judged[0], "first test image"),
         "noisy": store.variable(("level", *PIXELS), noisy[:, 0].cpu(), "with noise"),
         "outputs": store.variable(
             ("output", "level", *PIXELS), np.stack([np.stack(o) for o in outputs]), "denoised"
@@ -99,14 +94,6 @@ def main(
     }
     attrs = store.provenance("Agreement with a network", job.parameters)
     store.save(xr.Dataset(variables, coords, attrs), agreement)
-
-
-@torch.no_grad()
-def _end(denoiser, y, grid) -> torch.Tensor:
-    """Where the probability flow from y ends: (sample, channel, y, x)."""
-    for _, estimate, _ in probability_flow(denoiser, y, grid):  # noqa: B007
-        pass
-    return estimate
 
 
 if __name__ == "__main__":

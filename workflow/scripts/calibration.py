@@ -10,8 +10,9 @@ import numpy as np
 import torch
 import xarray as xr
 from gahb import denoisers, store
-from gahb.calibration import best, cosines, noisy_images, sensitivity, windows
-from gahb.images import Members
+from gahb.agreement import noisy_images
+from gahb.calibration import best, cosines, sensitivity, windows
+from gahb.images import Members, to_float
 from study.job import Job, run
 
 
@@ -23,7 +24,7 @@ def main(
     network = denoisers.load(network[0], images).to(job.device)
     # Others are judged: the first ones.
     chosen = split.test.values[-count:]
-    clean = torch.from_numpy(store.take(images, chosen)).to(job.device)
+    clean = to_float(torch.from_numpy(store.take(images, chosen))).to(job.device)
     noisy = noisy_images(clean, sigma, seed)
     if option == "window":
         values = windows(values, images.sizes["y"])

@@ -10,25 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 
 import torch
 
-from gahb.agreement import measures
-from gahb.samples.flow import probability_flow
+from gahb.agreement import measures, noisy_images
+from gahb.samples.flow import followed
 from gahb.similarity import fit, nearest, paired_cosine
 
 #: What maps (y, sigma) to an estimate of x.
 Denoiser = Callable[[torch.Tensor, float], torch.Tensor]
-
-
-@torch.no_grad()
-def followed(denoiser: Denoiser, y: torch.Tensor, sigmas: Sequence[float]) -> torch.Tensor:
-    """Samples (sample, channel, y, x): the end of the probability flow from `y`.
-
-    Args:
-        denoiser: f.
-        y: (sample, channel, y, x), where samples start, at noise level sigmas[0].
-        sigmas: noise levels, decreasing.
-    """
-    (*_, (_, last, _)) = probability_flow(denoiser, y, sigmas)
-    return last
 
 
 def memory(samples: torch.Tensor, training) -> tuple[torch.Tensor, torch.Tensor]:
@@ -67,9 +54,7 @@ class Noisy:
 
 def noisy(clean: torch.Tensor, sigmas: Sequence[float], seed: int) -> Noisy:
     """`clean` (image, channel, y, x) with the same z at each noise level."""
-    generator = torch.Generator(clean.device).manual_seed(seed)
-    z = torch.randn(clean.shape, generator=generator, device=clean.device)
-    return Noisy(torch.stack([clean + s * z for s in sigmas]), list(sigmas))
+    return Noisy(noisy_images(clean, sigmas, seed), list(sigmas))
 
 
 def explained(

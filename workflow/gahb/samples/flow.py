@@ -55,3 +55,10 @@ def probability_flow(
         slope_ahead = (ahead - denoiser(ahead, lower)) / lower
         y = y + (lower - sigma) * (slope + slope_ahead) / 2
     yield y, denoiser(y, sigmas[-1]), y.new_full((len(y),), sigmas[-1])
+
+
+@torch.no_grad()
+def followed(denoiser, y: torch.Tensor, sigmas: Sequence[float]) -> torch.Tensor:
+    """Samples (sample, channel, y, x): where the flow from `y` ends; arguments as above."""
+    (*_, (_, last, _)) = probability_flow(denoiser, y, sigmas)
+    return last

@@ -10,6 +10,7 @@ from study.stages.denoisers import RUN, modules
 #: The two networks of a pair: subset, and how many seeds further. A pair on disjoint subsets starts
 #: from the same weights; a pair on the same images shows the most that two networks can agree.
 PAIRS = {"disjoint": (("S1", 0), ("S2", 0)), "same": (("S1", 0), ("S1", 1))}
+OTHER = {"S1": "S2", "S2": "S1"}
 
 
 def _psnr(config: dict, job: Mapping) -> dict:
@@ -119,6 +120,13 @@ oracles = Stage(
 )
 
 
+def _starts(config: dict, job: Mapping) -> dict:
+    """Where the samples of the stage `samples` start."""
+    keys = ("start", "mean", "sd")
+    seed = derived_seed(config, "samples", job["dataset"])
+    return {**{k: config["samples"][k] for k in keys}, "seed": seed}
+
+
 def _references(config: dict, job: Mapping) -> list[Artifact]:
     """The references of the study, of the same images; no seed changes them."""
     entry = config["studies"][job["study"]]
@@ -132,23 +140,23 @@ def _references(config: dict, job: Mapping) -> list[Artifact]:
 def _others(config: dict, job: Mapping) -> dict[str, Artifact]:
     """Other networks of the same kind, by what is other about them."""
     seed, entry = int(job["seed"]), config["studies"][job["study"]]
-    subset = "S2" if job["subset"] == "S1" else "S1"
-    found = {"other images": {**job, "subset": subset}}
+    found = {"other images": {**job, "subset": OTHER[job["subset"]]}}
     if entry["ceiling"] and figures.is_trained(config, job["denoiser"]):
         found["another seed"] = {**job, "seed": (seed + 1) % max(2, entry["seeds"])}
     return {name: Artifact("denoiser", other) for name, other in found.items()}
 
 
 def _agreement(config: dict, job: Mapping) -> dict:
-    samples = config["samples"]
+    samples, starts = config["samples"], _starts(config, job)
     return {
+        "seed_of_starts": starts.pop("seed"),
+        **starts,
         "names": [*config["studies"][job["study"]]["references"], *_others(config, job)],
         "subset": job["subset"],
         "N": int(job["N"]),
         "count": config["agreement"]["count"],
-        **{k: samples[k] for k in ("levels", "start", "steps", "sd", "sigma_min", "mean")},
+        **{k: samples[k] for k in ("levels", "steps", "sigma_min")},
         "seed": derived_seed(config, "agreement", job["dataset"]),
-        "seed_of_starts": derived_seed(config, "samples", job["dataset"]),
     }
 
 
@@ -174,16 +182,8 @@ agreement = Stage(
 def _other(config: dict, job: Mapping) -> list[Artifact]:
     """The history of the other subset, where a figure of the study compares pairs."""
     drawn = [figures.declared()[figure] for figure in config["studies"][job["study"]]["figures"]]
-    other = {"S1": "S2", "S2": "S1"}[job["subset"]]
     paired = any("similarity" in declared["reads"] for declared in drawn)
-    return [Artifact("history", {**job, "subset": other})] if paired else []
-
-
-def _starts(config: dict, job: Mapping) -> dict:
-    """Where the samples of the stage `samples` start."""
-    keys = ("start", "mean", "sd")
-    seed = derived_seed(config, "samples", job["dataset"])
-    return {**{k: config["samples"][k] for k in keys}, "seed": seed}
+    return [Artifact("history", {**job, "subset": OTHER[job["subset"]]})] if paired else []
 
 
 def _dynamics(config: dict, job: Mapping) -> dict:

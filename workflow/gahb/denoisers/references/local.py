@@ -40,8 +40,12 @@ class Local(nn.Module):
         window = window or int(self.values[nearest(self.levels, sigma)])
         if window >= max(y.shape[2:]):
             return memorized(y, sigma, self.training_set)
-        shape = tuple(y.shape[1:])
-        return masked(y, sigma, self.training_set, windows(shape, window), pixels(shape))
+        seen, answered = self.places(tuple(y.shape[1:]), window)
+        return masked(y, sigma, self.training_set, seen, answered)
+
+    def places(self, shape, window: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Entries that each part of an image of this shape sees, and those that it answers."""
+        return windows(shape, window), pixels(shape)
 
 
 def fit(training: Members, *, window: int | dict[float, int]) -> dict[str, torch.Tensor]:
