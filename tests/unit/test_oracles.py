@@ -151,3 +151,8 @@ def test_script_of_the_oracles(tmp_path, side, names):
     error = (0.15**2 * x**2 / (x**2 + 0.15**2)).mean()
     one = found.psnr.sel(basis="dct", image=3).sel(sigma=0.15)
     assert float(one) == pytest.approx(-10 * np.log10(error))
+
+
+def test_a_blank_image_has_the_finite_psnr_of_no_error():
+    blank = torch.zeros(1, 1, 8, 8)
+    assert oracle_psnr(np.zeros(64), 0.1) == pytest.approx(float(psnr(blank, blank)[0]), abs=1e-3)

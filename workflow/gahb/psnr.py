@@ -9,6 +9,9 @@ import torch
 
 from gahb.images import to_float
 
+#: Smaller squared errors count as this, of float32's rounding: 144 dB.
+LEAST = 2**-48
+
 
 def psnr(estimate: torch.Tensor, clean: torch.Tensor) -> torch.Tensor:
     """-10 log10(mean squared error per pixel) in dB of each image; peak value 1.
@@ -16,7 +19,7 @@ def psnr(estimate: torch.Tensor, clean: torch.Tensor) -> torch.Tensor:
     At most 144 dB, of float32's rounding: who memorizes an image returns it without an error.
     """
     error = (estimate - clean).square().flatten(1).mean(1)
-    return -10 * torch.log10(error.clamp(min=2**-48))
+    return -10 * torch.log10(error.clamp(min=LEAST))
 
 
 def input_psnr(sigma):

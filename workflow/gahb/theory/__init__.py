@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from gahb.psnr import LEAST
+
 
 def minimax_slope(alpha: float) -> float:
     """The minimax rate of the class of C^alpha images, as the slope of output against input PSNR.
@@ -37,7 +39,8 @@ def oracle_psnr(coefficients: np.ndarray, sigma, squares=None) -> np.ndarray:
     if squares is not None:
         whole, pixels = squares
         errors = errors + np.maximum(whole - np.square(coefficients).sum(-1), 0)
-    return -10 * np.log10(errors / pixels)
+    # Of a blank image nothing is wrong.
+    return -10 * np.log10(np.maximum(errors / pixels, LEAST))
 
 
 def projection_psnr(sigma, dimension: int, pixels: int):
