@@ -49,7 +49,7 @@ def test_a_site_overrides(tmp_path):
     assert found["training"]["runtime"] == "720"
     assert found["similarity"]["gpu"] == "0"
     # Packed jobs are counted, too.
-    assert len(jobs(output)) == len(planned(output)) == 116
+    assert len(jobs(output)) == len(planned(output)) == 125
     assert {"psnr", "samples", "eigenbasis"} <= {job["rule"] for job in jobs(output) if job["gpus"]}
 
 
