@@ -7,6 +7,7 @@ import pytest
 import torch
 from gahb.datasets import calpha as source
 from gahb.denoisers.references import optimal
+from gahb.denoisers.references.wiener import Wiener, fit
 from gahb.psnr import psnr
 from gahb.truths import fields
 from gahb.truths.calpha import Calpha
@@ -164,6 +165,22 @@ def test_the_optimum_of_smooth_images_is_what_was_measured():
     squared = (found.mean - x).square().mean()
     assert abs(10 * math.log10(squared / found.variance.mean())) < 1
     assert 10 * math.log10(1 + found.error.mean() / found.variance.mean()) < 0.3
+
+
+def test_what_a_filter_does_otherwise_is_orthogonal_to_the_optimums_error():
+    """E <x - f, g - f> = 0 for every g, within four standard errors; not if f knows too little of
+    the noise."""
+    x, _ = images(210, SIDE, ALPHA)
+    sigma, truth, wiener = 0.2, Calpha(ALPHA, SIDE, steps=200), Wiener(**fit(x[60:]))
+    y = noisy(x[:60], sigma)
+
+    def scores(told):
+        best = truth(y, told)
+        along = ((x[:60] - best) * (wiener(y, sigma) - best)).flatten(1).sum(1)
+        return float(along.mean() / along.std()) * math.sqrt(len(y))
+
+    assert abs(scores(sigma)) < 4
+    assert abs(scores(2 * sigma)) > 4
 
 
 @pytest.mark.parametrize("alpha", [1.0, 4.0])

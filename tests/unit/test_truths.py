@@ -10,6 +10,7 @@ from gahb.datasets import disks, open_source
 from gahb.denoisers.references.memorizer import Memorizer
 from gahb.denoisers.references.wiener import Wiener, fit
 from gahb.samples.flow import noise_levels, probability_flow
+from gahb.training import Recipe, Training
 from gahb.truths.disks import Disks
 from gahb.truths.gaussian import Gaussian
 from torch.distributions import MultivariateNormal
@@ -77,18 +78,58 @@ def test_the_squared_error_is_the_posterior_variance(name, sigma):
     assert 4 * error < errors.mean()
 
 
+@pytest.fixture(scope="module")
+def networks() -> dict:
+    """A UNet for each source, after 150 steps on images that are not the ones judged."""
+    found = {}
+    for name in NAMES:
+        network = denoisers.initialized("unet", 0, channels=8, blocks=2, gain=0.1)
+        pixels = (255 * images(name, 500, 3000).clamp(0, 1)).round().to(torch.uint8)
+        recipe = Recipe(
+            steps=150, batch=32, learning_rate=0.05, loss="weighted", noise="mixed",
+            optimizer="muon",
+        )  # fmt: skip
+        training = Training(network.train(), pixels, recipe, seed=0)
+        for _ in range(recipe.steps):
+            training.advance()
+        found[name] = denoisers.NetworkDenoiser(network)
+    return found
+
+
+def apart(best, other, x, y, sigma):
+    """By how much `other` errs more, and <x - best, other - best>: both (image,), sums."""
+    found, with_it = best(y, sigma), other(y, sigma)
+    more = (with_it - x).square() - (found - x).square()
+    along = (x - found) * (with_it - found)
+    return (v.flatten(1).sum(1) for v in (more, along))
+
+
+def standard_error(values) -> float:
+    return float(values.std()) / math.sqrt(len(values))
+
+
 @pytest.mark.parametrize("sigma", [0.03, 0.1, 0.3, 1.0])
 @pytest.mark.parametrize("name", NAMES)
-def test_the_optimum_is_better_than_what_knows_only_a_training_set(name, sigma):
-    """Wiener's filter, which may be the optimum, is nowhere better by more than the error."""
+def test_no_denoiser_is_better_than_the_optimum(networks, name, sigma):
+    """Neither a network nor a closed form. The error of the optimum is orthogonal to all that a
+    denoiser can do otherwise: E <x - f, g - f> = 0 for every g."""
     training, x = images(name, 500, 3000).float(), images(name, 0, 60).float()
-    y = noisy(x, sigma).float()
-    best = (optimum(name, torch.float32)(y, sigma) - x).square().flatten(1).mean(1)
-    for denoiser in (Wiener(**fit(training)), Memorizer(training)):
-        more = (denoiser(y, sigma) - x).square().flatten(1).mean(1) - best
-        assert more.mean() > -2 * more.std() / math.sqrt(len(x))
+    y, best = noisy(x, sigma).float(), optimum(name, torch.float32)
+    for other in (networks[name], Wiener(**fit(training)), Memorizer(training)):
+        more, along = apart(best, other, x, y, sigma)
+        assert more.mean() > -2 * standard_error(more)
+        assert abs(along.mean()) < 4 * standard_error(along)
         if name == "disks" and sigma < 0.3:
-            assert more.mean() > 4 * more.std() / math.sqrt(len(x))
+            assert more.mean() > 4 * standard_error(more)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_optimum_that_is_wrong_would_be_noticed(networks, name):
+    """One that takes the noise for twice as strong as it is."""
+    sigma, x = 0.1, images(name, 0, 60).float()
+    y, best = noisy(x, sigma).float(), optimum(name, torch.float32)
+    _, along = apart(lambda y, s: best(y, 2 * s), networks[name], x, y, sigma)
+    assert abs(along.mean()) > 4 * standard_error(along)
 
 
 # Each in closed form or by brute force.
