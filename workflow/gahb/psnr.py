@@ -8,9 +8,7 @@ import numpy as np
 import torch
 
 from gahb.images import to_float
-
-#: Smaller squared errors count as this, of float32's rounding: 144 dB.
-LEAST = 2**-48
+from gahb.theory import LEAST
 
 
 def psnr(estimate: torch.Tensor, clean: torch.Tensor) -> torch.Tensor:
