@@ -5,13 +5,15 @@ import copy
 import importlib
 import inspect
 import re
+import threading
+from types import SimpleNamespace
 
 import pytest
 from conftest import ROOT, TINY
 from study import figures
 from study.config import checked
 from study.plan import Plan
-from study.run import internals
+from study.run import internals, scheduling
 from study.run.directives import Directives
 from study.stage import Artifact
 from study.stages import STAGES
@@ -204,3 +206,14 @@ def test_a_log_and_a_benchmark_for_each_job(plan):
 
 def _wildcards(path: str) -> list[str]:
     return re.findall(r"\{(\w+)\}", path)
+
+
+def test_the_scheduler_waits_for_one_timer_at_a_time():
+    scheduler = SimpleNamespace(_open_jobs=threading.Semaphore(0))
+    for _ in range(5):
+        scheduling._wake_later(scheduler, 0.01)
+    scheduler._waiting.join()
+    assert scheduler._open_jobs.acquire(blocking=False)
+    assert not scheduler._open_jobs.acquire(blocking=False)
+    scheduling._wake_later(scheduler, 0.01)
+    assert scheduler._open_jobs.acquire(timeout=10)

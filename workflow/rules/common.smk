@@ -20,7 +20,7 @@ os.environ.update(
 
 
 from study import figures
-from study.run import internals, missing, progress
+from study.run import internals, missing, progress, scheduling
 from study.run.cluster import cancel_what_was_left_behind, interrupt_jobs_too
 from study.config import ConfigError, checked
 from study.run.directives import Directives
@@ -56,6 +56,7 @@ async def _no_file_is_newer(file, time):
 # time stamps whatever rerun-triggers says (its pull request 3690), and would train again for a
 # touched file. `inputflags: ancient` is no way out: what depends on a stale job then is not looked at.
 snakemake.io._IOFile.is_newer = _no_file_is_newer
+scheduling.wake_once()
 
 
 def reported(path, caption, title, category="{study}"):

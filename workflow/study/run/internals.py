@@ -1,7 +1,7 @@
 """Whether Snakemake is the one whose behaviour the workflow relies on.
 
 What is not documented, and may change with any version: where it compares time stamps, how its
-messages are formatted, and where it counts its jobs.
+messages are formatted, where it counts its jobs, and how its scheduler wakes up.
 """
 
 import importlib.metadata
@@ -10,6 +10,7 @@ import re
 
 from snakemake.io import _IOFile
 from snakemake.logging import DefaultFormatter
+from snakemake.scheduling.job_scheduler import JobScheduler
 
 from study.fingerprint import ROOT
 
@@ -34,6 +35,8 @@ def check(workflow) -> None:
     newer = getattr(_IOFile, "is_newer", None)
     if not inspect.iscoroutinefunction(newer) or len(inspect.signature(newer).parameters) != 2:
         missing.append("_IOFile.is_newer(time)")
+    if not hasattr(JobScheduler, "_schedule_reevalutation"):
+        missing.append("JobScheduler._schedule_reevalutation(delay)")
     missing += [
         name for name in ("dag", "basedir", "is_main_process") if not hasattr(type(workflow), name)
     ]
