@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import os
 import select
 import signal
@@ -10,7 +11,6 @@ import threading
 import traceback
 from collections.abc import Callable
 
-import torch
 from gahb import store
 from tqdm import tqdm
 
@@ -25,10 +25,6 @@ class _Lines(tqdm):
         return lambda line: line and print(line.strip(), file=file, flush=True)
 
 
-def _device() -> torch.device:
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
 @dataclasses.dataclass(frozen=True)
 class Job:
     """What a script is told beside its files and values; the defaults are those of a REPL.
@@ -37,7 +33,6 @@ class Job:
     parameters: what goes into the provenance of its stores.
     resources: of the rule, by name.
     threads: cores that it may use.
-    device: the GPU if there is one, else the CPU.
     log: path of its log.
     """
 
@@ -45,8 +40,14 @@ class Job:
     parameters: dict = dataclasses.field(default_factory=dict)
     resources: dict = dataclasses.field(default_factory=dict)
     threads: int = 1
-    device: torch.device = dataclasses.field(default_factory=_device)
     log: str = ""
+
+    @functools.cached_property
+    def device(self):
+        """torch's device: the GPU if there is one, else the CPU."""
+        import torch  # here, because figures need none and start a second earlier without it
+
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
     def warn(self, text: str) -> None:
         """Say it in the log, and beside it: nobody reads the log of a job that succeeds."""
@@ -87,7 +88,9 @@ def run(main: Callable, snakemake, **more) -> None:
         threading.Thread(
             target=_end_with, args=[int(os.environ["SNAKEMAKE_PID"])], daemon=True
         ).start()
-    torch.set_num_threads(snakemake.threads)
+    os.environ["OMP_NUM_THREADS"] = str(snakemake.threads)
+    if torch := sys.modules.get("torch"):  # too late for the variable
+        torch.set_num_threads(snakemake.threads)
     names = ", ".join(f"{k}={v}" for k, v in snakemake.wildcards.items())
     job = Job(
         f"{snakemake.rule} ({names})",
