@@ -3,7 +3,7 @@
 tangent = |T V^T|^2 / 5, with T an orthonormal basis of the derivatives of the generator by its five
 parameters at the clean image, V the five leading eigenvectors: the mean squared cosine of the
 principal angles, 1 where they span the tangent space.
-beyond = 1 - sum_k lambda_k |T e_k|^2 / sum_k lambda_k, the part of the effective dimension beside it.
+beyond = 1 - sum_k lambda_k |T e_k|^2 / sum_k lambda_k, the part of the eigenvalues beside it.
 """
 
 import numpy as np
