@@ -13,6 +13,7 @@ by their eigenvalues.
 
 import dataclasses
 import functools
+from collections.abc import Callable
 
 import numpy as np
 import scipy.fft
@@ -24,6 +25,8 @@ NULLS = ("random", "permuted", "mixed")
 LEAST_WINDOW = 8
 #: Strongest frequencies of a window that count.
 PEAKS = 2
+#: Numbers that bases measured together have: as many as stay in a cache.
+TOGETHER = 2**18
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,11 +107,25 @@ def random_bases(shape: tuple[int, ...], draws: int, seed: int) -> np.ndarray:
         shape: (vector, channel, y, x), of each basis.
     """
     generator = np.random.default_rng(seed)
-    found = []
+
+    def draw():
+        vectors = generator.standard_normal((shape[0], np.prod(shape[1:])))
+        return np.linalg.qr(vectors.T)[0].T.reshape(shape)
+
+    return _shares(draw, draws)
+
+
+def _shares(draw: Callable[[], np.ndarray], draws: int) -> np.ndarray:
+    """The part s of the vectors of `draws` bases, each a call: (draw, vector)."""
+    found, waiting = [], []
     for _ in range(draws):
-        vectors = np.linalg.qr(generator.standard_normal((shape[0], np.prod(shape[1:]))).T)[0]
-        found.append(local_spectra(vectors.T.reshape(shape))[0])
-    return np.array(found)
+        waiting.append(draw())
+        if sum(basis.size for basis in waiting) >= TOGETHER:
+            found.append(local_spectra(np.concatenate(waiting))[0])
+            waiting = []
+    if waiting:
+        found.append(local_spectra(np.concatenate(waiting))[0])
+    return np.concatenate(found).reshape(draws, -1)
 
 
 def oscillation(
@@ -128,7 +145,7 @@ def oscillation(
         seed: of the permutations and rotations.
     """
     generator = np.random.default_rng(seed)
-    ranks, pixels = len(vectors), vectors.shape[-2:]
+    ranks, draws = len(vectors), len(random)
     flat = vectors.reshape(*vectors.shape[:-2], -1)
     weights = np.maximum(eigenvalues, 0)
     # Without any positive eigenvalue all are alike.
@@ -138,13 +155,14 @@ def oscillation(
     def measured(share):
         return (share - noise) / (1 - noise)
 
-    permuted, mixed = [], []
-    for _ in random:
-        order = generator.permutation(flat.shape[-1])
-        permuted.append(local_spectra(flat[..., order].reshape(vectors.shape))[0])
+    def permuted():
+        return flat[..., generator.permutation(flat.shape[-1])].reshape(vectors.shape)
+
+    def mixed():
         rotation = np.linalg.qr(generator.standard_normal((ranks, ranks)))[0]
-        rotated = (rotation @ flat.reshape(ranks, -1)).reshape(*vectors.shape[:-2], *pixels)
-        mixed.append(local_spectra(rotated)[0])
+        return np.tensordot(rotation, vectors, 1)
+
+    nulls = random, _shares(permuted, draws), _shares(mixed, draws)
     share, frequency = local_spectra(vectors)
     return Oscillation(
         concentration=measured(share),
@@ -152,7 +170,7 @@ def oscillation(
         extent=1 / (vectors[0].size * np.square(np.square(vectors)).sum((1, 2, 3))),
         harmonic=float(measured(share) @ weights),
         rising=_spearman(frequency),
-        nulls=np.stack([measured(np.array(each)) @ weights for each in (random, permuted, mixed)]),
+        nulls=np.stack([measured(each) @ weights for each in nulls]),
     )
 
 
