@@ -76,7 +76,7 @@ TINY = {
         },
         "geometry": {
             "datasets": ["photo", "photo-shuffled"], "denoisers": ["cnn"], "sizes": [16],
-            "figures": ["geometry"],
+            "figures": ["geometry", "harmonics"],
         },
         "seeds": {
             "datasets": ["rough"], "denoisers": ["tiny"], "sizes": [4], "seeds": 2,

@@ -23,6 +23,7 @@ from gahb.figures.beyond import (
     along,
     dimension,
     dynamics,
+    harmonics,
     likelihood,
     nats,
     optimum,
@@ -107,6 +108,43 @@ def eigenbasis_store(channels: int = 1, images: int = 1, sigmas=(0.15,), seed=0)
         },
         coords={"image": 3 + np.arange(images), "sigma": list(sigmas), "rank": rank},
     )
+
+
+def harmonics_store(images: int = 1, seed=0, geometry="") -> xr.Dataset:
+    """Of bases that are harmonic, and adapted where there are several images."""
+    generator = np.random.default_rng(seed)
+    of, per_rank = ("image", "sigma"), ("image", "sigma", "rank")
+    ranks = np.broadcast_to(np.arange(1, 65), (images, 1, 64))
+    values = {
+        "frequency": (per_rank, 0.01 * (1 + seed) * ranks**0.5),
+        "harmonic": (of, 0.7 + 0.1 * generator.random((images, 1))),
+        "harmonic_null": (
+            (*of, "null", "draw"), 0.02 * generator.normal(size=(images, 1, 3, 99))
+        ),
+        "rising": (of, np.full((images, 1), 0.9)),
+        "coefficients": (
+            (*of, "of"), np.where(np.eye(images)[:, None], 10.0 + seed, 30)
+        ),
+        "coefficients_fixed": (("fixed", "image"), np.full((2, images), 25.0)),
+        "decay": (of, np.full((images, 1), 2.5)),
+        "decay_fixed": (("fixed", "image"), np.full((2, images), 2.0)),
+    }  # fmt: skip
+    for name in {"contour": ("near", "along"), "disk": ("tangent",)}.get(geometry, ()):
+        values[name] = (of, np.full((images, 1), 0.8))
+        values[f"{name}_null"] = ((*of, "draw"), generator.random((images, 1, 99)) / 2)
+    if geometry == "disk":
+        values |= {
+            "beyond": (of, np.full((images, 1), 0.3)),
+            "angular_order": (per_rank, ranks % 5),
+        }
+    return xr.Dataset(
+        values,
+        coords={
+            "image": 3 + np.arange(images), "sigma": [0.15], "rank": np.arange(1, 65),
+            "of": 3 + np.arange(images), "null": ["random", "permuted", "mixed"],
+            "fixed": ["dct", "wavelet"],
+        },
+    )  # fmt: skip
 
 
 def sample_stores(
@@ -446,9 +484,13 @@ def several(count: int) -> dict:
     drawn = sample_stores(sizes, diverged=1, seeds=count)
     agreed = {N: tuple(agreement_store(0.5 + s / 10, seed=s) for s in of_seeds) for N in sizes}
     best = {"optimal": {"psnr": [optimum_store(0.5), optimum_store(0.7)]}}
-    both = stores_of(best, psnr=lines, eigenbasis=[bases, bases])
+    waves = tuple(harmonics_store(2, seed, "contour") for seed in of_seeds)
+    around = tuple(harmonics_store(2, seed, "disk") for seed in of_seeds)
+    both = stores_of(best, psnr=lines, eigenbasis=[bases, bases], harmonics=[waves, waves])
     first = {"optimal": {"psnr": [optimum_store(0.5)]}}
-    one = stores_of(first, psnr=lines[:1], eigenbasis=[bases], oracles=[oracles_store(2)])
+    one = stores_of(
+        first, psnr=lines[:1], eigenbasis=[bases], oracles=[oracles_store(2)], harmonics=[around]
+    )
     known = {"optimal": {"psnr": {100: optimum_store(0.5)}},
              "wiener": {"psnr": {100: psnr_store(0.4)}}}  # fmt: skip
     curves = stores_of(known, psnr=dict.fromkeys(sizes, lines[0]))
@@ -469,6 +511,10 @@ def several(count: int) -> dict:
         slopes: (both, values | beside),
         optimum: networks_of(count),
         geometry: (both, values),
+        harmonics: (
+            stores_of({"another": {"harmonics": [waves, around]}}, harmonics=[waves, around]),
+            values | {"denoisers": ["network", "another"]},
+        ),
         dynamics: (stores_of(dynamics=learned), values),
         along: (stores_of(dynamics=learned), values),
         transition: (transition_stores(sizes, seeds=count), values),

@@ -20,6 +20,7 @@ from figure_stores import (
     curves_of,
     draw_curves,
     eigenbasis_store,
+    harmonics_store,
     history_store,
     networks_of,
     oracles_store,
@@ -357,7 +358,10 @@ def test_numbers_of_curves_are_exact_on_lines():
     assert [r["gap"] for r in rows] == pytest.approx([10, 0.1])
     assert [r["slope"] for r in rows] == pytest.approx([0.6, 0.6])
     assert rows[0]["test_psnr"] == pytest.approx(12 + 0.6 * 15)
-    stores = stores_of(psnr=[psnr_store(0.8), psnr_store(0.5)], eigenbasis=[eigenbasis_store()] * 2)
+    stores = stores_of(
+        psnr=[psnr_store(0.8), psnr_store(0.5)], eigenbasis=[eigenbasis_store()] * 2,
+        harmonics=[harmonics_store(2)] * 2,
+    )  # fmt: skip
     low, high = slopes.numbers(stores, RANGE | {"alphas": [4, 1], "datasets": DATASETS[:2]})
     assert (low["alpha"], low["minimax_slope"], high["minimax_slope"]) == (1, 0.5, 0.8)
     assert (low["slope"], high["slope"]) == pytest.approx((0.5, 0.8))
@@ -382,7 +386,9 @@ def test_distances_to_the_optimum_are_of_the_same_noisy_images():
 def test_numbers_of_bases():
     trace = (1 / np.arange(1, SIDE**2 + 1)).sum()
     basis = eigenbasis_store(images=5)
-    rows = shrinkage.numbers(stores_of(eigenbasis=[basis], oracles=[oracles_store()]), {})
+    known = {"oracles": [oracles_store()], "harmonics": [harmonics_store(5)]}
+    rows = shrinkage.numbers(stores_of(eigenbasis=[basis], **known), {})
+    assert all((r["harmonic_p"], r["coefficients_own"]) == (0.01, 10) for r in rows)
     assert [r["image"] for r in rows] == [3, 4, 5]
     assert all(r["dimension"] == pytest.approx(trace) and r["above_1"] == 0 for r in rows)
     assert all(r["denoised_psnr"] > r["noisy_psnr"] for r in rows)
@@ -392,12 +398,20 @@ def test_numbers_of_bases():
     lost = max(0, float(np.square(basis.clean[0]).sum() - squares.sum()))
     error = float((squares * sigma**2 / (squares + sigma**2)).sum()) + lost
     assert rows[0]["oracle_own"] == pytest.approx(-10 * np.log10(error / SIDE**2))
-    stores = stores_of(psnr=[psnr_store(0.7)] * 2, eigenbasis=[eigenbasis_store()] * 2)
+    stores = stores_of(
+        psnr=[psnr_store(0.7)] * 2, eigenbasis=[eigenbasis_store()] * 2,
+        harmonics=[harmonics_store(4), harmonics_store()],
+    )  # fmt: skip
     original, other = geometry.numbers(stores, RANGE | {"datasets": DATASETS[:2]})
     assert (original["images"], other["images"]) == ("original", "shuffled")
     assert original["roughness"] == pytest.approx(1, abs=0.2)
-    stores = stores_of(psnr=[psnr_store(0.7)], eigenbasis=[eigenbasis_store()])
+    # A third of the coefficients, of four images; one alone has no other.
+    assert original["adaptive"] == pytest.approx(2 / 3)
+    assert original["adaptive_p"] == pytest.approx(1 / 24) and "adaptive" not in other
+    around = harmonics_store(geometry="disk")
+    stores = stores_of(psnr=[psnr_store(0.7)], eigenbasis=[eigenbasis_store()], harmonics=[around])
     (row,) = disks.numbers(stores, RANGE)
+    assert (row["tangent"], row["tangent_p"], row["beyond"]) == pytest.approx((0.8, 0.01, 0.3))
     assert (row["kept"], row["slope"]) == (1, pytest.approx(0.7))
 
 

@@ -29,7 +29,7 @@ OF_FIGURES = {
     "optimum": ("pair", "calpha"),
     "agreement": ("seeds", "rough_tiny"), "theories": ("seeds", "rough_tiny"),
     "shrinkage": ("photographs", "photo_cnn"), "phase": ("phase", "disk"),
-    "dimension": ("disks", "disk_tiny"),
+    "dimension": ("disks", "disk_tiny"), "harmonics": ("geometry", "all"),
     **dict.fromkeys(("dynamics", "along", "transition"), ("phase", "disk_watched")),
 }  # fmt: skip
 
@@ -133,6 +133,7 @@ def test_nothing_but_its_module_and_caption_names_a_figure():
         "shrinkage",
         "dynamics",
         "phase",
+        "harmonics",
     }:
         named = [p for p, text in texts.items() if f'"{figure}"' in text and p.stem != figure]
         assert named == [], figure

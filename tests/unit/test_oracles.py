@@ -12,7 +12,7 @@ from gahb.images import to_float
 from gahb.jacobian import Products, jacobian
 from gahb.psnr import psnr
 from gahb.theory import bases, oracle_psnr
-from scripts.oracles import main
+from scripts.bases.oracles import main
 
 
 def some(count, side, seed=0, channels=1):

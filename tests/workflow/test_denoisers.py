@@ -47,7 +47,10 @@ def test_a_pair_from_files(folder):
         for path in (folder / "results/calpha/own").rglob("*.zarr")
         if "S2" not in str(path)
     }
-    assert opened.keys() == {"psnr.zarr", "samples.zarr", "similarity.zarr", "eigenbasis.zarr"}
+    assert opened.keys() == {
+        "psnr.zarr", "samples.zarr", "similarity.zarr", "eigenbasis.zarr", "harmonics.zarr"
+    }  # fmt: skip
+    assert opened["harmonics.zarr"].sizes["rank"] == 5
     assert opened["eigenbasis.zarr"].sizes["rank"] == 5
     assert opened["eigenbasis.zarr"].attrs["method"] == "matrix-free"
     assert len(list((folder / "results/figures").rglob("*.pdf"))) == 3

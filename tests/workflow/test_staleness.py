@@ -47,6 +47,7 @@ EIGENBASES = stores(
     "eigenbasis.zarr", OF_CNN, CLOSED_FORMS,
     {f"{dataset}/tiny/S1-8-seed0" for dataset in ("calpha", "rough", "disk")},
 )  # fmt: skip
+HARMONICS = {path.replace("eigenbasis", "harmonics") for path in EIGENBASES}
 DENSITIES = stores(
     "density.zarr", {"disk/wiener/S1-8-seed0", "disk/tiny/S1-8-seed0"},
     {f"calpha/tiny/S{subset}-{N}-seed0" for subset in (1, 2) for N in (1, 8)},
@@ -78,6 +79,7 @@ CLOSED_SHRINKAGE = drawn("closed-forms", "shrinkage", "disk_wiener", "disk_memor
 SLOPES = drawn("slopes", "slopes", "tiny")
 DISKS = drawn("disks", "disks", "disk_tiny")
 GEOMETRY = drawn("geometry", "geometry", "cnn")
+HARMONIC = drawn("geometry", "harmonics", "all")
 IN_TIME = drawn("phase", "dynamics", "disk_watched") | drawn("phase", "along", "disk_watched")
 IN_TIME |= drawn("phase", "phase", "disk")
 TRANSITION = drawn("phase", "transition", "disk_watched")
@@ -86,7 +88,7 @@ DIMENSION = drawn("disks", "dimension", "disk_tiny")
 THEORIES = drawn("seeds", "agreement", "rough_tiny") | drawn("seeds", "theories", "rough_tiny")
 EVERY_FIGURE = CURVES | SAMPLES | HISTORY | SHRINKAGE | CLOSED_SHRINKAGE | SLOPES | DISKS | GEOMETRY
 EVERY_FIGURE |= THEORIES
-EVERY_FIGURE |= NATS | DIMENSION | IN_TIME | TRANSITION
+EVERY_FIGURE |= NATS | DIMENSION | IN_TIME | TRANSITION | HARMONIC
 PAGES = {"figures/photographs/eigenbasis_photo_cnn.html"}
 CLOSED_PAGES = {
     f"figures/closed-forms/eigenbasis_disk_{name}.html" for name in ("wiener", "memorizer")
@@ -225,6 +227,7 @@ CHANGES = {
             "new/tiny/S1-4-seed0/denoiser.safetensors",
             "new/tiny/S1-4-seed0/psnr.zarr",
             "new/tiny/S1-4-seed0/eigenbasis.zarr",
+            "new/tiny/S1-4-seed0/harmonics.zarr",
             "new/oracles.zarr",
             "figures/new/shrinkage_new_tiny.pdf",
             "figures/new/eigenbasis_new_tiny.html",
@@ -307,9 +310,11 @@ CHANGES = {
         stores("denoiser.safetensors", OF_CNN)
         | stores("psnr.zarr", OF_CNN)
         | stores("eigenbasis.zarr", OF_CNN)
+        | stores("harmonics.zarr", OF_CNN)
         | SHRINKAGE
         | PAGES
         | GEOMETRY
+        | HARMONIC
         | SUMMARY,
     ),
     "the code of one source": (
@@ -320,6 +325,7 @@ CHANGES = {
             "disk/tiny/S1-8-seed0/denoiser.safetensors",
             "disk/tiny/S1-8-seed0/psnr.zarr",
             "disk/tiny/S1-8-seed0/eigenbasis.zarr",
+            "disk/tiny/S1-8-seed0/harmonics.zarr",
             "disk/tiny/S1-8-seed0/density.zarr",
             "disk/wiener/S1-8-seed0/density.zarr",
             "disk/oracles.zarr",
@@ -347,6 +353,7 @@ CHANGES = {
         | PREDICTION
         | IN_TIME
         | stores("eigenbasis.zarr", CLOSED_FORMS)
+        | stores("harmonics.zarr", CLOSED_FORMS)
         | CLOSED_PAGES
         | SUMMARY,
     ),
@@ -374,7 +381,7 @@ def test_trained_networks_are_kept_on_purpose_after_a_change_of_code(copy):
     before = {path: (copy.folder / "results" / path).read_bytes() for path in trained}
     copy.run("--touch", "--until", "training", "--", "all")
     assert {path: (copy.folder / "results" / path).read_bytes() for path in trained} == before
-    made = ALL_PSNR | EIGENBASES | ALL_SAMPLES | ALL_SIMILARITIES | DYNAMICS | DENSITIES
+    made = ALL_PSNR | EIGENBASES | HARMONICS | ALL_SAMPLES | ALL_SIMILARITIES | DYNAMICS | DENSITIES
     closed = ("/wiener/", "/memorizer/", "/threshold/", "/nonlocal/")
     of_networks = {path for path in made if not any(name in path for name in closed)}
     figures = {p for p in EVERY_FIGURE | PAGES if "wiener" not in p and "memorizer" not in p}

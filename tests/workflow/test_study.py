@@ -25,6 +25,7 @@ FIGURES = [
     "disks/disks_disk_tiny",
     "disks/dimension_disk_tiny",
     "geometry/geometry_cnn",
+    "geometry/harmonics_all",
     "seeds/psnr_curves_rough_tiny",
     "seeds/samples_rough_tiny",
     "seeds/history_rough_tiny",
@@ -63,7 +64,7 @@ def test_every_store_opens_with_xarray_alone(finished):
     paths = sorted((finished.folder / "results").rglob("*.zarr"))
     assert {p.name.partition("-")[0].removesuffix(".zarr") for p in paths} == {
         "images", "split", "history", "psnr", "samples", "similarity", "eigenbasis", "dynamics",
-        "prediction", "density", "calibration", "agreement", "oracles",
+        "prediction", "density", "calibration", "agreement", "oracles", "harmonics",
     }  # fmt: skip
     for path in paths:
         opened = xr.open_zarr(path)

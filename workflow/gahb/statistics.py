@@ -1,7 +1,7 @@
 """Intervals for what is measured on a few samples or images.
 
-Every function returns (estimate, low, high). An interval says how far the estimate would move with
-other samples or images; not, with another network or another machine.
+Every function but `p_value` returns (estimate, low, high). An interval says how far the estimate
+would move with other samples or images; not, with another network or another machine.
 """
 
 import numpy as np
@@ -71,6 +71,23 @@ def ratio(numerators, denominators, level: float = 0.95, seed: int = 0) -> np.nd
     images = np.random.default_rng(seed).integers(count, size=(RESAMPLINGS, count))
     tops, bottoms = pairs[:, images].mean(2)
     return np.array([estimate, *np.quantile(tops / bottoms, [(1 - level) / 2, (1 + level) / 2])])
+
+
+def p_value(observed: float, null) -> float:
+    """Part of the null, with the observation as one of it, that is at least the observation.
+
+    It is exact whatever the null's distribution (Phipson & Smyth, 2010). NaN is left out.
+
+    Args:
+        observed: NaN if there is none, and so has no p-value.
+        null: (draw,).
+    """
+    null = np.asarray(null, float)
+    null = null[~np.isnan(null)]
+    if np.isnan(observed) or not len(null):
+        return np.nan
+    # Rounding makes no difference of what is the same.
+    return float((1 + np.count_nonzero(null >= observed - 1e-12)) / (1 + len(null)))
 
 
 def slope(

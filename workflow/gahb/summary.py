@@ -28,11 +28,13 @@ DIGITS = (
     )
     | {f"{which}_{name}": 6 for which in ("train", "test") for name in ("mse", "null", "expected")}
     | dict.fromkeys(["kl", "kl_between", "memory", "trace", "scaled_error", "flipd"], 1)
+    | dict.fromkeys([f"coefficients_{b}" for b in ("own", "others", "dct", "wavelet")], 1)
 )  # fmt: skip
 #: What the seed of a training does not change.
 SAME = {"N", "sigma", "alpha", "minimax_slope", "image", "images", "images_seen", "noisy_psnr"} | {
     "samples", "closest_pair", "nearest_pair", "input_psnr", "optimum", "optimum_slope", "rhat",
-    "optimum_error", "oracle_dct", "oracle_wavelet",
+    "optimum_error", "oracle_dct", "oracle_wavelet", "coefficients_dct", "coefficients_wavelet",
+    "decay_dct", "decay_wavelet",
 }  # fmt: skip
 
 
@@ -49,7 +51,7 @@ def over_seeds(rows: list[dict]) -> dict:
     for name in rows[0]:
         if name.endswith(("_low", "_high")):  # over samples, which those over seeds replace
             continue
-        values = [row[name] for row in rows]
+        values = [row.get(name, math.nan) for row in rows]
         if name in SAME:
             found[name] = values[0]
         else:

@@ -108,6 +108,27 @@ rule eigenbasis:
         "../scripts/eigenbasis.py"
 
 
+# How harmonic these bases are, and how adapted to their images.
+rule harmonics:
+    input:
+        **stages.harmonics.input("images", "eigenbasis"),
+    output:
+        **stages.harmonics.output("harmonics"),
+    log:
+        stages.harmonics.log,
+    benchmark:
+        stages.harmonics.benchmark
+    conda:
+        "../../envs/environment.yml"
+    threads: stages.harmonics.threads
+    resources:
+        **stages.harmonics.resources,
+    params:
+        **stages.harmonics.params,
+    script:
+        "../scripts/bases/harmonics.py"
+
+
 # The best shrinkage of test images in fixed bases.
 rule oracles:
     input:
@@ -122,7 +143,7 @@ rule oracles:
     params:
         **stages.oracles.params,
     script:
-        "../scripts/oracles.py"
+        "../scripts/bases/oracles.py"
 
 
 # Squared errors in nats: log-densities of images, and their dimensions.

@@ -46,7 +46,9 @@ rule page:
 
 rule summary:
     input:
-        **stages.summary.input("psnr", "similarity", "eigenbasis", "density"),
+        **stages.summary.input(
+            "psnr", "similarity", "eigenbasis", "density", "harmonics"
+        ),
     output:
         summary=reported(
             stages.summary.output("summary")["summary"],

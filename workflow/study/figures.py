@@ -10,7 +10,7 @@
 
 title: in the report. reads: kinds of stores, and of which subsets or pairs. sizes: every N of the
 study, or the largest. compares: whether one figure shows all "datasets" of a study, all its
-"denoisers", or "nothing": one of each.
+"denoisers", "everything", or "nothing": one of each.
 uses: config values by the names that the figure gives them; `*` stands for each data set shown.
 beside (optional): of which references of its study it also reads stores, by kind of store: modules
 in gahb/denoisers/references, of the largest N, or "every", of every N. needs (optional): a
@@ -50,6 +50,9 @@ def all_of(config: dict, study: str, compares: str) -> Iterator[dict]:
     `of` names what one shows one of: data set, denoiser, or both.
     """
     entry = config["studies"][study]
+    if compares == "everything":
+        yield {"study": study, "of": "all"}
+        return
     named = [entry[s] for s in ("datasets", "denoisers") if s != compares]
     yield from ({"study": study, "of": "_".join(names)} for names in itertools.product(*named))
 
@@ -62,10 +65,11 @@ def shown(config: dict, job: Mapping, declared: Mapping) -> dict:
     """
     study, compares = config["studies"][job["study"]], declared["compares"]
     names = job["of"].split("_")  # no name of an entry holds one
-    denoisers = study["denoisers"] if compares == "denoisers" else names[-1:]
+    denoisers = study["denoisers"] if compares in ("denoisers", "everything") else names[-1:]
+    datasets = study["datasets"] if compares in ("datasets", "everything") else names[:1]
     every = sorted(study["sizes"])
     return {
-        "datasets": study["datasets"] if compares == "datasets" else names[:1],
+        "datasets": datasets,
         "denoiser": denoisers[0],
         "denoisers": denoisers,
         "references": study["references"],

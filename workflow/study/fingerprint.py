@@ -14,6 +14,8 @@ ROOT = Path(__file__).resolve().parent.parent
 REFERENCES = ROOT / "gahb" / "denoisers" / "references"
 #: Where the optima of sources are, a file for each source that has one.
 TRUTHS = ROOT / "gahb" / "truths"
+#: What is measured of images whose geometry is known, a file for each source of which it is.
+GEOMETRIES = ROOT / "gahb" / "harmonics" / "known"
 
 
 def fingerprint(script: str, *modules: str) -> str:

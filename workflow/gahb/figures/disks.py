@@ -13,11 +13,12 @@ from gahb import summary
 from gahb.drawing import panels, style
 from gahb.drawing.optimum import below_panel, optimum_curve
 from gahb.drawing.stores import Stores, together
+from gahb.harmonics.numbers import measures
 from gahb.theory import projection_psnr
 
 FIGURE = {
     "title": "Disks",
-    "reads": {"psnr": ["S1"], "eigenbasis": ["S1"]},
+    "reads": {"psnr": ["S1"], "eigenbasis": ["S1"], "harmonics": ["S1"]},
     "sizes": "largest",
     "compares": "nothing",
     "beside": {"psnr": ["optimal"]},
@@ -37,7 +38,7 @@ EIGENVECTORS = 8
 @style.sheet()
 def draw(stores: Stores, shown: dict) -> Figure:
     """PSNR curve beside the optimum, shrinkage factors and leading eigenvectors."""
-    (row,) = numbers(stores, shown)
+    row = _measured(stores, shown)
     bases = _shown(stores)
     one = bases[0]
     below = panels.mosaic_height(style.PAGE, 1 + EIGENVECTORS, 2, panels.NOTE)
@@ -82,8 +83,14 @@ def _shown(stores: Stores) -> list[xr.Dataset]:
 
 
 def numbers(stores: Stores, shown: dict) -> list[dict]:
-    """PSNRs and slope, how many dimensions are kept of the image shown, and the distance to the
-    optimum."""
+    """PSNRs and slope, how many dimensions are kept of the image shown, the distance to the
+    optimum, and what the bases are beside the tangent space."""
+    every = [measures(one) for one in stores.of("harmonics")]
+    return [_measured(stores, shown) | summary.over_seeds(every)]
+
+
+def _measured(stores: Stores, shown: dict) -> dict:
+    """The numbers of curves and of the image shown."""
     best = shown.get("optimum")
 
     def distance(curves):
@@ -97,4 +104,4 @@ def numbers(stores: Stores, shown: dict) -> list[dict]:
         | ({} if best is None else distance(curves))
         for curves, basis in zip(stores.of("psnr"), _shown(stores), strict=True)
     ]
-    return [summary.over_seeds(rows)]
+    return summary.over_seeds(rows)

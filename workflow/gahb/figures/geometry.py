@@ -10,10 +10,11 @@ from gahb import summary
 from gahb.drawing import panels, style
 from gahb.drawing.stores import Stores, together
 from gahb.harmonics import roughness
+from gahb.harmonics.numbers import measures
 
 FIGURE = {
     "title": "Shuffled pixels",
-    "reads": {"psnr": ["S1"], "eigenbasis": ["S1"]},
+    "reads": {"psnr": ["S1"], "eigenbasis": ["S1"], "harmonics": ["S1"]},
     "sizes": "largest",
     "compares": "datasets",
     "sources": "shuffled pair",
@@ -60,7 +61,8 @@ def _shown(stores: Stores, dataset: str) -> list:
 
 
 def numbers(stores: Stores, shown: dict) -> list[dict]:
-    """PSNRs, slope, effective dimension, mean roughness of the leading eigenvectors, of both."""
+    """PSNRs, slope, effective dimension, mean roughness of the leading eigenvectors, and how
+    harmonic and adapted the bases are, of both."""
 
     def row(curves, basis):
         leading = roughness(basis.vectors.isel(rank=slice(EIGENVECTORS)).compute()).mean()
@@ -70,5 +72,7 @@ def numbers(stores: Stores, shown: dict) -> list[dict]:
     rows = []
     for name, dataset in zip(NAMES, shown["datasets"], strict=True):
         both = zip(stores.of("psnr", dataset=dataset), _shown(stores, dataset), strict=True)
-        rows.append({"images": name} | summary.over_seeds([row(*each) for each in both]))
+        every = [measures(one) for one in stores.of("harmonics", dataset=dataset)]
+        found = [row(*each) for each in both]
+        rows.append({"images": name} | summary.over_seeds(found) | summary.over_seeds(every))
     return rows

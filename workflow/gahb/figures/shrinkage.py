@@ -12,11 +12,12 @@ from matplotlib.figure import Figure
 from gahb import summary
 from gahb.drawing import panels, style
 from gahb.drawing.stores import Stores
+from gahb.harmonics.numbers import one_image
 from gahb.theory import oracle_psnr
 
 FIGURE = {
     "title": "Shrinkage and eigenbasis",
-    "reads": {"eigenbasis": ["S1"], "oracles": []},
+    "reads": {"eigenbasis": ["S1"], "harmonics": ["S1"], "oracles": []},
     "sizes": "largest",
     "compares": "nothing",
     "page": True,
@@ -63,19 +64,25 @@ def _coefficients(ax: Axes, basis: xr.Dataset) -> None:
 
 
 def numbers(stores: Stores, shown: dict) -> list[dict]:
-    """PSNRs of the network and of oracles, effective dimension and factors above 1, for each image
-    shown."""
+    """PSNRs of the network and of oracles, effective dimension, factors above 1, and how harmonic
+    and adapted the basis is, for each image shown."""
     oracles = stores.first("oracles").psnr.load()
 
-    def row(one):
+    def row(one, harmonics):
         above = {"above_1": int((one.shrinkage > 1).sum())}
         of_image = oracles.sel(image=int(one.image)).sel(sigma=float(one.sigma), method="nearest")
         found = {f"oracle_{name}": float(of_image.sel(basis=name)) for name in oracles.basis.values}
         found["oracle_own"] = _own(one)
         measured = summary.denoising(one) | found
-        return {"image": int(one.image)} | measured | above | summary.basis(one)
+        image = {"image": int(one.image)}
+        adapted = one_image(harmonics, int(one.image))
+        return image | measured | above | summary.basis(one) | adapted
 
-    return [summary.over_seeds([row(one) for one in bases]) for bases in _shown(stores)]
+    every = stores.of("harmonics")
+    return [
+        summary.over_seeds([row(*each) for each in zip(bases, every, strict=True)])
+        for bases in _shown(stores)
+    ]
 
 
 def _own(one: xr.Dataset) -> float:

@@ -12,11 +12,12 @@ from gahb import summary
 from gahb.drawing import panels, style
 from gahb.drawing.optimum import below_panel, optimum_curve
 from gahb.drawing.stores import Stores, together
+from gahb.harmonics.numbers import coefficients, measures
 from gahb.theory import minimax_slope
 
 FIGURE = {
     "title": "Slopes and regularity",
-    "reads": {"psnr": ["S1"], "eigenbasis": ["S1"]},
+    "reads": {"psnr": ["S1"], "eigenbasis": ["S1"], "harmonics": ["S1"]},
     "sizes": "largest",
     "compares": "datasets",
     "beside": {"psnr": ["optimal"]},
@@ -37,7 +38,7 @@ ABOVE = 1.5
 def draw(stores: Stores, shown: dict) -> Figure:
     """PSNR curves on the test set above images and their leading eigenvectors, by alpha; where the
     optimum is known, its curves and how far below them the network is."""
-    rows, best = numbers(stores, shown), shown.get("optimum")
+    rows, best = _measured(stores, shown), shown.get("optimum")
     datasets = [dataset for _, dataset in _by_alpha(shown)]
     below = panels.mosaic_height(style.PAGE - 0.5, 2 + EIGENVECTORS, len(rows))
     above = 2.7 if best is None else 3.3
@@ -99,8 +100,17 @@ def _curves(ax: Axes, rows: list[dict], curves: list[xr.DataArray], slope_range)
 
 
 def numbers(stores: Stores, shown: dict) -> list[dict]:
-    """Measured and minimax slope, effective dimension of the image shown, and distance to the
-    optimum, by alpha."""
+    """Measured and minimax slope, effective dimension of the image shown, distance to the optimum,
+    and how harmonic and adapted the bases are, by alpha."""
+    rows = _measured(stores, shown)
+    for row, (_, dataset) in zip(rows, _by_alpha(shown), strict=True):
+        every = stores.of("harmonics", dataset=dataset)
+        row |= summary.over_seeds([measures(one) | coefficients(one) for one in every])
+    return rows
+
+
+def _measured(stores: Stores, shown: dict) -> list[dict]:
+    """The numbers of curves and of the image shown."""
     best = shown.get("optimum")
 
     def row(curves, basis):

@@ -5,6 +5,7 @@
 
 from gahb import store
 from gahb.density.nats import log_densities
+from gahb.harmonics.numbers import measures
 from gahb.summary import basis, ceiling, curves, optimum, over_seeds, similarity, write
 from gahb.theory import minimax_slope
 from gahb.theory.optimum import LEVELS
@@ -16,9 +17,16 @@ COLUMNS = [
     "minimax_slope", "optimum", "optimum_slope", *(f"below_optimum_{p:g}" for p in LEVELS),
     "optimum_error", "rhat", "between", "ceiling", "closest_S1", "closest_S2", "memorized", "scale",
     "samples", "diverged", "dimension", "asymmetry", "log_density", "log_density_gap",
+    "harmonic", "harmonic_p", "mixed_p", "rising", "adaptive", "adaptive_p", "near", "near_p",
+    "along", "along_p", "tangent", "tangent_p", "beyond", "angular_order",
 ]  # fmt: skip
 #: The numbers of a store, by its kind.
-MEASURES = {"similarity": similarity, "eigenbasis": basis, "density": log_densities}
+MEASURES = {
+    "similarity": similarity,
+    "eigenbasis": basis,
+    "density": log_densities,
+    "harmonics": measures,
+}
 
 
 def main(summary, *, rows, slope_range, job=Job(), **stores):
@@ -28,8 +36,8 @@ def main(summary, *, rows, slope_range, job=Job(), **stores):
         summary: the file to write.
         rows: for each row study, dataset, denoiser, N and alpha (None if the images have none), and
             `stores`: by kind, the paths of the stores of all seeds. The kinds are psnr and, where a
-            study has them, similarity, eigenbasis, density, ceiling (similarities on the same
-            images) and optimum (PSNRs of the optimum, one store).
+            study has them, similarity, eigenbasis, density, harmonics, ceiling (similarities on
+            the same images) and optimum (PSNRs of the optimum, one store).
         slope_range: input PSNRs in dB between which slopes are fitted.
         job: of Snakemake.
         stores: what Snakemake has made, all of which `rows` names.

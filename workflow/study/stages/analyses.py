@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from study import expected, figures
 from study.entries import is_optimal
+from study.fingerprint import GEOMETRIES
 from study.stage import Artifact, Stage, derived_seed
 from study.stages.denoisers import RUN, modules
 
@@ -93,6 +94,32 @@ eigenbasis = Stage(
     expected=expected.eigenbasis,
     gpu=True,
 )
+
+
+def _geometry(config: dict, job: Mapping) -> str | None:
+    """The source of the images, if their geometry is known."""
+    source = config["datasets"][job["dataset"]]["source"]
+    return source if (GEOMETRIES / f"{source}.py").is_file() else None
+
+
+def _geometries(config: dict, job: Mapping) -> list[str]:
+    source = _geometry(config, job)
+    return [f"gahb.harmonics.known.{source}"] if source else []
+
+
+harmonics = Stage(
+    "harmonics",
+    writes={"harmonics": f"{RUN}/harmonics.zarr"},
+    reads={"images": "images", "eigenbasis": "eigenbasis"},
+    uses=lambda config, job: {
+        "source": _geometry(config, job),
+        "seed_of_images": derived_seed(config, "images", job["dataset"]),
+        "seed": derived_seed(config, "harmonics", job["dataset"]),
+    },
+    imports=_geometries,
+    expected=expected.harmonics,
+    script="bases/harmonics.py",
+)
 density = Stage(
     "density",
     writes={"density": f"{RUN}/density.zarr"},
@@ -117,6 +144,7 @@ oracles = Stage(
         "sigma": config["eigenbasis"]["sigma"],
         "count": max(config["psnr"]["count"], 1 + max(config["eigenbasis"]["images"])),
     },
+    script="bases/oracles.py",
 )
 
 
@@ -234,5 +262,6 @@ prediction = Stage(
 )
 
 STAGES = (
-    psnr, samples, similarity, eigenbasis, oracles, density, agreement, dynamics, prediction,
+    psnr, samples, similarity, eigenbasis, harmonics, oracles, density, agreement, dynamics,
+    prediction,
 )  # fmt: skip

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from study import figures
 from study.stage import Artifact, Stage
-from study.stages.analyses import density, eigenbasis, psnr, similarity
+from study.stages.analyses import density, eigenbasis, harmonics, psnr, similarity
 
 _FIGURE = "results/figures/{study}/%s_{of}"
 
@@ -80,8 +80,9 @@ def _rows(config: dict) -> list[tuple[dict, dict[str, list[dict]]]]:
                 stores["ceiling"] = of("similarity", subset="same")
             if "eigenbasis" in shown:
                 stores["eigenbasis"] = of("eigenbasis", subset="S1")
-            if "density" in shown:
-                stores["density"] = of("density", subset="S1")
+            for kind in ("density", "harmonics"):
+                if kind in shown:
+                    stores[kind] = of(kind, subset="S1")
             row = {"study": study, "dataset": dataset, "denoiser": denoiser, "N": N}
             alpha = config["datasets"][dataset].get("alpha")
             found.append((row | {"alpha": alpha}, {k: v for k, v in stores.items() if v}))
@@ -104,6 +105,7 @@ def _summary(config: dict, job: Mapping) -> dict:
         "ceiling": similarity,
         "eigenbasis": eigenbasis,
         "density": density,
+        "harmonics": harmonics,
     }
     rows = [
         row | {"stores": {k: [paths[k].path.format(**j) for j in v] for k, v in stores.items()}}
@@ -118,7 +120,7 @@ summary = Stage(
     writes={"summary": "results/summary.csv"},
     reads={
         kind: functools.partial(_summarized, kind)
-        for kind in ("psnr", "similarity", "eigenbasis", "density")
+        for kind in ("psnr", "similarity", "eigenbasis", "density", "harmonics")
     },
     uses=_summary,
 )

@@ -1,4 +1,8 @@
-"""How harmonic eigenvectors are."""
+"""How harmonic eigenvectors are, and how well a basis is adapted to its image.
+
+`oscillation` looks at each eigenvector's local spectrum, `adaptivity` at how few coefficients an
+image has in the basis of its own noisy version, and `known` at images whose geometry is known.
+"""
 
 import numpy as np
 import xarray as xr

@@ -1,0 +1,181 @@
+"""Harmonic: whether eigenvectors oscillate, each window at one frequency.
+
+With P_w(k) the power of an eigenvector's Fourier transform in window w (Hann, half the image wide,
+half overlapping), s is the part of sum_w sum_k P_w(k) that lies within a bin of the two strongest
+frequencies of each window, or of their mirror images -k. Two, since a product of cosines has two.
+
+concentration = (s - s_0) / (1 - s_0), with s_0 the mean of s over random orthonormal bases:
+
+1 for one or two plane waves, 0 for white noise, and below 0 for single pixels, whose spectrum is
+flatter than that of noise. The measure of a basis is its mean over leading eigenvectors, weighted
+by their eigenvalues.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+
+import numpy as np
+import scipy.fft
+import scipy.stats
+
+#: What a basis is compared with; `nulls` has the definitions.
+NULLS = ("random", "permuted", "mixed")
+#: Narrower windows cannot tell frequencies apart.
+LEAST_WINDOW = 8
+#: Strongest frequencies of a window that count.
+PEAKS = 2
+#: Numbers that bases measured together have: as many as stay in a cache.
+TOGETHER = 2**18
+
+
+@dataclasses.dataclass(frozen=True)
+class Oscillation:
+    """How the leading eigenvectors of one basis oscillate.
+
+    concentration: (rank,).
+    frequency: (rank,), cycles per pixel: mean over the strongest lobe of each window, by energy.
+    extent: (rank,), 1 / (d sum_p e_p^4): the part of the pixels over which it extends; 1/3 in
+        white noise, 1/d in a pixel.
+    harmonic: the weighted mean of the concentrations.
+    rising: Spearman's correlation of frequency and rank.
+    nulls: (null, draw), what `harmonic` is of bases without harmonics.
+    """
+
+    concentration: np.ndarray
+    frequency: np.ndarray
+    extent: np.ndarray
+    harmonic: float
+    rising: float
+    nulls: np.ndarray
+
+
+def window(side: int) -> int:
+    """Pixels a side of the windows of an image."""
+    return min(side, max(LEAST_WINDOW, side // 4 * 2))
+
+
+@functools.cache
+def _lobes(width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of the frequencies k that a real Fourier transform keeps: which others lie within a bin of k
+    or of -k, (k, frequency); how often each counts; and their size in cycles per pixel."""
+    rows, columns = width, width // 2 + 1
+    index = np.stack(np.meshgrid(np.arange(rows), np.arange(columns), indexing="ij"), -1)
+    index = index.reshape(-1, 2)
+    ahead, behind = ((index[:, None] - sign * index) % width for sign in (1, -1))
+    near = [np.isin(d, (0, 1, width - 1)).all(-1) for d in (ahead, behind)]
+    signed = (index + width // 2) % width - width // 2
+    # Both k and -k lie in one of the columns without frequency or, of an even width, of the most.
+    twice = (index[:, 1] > 0) & (2 * index[:, 1] != width)
+    return near[0] | near[1], 1 + twice.astype(np.float32), np.hypot(*signed.T) / width
+
+
+def local_spectra(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The part s of each vector, and its frequency: both (vector,).
+
+    Args:
+        vectors: (vector, channel, y, x), the sides alike.
+    """
+    side = vectors.shape[-1]
+    width = window(side)
+    starts = np.linspace(0, side - width, -(-2 * (side - width) // width) + 1).round().astype(int)
+    # Half a pixel off, so that no pixel is lost.
+    hann = np.square(np.sin(np.pi * (np.arange(width) + 0.5) / width)).astype(np.float32)
+    parts = [vectors[..., i : i + width, j : j + width] for i in starts for j in starts]
+    parts = np.stack(parts, 1).astype(np.float32) * np.outer(hann, hann)
+    power = np.square(np.abs(scipy.fft.rfft2(parts))).sum(2)
+    near, counts, frequency = _lobes(width)
+    power = power.reshape(-1, len(counts)) * counts
+    energy = power.sum(1)
+    lobes = []
+    for _ in range(PEAKS):
+        strongest = near[(power @ near.T.astype(np.float32)).argmax(1)]
+        lobes.append(np.where(strongest, power, 0))
+        power = np.where(strongest, 0, power)
+    inside = sum(lobe.sum(1) for lobe in lobes)
+    # The strongest lobe stands for all of its window.
+    at = (lobes[0] @ frequency) / lobes[0].sum(1)
+    energy, inside, at = (each.reshape(len(vectors), -1) for each in (energy, inside, at))
+    whole = energy.sum(1, dtype=float)
+    return inside.sum(1, dtype=float) / whole, (energy * at).sum(1) / whole
+
+
+def random_bases(shape: tuple[int, ...], draws: int, seed: int) -> np.ndarray:
+    """The part s of the vectors of random orthonormal bases: (draw, vector).
+
+    Args:
+        shape: (vector, channel, y, x), of each basis.
+    """
+    generator = np.random.default_rng(seed)
+
+    def draw():
+        vectors = generator.standard_normal((shape[0], np.prod(shape[1:])))
+        return np.linalg.qr(vectors.T)[0].T.reshape(shape)
+
+    return _shares(draw, draws)
+
+
+def _shares(draw: Callable[[], np.ndarray], draws: int) -> np.ndarray:
+    """The part s of the vectors of `draws` bases, each a call: (draw, vector)."""
+    found, waiting = [], []
+    for _ in range(draws):
+        waiting.append(draw())
+        if sum(basis.size for basis in waiting) >= TOGETHER:
+            found.append(local_spectra(np.concatenate(waiting))[0])
+            waiting = []
+    if waiting:
+        found.append(local_spectra(np.concatenate(waiting))[0])
+    return np.concatenate(found).reshape(draws, -1)
+
+
+def oscillation(
+    vectors: np.ndarray, eigenvalues: np.ndarray, random: np.ndarray, seed: int
+) -> Oscillation:
+    """How the leading eigenvectors oscillate, beside bases that have no harmonics:
+
+    - random: random orthonormal bases;
+    - permuted: these vectors, with the pixels of all permuted alike;
+    - mixed: these vectors, rotated at random in the space that they span. It is as smooth as they
+      are, so this asks whether each vector has frequencies of its own.
+
+    Args:
+        vectors: (rank, channel, y, x), orthonormal.
+        eigenvalues: (rank,), the weights; negative ones count as 0.
+        random: `random_bases` of the same shape, as many as there are draws of each null.
+        seed: of the permutations and rotations.
+    """
+    generator = np.random.default_rng(seed)
+    ranks, draws = len(vectors), len(random)
+    flat = vectors.reshape(*vectors.shape[:-2], -1)
+    weights = np.maximum(eigenvalues, 0)
+    # Without any positive eigenvalue all are alike.
+    weights = weights / weights.sum() if weights.any() else np.full(ranks, 1 / ranks)
+    noise = random.mean()
+
+    def measured(share):
+        return (share - noise) / (1 - noise)
+
+    def permuted():
+        return flat[..., generator.permutation(flat.shape[-1])].reshape(vectors.shape)
+
+    def mixed():
+        rotation = np.linalg.qr(generator.standard_normal((ranks, ranks)))[0]
+        return np.tensordot(rotation, vectors, 1)
+
+    nulls = random, _shares(permuted, draws), _shares(mixed, draws)
+    share, frequency = local_spectra(vectors)
+    return Oscillation(
+        concentration=measured(share),
+        frequency=frequency,
+        extent=1 / (vectors[0].size * np.square(np.square(vectors)).sum((1, 2, 3))),
+        harmonic=float(measured(share) @ weights),
+        rising=_spearman(frequency),
+        nulls=np.stack([measured(each) @ weights for each in nulls]),
+    )
+
+
+def _spearman(frequency: np.ndarray) -> float:
+    """Correlation of ranks with k = 1, 2, ...; 0 where all are the same."""
+    if np.ptp(frequency) == 0:
+        return 0.0
+    return float(scipy.stats.spearmanr(np.arange(len(frequency)), frequency).statistic)
