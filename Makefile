@@ -8,7 +8,7 @@ ARGS ?=
 PROFILE ?= profiles/local
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: all report publish resume test stale cost verify lint docs lock
+.PHONY: all report publish resume test stale cost verify lint docs site lock
 all: $(READY)
 	$(BIN)/snakemake --profile $(PROFILE) $(ARGS) -- all
 
@@ -52,6 +52,11 @@ lint: $(READY)
 docs: $(READY)
 	$(BIN)/python docs/generate.py
 
+# The documentation as static pages with search: site/index.html
+site: $(READY)
+	rm -rf site
+	$(BIN)/python docs/website/build.py site
+
 $(READY): envs/requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --requirement envs/requirements.lock
@@ -61,7 +66,7 @@ $(READY): envs/requirements.lock pyproject.toml
 # Pins everything that pyproject.toml asks for, as tested, for pip and for conda.
 lock:
 	rm -rf .lock && $(PYTHON) -m venv .lock
-	.lock/bin/python -m pip install --quiet setuptools .[dev]
+	.lock/bin/python -m pip install --quiet setuptools .[dev,docs]
 	.lock/bin/python -m pip freeze --all --exclude pip --exclude gahb | sed 's/+cpu//' > envs/requirements.lock
 	{ printf '%s\n' '# conda env create --file envs/environment.yml && conda activate gahb' \
 	    '# The pins are those of requirements.lock; `make lock` writes both.' 'name: gahb' \

@@ -259,7 +259,7 @@ def cancelled_by_hand(study: Clone) -> None:
     let_go_when_told_to_end(process)
     output = study.finishes(run)
     assert "SLURM status is: 'CANCELLED'" in output
-    assert "run again to go on" in output
+    assert "run again to continue" in output
 
 
 def outlives_its_limit(study: Clone) -> None:
@@ -268,7 +268,7 @@ def outlives_its_limit(study: Clone) -> None:
     let_go_when_told_to_end(hold(study))
     output = study.finishes(run)
     assert "Trying to restart job" in output
-    assert "run again to go on" in output
+    assert "run again to continue" in output
 
 
 def submitting_process_killed_and_started_again(study: Clone) -> None:

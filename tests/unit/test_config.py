@@ -334,10 +334,16 @@ def test_what_yaml_loses_is_named_with_its_line(tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        (b"a: 1\nb: {c: 2\nd: 3\n", "mine.yaml, line 3, column 2: is no YAML: expected ',' or '}'"),
-        (b"a: 1\nb: c: d\n", "mine.yaml, line 2, column 5: is no YAML: .*; text with a colon"),
-        (b"a:\n\tb: 1\n", "mine.yaml, line 2, column 1: is no YAML"),
-        (b"a: \xe9\n", "mine.yaml: is no text in UTF-8"),
+        (
+            b"a: 1\nb: {c: 2\nd: 3\n",
+            "mine.yaml, line 3, column 2: is not valid YAML: expected ',' or '}'",
+        ),
+        (
+            b"a: 1\nb: c: d\n",
+            "line 2, column 5: is not valid YAML: .*; text with a colon",
+        ),
+        (b"a:\n\tb: 1\n", "mine.yaml, line 2, column 1: is not valid YAML"),
+        (b"a: \xe9\n", "mine.yaml: is not UTF-8 text"),
     ],
 )
 def test_what_is_no_yaml_is_named_with_its_line(tmp_path, text, words):

@@ -356,7 +356,7 @@ def test_empty_and_missing_folders_are_refused(tmp_path):
     says(refusal(source="folder", path=str(tmp_path)), str(tmp_path), "no files")
     (tmp_path / "a.png").write_bytes(encoded(drawn(1)[0]))
     says(refusal(source="folder", path=str(tmp_path), match="*.jpg"), "*.jpg", "of 1 files")
-    says(refusal(source="folder", path=str(tmp_path / "b")), str(tmp_path / "b"), "is no folder")
+    says(refusal(source="folder", path=str(tmp_path / "b")), str(tmp_path / "b"), "is not a folder")
 
 
 def test_decompression_bombs_are_refused(tmp_path, monkeypatch):

@@ -198,7 +198,7 @@ def wrong_files():
             nn.Linear(3, 3).state_dict(),
             r"no tensor 'encoder\.0\.0\.weight'\); .*`function`",
         ),
-        "no tensors": ({"first_layer.weight": "text"}, "first_layer.weight is no dense tensor"),
+        "no tensors": ({"first_layer.weight": "text"}, "first_layer.weight is not a dense tensor"),
         "biases": (
             bias_free_denoising()[0] | {"first_layer.bias": torch.ones(CHANNELS)},
             "first_layer.bias",
@@ -212,7 +212,7 @@ def wrong_files():
 def test_a_header_of_another_kind_is_refused(tmp_path, header):
     path = tmp_path / "net.safetensors"
     safetensors.torch.save_file({"a": torch.zeros(1)}, path, {"network": header})
-    with pytest.raises(UnreadableWeights, match=r"net\.safetensors: no safetensors file"):
+    with pytest.raises(UnreadableWeights, match=r"net\.safetensors: not a safetensors file"):
         published.read(path)
 
 

@@ -227,7 +227,7 @@ def test_a_url_needs_a_hash_and_a_file_none(tmp_path):
     with pytest.raises(ConfigError, match=r"datasets\.mine\.sha256: is for a file from a URL"):
         checked(config)
     config["datasets"]["mine"] = {"source": "folder", "path": "https://example.org/images"}
-    with pytest.raises(ConfigError, match=r"datasets\.mine\.path.*a folder is no single file"):
+    with pytest.raises(ConfigError, match=r"datasets\.mine\.path.*a folder is not a single file"):
         checked(config)
     config["datasets"]["mine"] = {"source": "arrays", "path": "a.npz"}
     config["datasets"]["mine"]["sha256"] = "1234"

@@ -2,11 +2,11 @@
 
 Of outputs a and b of d entries each, b the one to be explained, at noise level sigma:
 
-    r                  correlation of the mean-removed a and b
-    r2                 1 - |a - b|^2 / |b - mean(b)|^2
-    explained          1 - |a - b|^2 / |b|^2
-    mse                |a - b|^2 / d
-    score_distance     |a - b|^2 / sigma^4, the squared distance of the two scores
+- `r`: correlation of the mean-removed a and b
+- `r2`: 1 - |a - b|^2 / |b - mean(b)|^2
+- `explained`: 1 - |a - b|^2 / |b|^2
+- `mse`: |a - b|^2 / d
+- `score_distance`: |a - b|^2 / sigma^4, the squared distance of the two scores
 
 Published numbers differ because each paper takes another of these.
 """

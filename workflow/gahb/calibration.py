@@ -1,7 +1,9 @@
-"""Calibration of a theory on a network: at each noise level, the value of its option by which its
+r"""Calibration of a theory on a network: at each noise level, the value of its option by which its
 score points most as the network's does (Kamb & Ganguli, 2024).
 
-cosine = <f(y) - y, g(y) - y> / (|f(y) - y| |g(y) - y|)
+.. math::
+    \cos = \frac{\langle f(y) - y,\, g(y) - y\rangle}
+    {\lVert f(y) - y\rVert\, \lVert g(y) - y\rVert}
 
 for theory f and network g at the same y; the value of the greatest median over images is chosen.
 """

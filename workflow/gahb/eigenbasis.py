@@ -1,8 +1,8 @@
-"""The basis in which a denoiser shrinks: eigendecomposition of its Jacobian (section 3, figure 3).
+r"""The basis in which a denoiser shrinks: eigendecomposition of its Jacobian (section 3, figure 3).
 
 A bias-free network is locally linear, f(y) = J(y) y. With J close to symmetric,
 
-    f(y) = sum_k lambda_k(y) <y, e_k(y)> e_k(y),
+.. math:: f(y) = \sum_k \lambda_k(y)\, \langle y, e_k(y)\rangle\, e_k(y),
 
 shrinkage by lambda_k in an orthonormal basis adapted to y. tr J = sum_k lambda_k is the effective
 dimension, and SURE = 2 sigma^2 tr J + |y - f(y)|^2 - sigma^2 d estimates |f(y) - x|^2.

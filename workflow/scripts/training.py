@@ -84,7 +84,7 @@ def main(
 
         def stop() -> None:
             print(f"\n{job.name}: stopped at step {training.step} of {recipe.steps}; ", end="")
-            print("run again to go on")
+            print("run again to continue")
             save()
             sys.exit(os.EX_TEMPFAIL)
 
@@ -143,8 +143,8 @@ def check(images, split, pixels, parts, subset, N, options):
     sides, blocks = pixels.shape[2:], options.get("blocks", 0)
     if any(length % 2**blocks for length in sides):
         raise ValueError(
-            f"{images}: has images of {sides[0]} x {sides[1]} pixels, no multiple of 2^{blocks}, "
-            f"which a network with {blocks} blocks needs; `side` resizes them"
+            f"{images}: has images of {sides[0]} x {sides[1]} pixels, not a multiple of "
+            f"2^{blocks}, which a network with {blocks} blocks needs; `side` resizes them"
         )
 
 

@@ -21,7 +21,7 @@ def _mistakes(file: Path) -> list[str]:
     try:
         text = file.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        return [f"{file}: is no text in UTF-8 ({error})"]
+        return [f"{file}: is not UTF-8 text ({error})"]
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
@@ -31,7 +31,7 @@ def _mistakes(file: Path) -> list[str]:
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         problem = getattr(error, "problem", None) or error
         hint = "; text with a colon needs quotes" if "mapping values" in str(problem) else ""
-        return [f"{file}{where}: is no YAML: {problem}{hint}"]
+        return [f"{file}{where}: is not valid YAML: {problem}{hint}"]
     return [f"{file}, line {line}: a second entry {key!r}; the first is in line {first}"
             for key, line, first in _repeated(root, set())]  # fmt: skip
 
@@ -64,5 +64,5 @@ def _repeated(node: yaml.Node | None, seen: set[int]):
 
 if __name__ == "__main__":
     found = mistakes_in(sys.argv[1:])
-    print(*(found or ["No entry stands twice, and all of it is YAML."]), sep="\n")
+    print(*(found or ["It is valid YAML, and no entry occurs twice."]), sep="\n")
     sys.exit(bool(found))

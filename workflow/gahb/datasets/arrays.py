@@ -23,9 +23,7 @@ def pictures_of(array, path: str) -> Pictures:
         ImageError: it has another shape or type; on reading, a value that is no intensity.
     """
     if array.dtype != np.uint8 and array.dtype.kind != "f":
-        raise ImageError(
-            f"{path}: holds {array.dtype}; bytes (uint8) or floats in [0, 1] can be used"
-        )
+        raise ImageError(f"{path}: holds {array.dtype}; expected bytes (uint8) or floats in [0, 1]")
     shape = tuple(array.shape)
     last = len(shape) == 4 and shape[3] in (1, 3)
     if not (len(shape) == 3 or last or (len(shape) == 4 and shape[1] in (1, 3))):
@@ -84,7 +82,7 @@ def _from_npz(path: str, key: str | None) -> np.ndarray:
         if key is None and len(names) == 1:
             key = names[0]
         if key not in names:
-            found = f"has no array {key!r}" if key else "holds several arrays, `key` says which"
+            found = f"has no array {key!r}" if key else "holds several arrays; name one with `key`"
             raise ImageError(f"{path}: {found}: {', '.join(names)}")
         folder, size = tempfile.gettempdir(), archive.getinfo(f"{key}.npy").file_size
         if size > shutil.disk_usage(folder).free:

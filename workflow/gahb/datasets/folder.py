@@ -16,7 +16,7 @@ def files_below(path: str, match: str | None) -> list[str]:
     """
     root = Path(path)
     if not root.is_dir():
-        raise ImageError(f"{path}: is no folder")
+        raise ImageError(f"{path}: is not a folder")
     names = []
     for folder, below, files in os.walk(root):
         below[:] = [name for name in below if not name.startswith(".")]

@@ -26,5 +26,5 @@ def zarr(*, path: str, key: str | None = None, **options) -> Source:
         raise ImageError(f"{path}: cannot be read as a zarr store ({error!r})") from error
     if not isinstance(array, Array):
         names = ", ".join(sorted(array.array_keys()))
-        raise ImageError(f"{path}: is a group, `key` says which array: {names}")
+        raise ImageError(f"{path}: is a group; name one of its arrays with `key`: {names}")
     return prepared(pictures_of(array, path), **options)

@@ -1,6 +1,8 @@
-"""Bias-free batch normalization: divide by the standard deviation, subtract nothing.
+r"""Bias-free batch normalization: divide by the standard deviation, subtract nothing.
 
-y = gain * x / s,  s = sqrt(var(x) + eps),  var over (batch, height, width).
+.. math:: y = g\, x / s, \qquad s = \sqrt{\mathrm{var}(x) + \epsilon},
+
+with gains g and the variance over (batch, height, width).
 
 Neither a mean nor an offset is used, so that the network stays homogeneous: f(a y) = a f(y), a > 0.
 """

@@ -32,15 +32,15 @@ class FromFunction(nn.Module):
             sys.path.append(os.getcwd())
         self.network = getattr(importlib.import_module(name), attribute)()
         if not isinstance(self.network, nn.Module):
-            raise TypeError(f"{function} returned {type(self.network).__name__}, no nn.Module")
+            raise TypeError(f"{function} returned {type(self.network).__name__}, not an nn.Module")
         self.function, self.predicts, self.needs_sigma = function, predicts, needs_sigma
 
     def forward(self, y, *sigma):
         predicted = self.network(y, *sigma)
         if y.requires_grad and not predicted.requires_grad:
             raise ValueError(
-                f"{self.function} returns what has no gradient with respect to y, which a Jacobian "
-                "needs: does it detach y, or compute under no_grad?"
+                f"{self.function} returns something without a gradient with respect to y, which a "
+                "Jacobian needs: does it detach y, or compute under no_grad?"
             )
         return predicted if self.predicts == "noise" else y - predicted
 

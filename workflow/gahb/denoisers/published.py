@@ -66,7 +66,7 @@ def _safetensors(path: Path) -> dict[str, torch.Tensor]:
             described = dict(json.loads((file.metadata() or {}).get("network", "{}")))
             tensors = {name: file.get_tensor(name) for name in file.keys()}
     except Exception as error:
-        raise UnreadableWeights(f"{path}: no safetensors file, or damaged ({error})") from error
+        raise UnreadableWeights(f"{path}: not a safetensors file, or damaged ({error})") from error
     kind = described.get("architecture", ARCHITECTURES[0])
     if kind not in ARCHITECTURES:
         raise UnreadableWeights(
@@ -85,7 +85,9 @@ def _torch_file(path: Path) -> dict[str, torch.Tensor]:
         # Not torch's own message, which advises to load the file unsafely.
         if isinstance(error, pickle.UnpicklingError):
             asked = re.search(r"(?:GLOBAL|global|class) `?([\w.]+\.[\w.]+)", str(error))
-            reason = "it is no file of torch.save, or holds more than tensors and plain containers"
+            reason = (
+                "it is not of torch.save, or holds more than tensors and plain containers"
+            )
             reason += f" ({asked[1]})" if asked else ""
         else:
             reason = f"it is damaged ({str(error).partition(chr(10))[0]})"
@@ -106,7 +108,7 @@ def _recognized(tensors: dict) -> tuple[dict[str, torch.Tensor], dict]:
     tensors = {str(k).removeprefix("module."): v for k, v in tensors.items()}
     for name, tensor in tensors.items():
         if not (isinstance(tensor, torch.Tensor) and tensor.layout == torch.strided):
-            raise ValueError(f"{name} is no dense tensor")
+            raise ValueError(f"{name} is not a dense tensor")
     if "first_layer.weight" in tensors:
         tensors = _from_dncnn(tensors)
     elif "running_sd.0" in tensors:
@@ -114,7 +116,7 @@ def _recognized(tensors: dict) -> tuple[dict[str, torch.Tensor], dict]:
                    for k, v in tensors.items()}  # fmt: skip
     for name, tensor in tensors.items():
         if not (tensor.is_floating_point() and tensor.isfinite().all()):
-            raise ValueError(f"{name} is no tensor of finite numbers")
+            raise ValueError(f"{name} is not a tensor of finite numbers")
     tensors = {name: tensor.float().contiguous() for name, tensor in tensors.items()}
     if "conv_layers.0.weight" in tensors:
         first = tensors["conv_layers.0.weight"]

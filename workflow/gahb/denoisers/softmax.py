@@ -1,13 +1,16 @@
-"""Means under softmax weights of more values than fit in memory, exact and differentiable.
+r"""Means under softmax weights of more values than fit in memory, exact and differentiable.
 
-    m(q) = sum_i w_i v_i,   w_i = softmax_i(<q, k_i> + b_i)
+.. math:: m(q) = \sum_i w_i v_i, \qquad w_i = \mathrm{softmax}_i(\langle q, k_i\rangle + b_i)
 
 is the posterior mean under an empirical prior: of whole images, of patches, of anything whose
 log-likelihood is linear in q up to what all i share. Keys k_i, offsets b_i and values v_i come
 block by block; a running maximum and running sums (Milakov & Gimelshein, 2018) give what the
 softmax of all of them would. The derivatives are means, too, of a second pass over the blocks:
 
-    dm = sum_i w_i <dq, k_i> (v_i - m),   dL/dq = sum_i w_i <dL/dm, v_i - m> k_i.
+.. math::
+    dm = \sum_i w_i \langle dq, k_i\rangle (v_i - m), \qquad
+    \frac{\partial L}{\partial q}
+    = \sum_i w_i \Bigl\langle \frac{\partial L}{\partial m}, v_i - m\Bigr\rangle k_i.
 
 Several such means that have keys of their own, such as one for each pixel, are computed together.
 """

@@ -1,13 +1,15 @@
-"""Log-densities from squared errors (pointwise I-MMSE; Guo et al. 2005, Kong et al. 2023).
+r"""Log-densities from squared errors (pointwise I-MMSE; Guo et al. 2005, Kong et al. 2023).
 
 If f(y) = E[x | y] under a density q, and q_sigma is q blurred by N(0, sigma^2), then for every x
 
-    d/dsigma E_z log q_sigma(x + sigma z) = [mse(x, sigma) - d sigma^2] / sigma^3,
+.. math::
+    \frac{d}{d\sigma}\, \mathbb E_z \log q_\sigma(x + \sigma z)
+    = \frac{\mathrm{mse}(x, \sigma) - d\, \sigma^2}{\sigma^3},
 
 because q_sigma obeys the heat equation and f(y) - y = sigma^2 grad log q_sigma(y). So a denoiser's
 errors above a cut-off sigma_0 give the expected log-density of the noisy image there,
 
-    log_density(x, sigma_0) = E_z log q_sigma_0(x + sigma_0 z).
+.. math:: \mathbb E_z \log q_{\sigma_0}(x + \sigma_0 z).
 
 Taken as the difference to a Gaussian, whose own is known, which has less noise; above the largest
 noise level q is the Gaussian.

@@ -1,8 +1,11 @@
-"""Denoisers compared in nats, from their stores density.zarr of the same images and noises.
+r"""Denoisers compared in nats, from their stores density.zarr of the same images and noises.
 
 With mse(x, sigma) a squared error and p_sigma_0 the density of noisy images at the cut-off,
 
-    KL(p_sigma_0 | q_sigma_0) <= int_sigma_0 [mse_f - mse_best] sigma^-3 dsigma + what best lacks,
+.. math::
+    \mathrm{KL}(p_{\sigma_0} \Vert q_{\sigma_0}) \le \int_{\sigma_0}^\infty
+    \bigl[\mathrm{mse}_f - \mathrm{mse}_{\text{best}}\bigr]\, \sigma^{-3}\, d\sigma
+    + \text{what the best one lacks},
 
 with equality where f is the posterior mean under a density q. Differences are taken image by image
 before any mean, so that what images and noises have in common drops out.

@@ -1,16 +1,21 @@
-"""What the covariance of the images alone predicts, before any training.
+r"""What the covariance of the images alone predicts, before any training.
 
 Two Wiener filters, each of N images with covariance C, are the Gaussian null of two networks: how
 alike their samples are, and how far training and test errors lie apart, needs no network. By random
 matrix theory (the deterministic equivalents of F. Bach 2023, arXiv 2303.01372) it does not even
 take the N images. With
 
-    kappa = s + (kappa / n) tr C G,   G = (C + kappa)^-1,   s = sigma^2,
+.. math::
+    \kappa = s + \frac{\kappa}{n} \mathrm{tr}\, C G, \qquad G = (C + \kappa)^{-1}, \qquad
+    s = \sigma^2,
 
 the covariance C_n of n images without a mean has E[C_n (C_n + s)^-1] ~ C G, and with D = tr C^2 G^2
 
-    s^2 tr[C_n' A C_n' B] ~ kappa^2 (tr[G A G B] + tr[C G A G] tr[C G B G] / (n - D)),
-    tr[(C_n C_n')^2] ~ D + kappa^2 (tr C G^2)^2 / (n - D),   C_n' = (C_n + s)^-1.
+.. math::
+    & s^2\, \mathrm{tr}[C_n' A\, C_n' B] \approx \kappa^2 \Bigl(\mathrm{tr}[G A G B]
+    + \frac{\mathrm{tr}[C G A G]\; \mathrm{tr}[C G B G]}{n - D}\Bigr), \\
+    & \mathrm{tr}[(C_n C_n')^2] \approx D + \frac{\kappa^2 (\mathrm{tr}\, C G^2)^2}{n - D}, \qquad
+    C_n' = (C_n + s)^{-1}.
 
 Subtracting the mean of N images leaves n = N - 1 and scales C by (N - 1) / N. For N = 1 the filter
 returns its only image. Errors are per pixel, in the square of the images' units.
@@ -70,12 +75,12 @@ def errors(variances: np.ndarray, N: int, sigma: float) -> np.ndarray:
 
 
 def between(variances: np.ndarray, varying: np.ndarray, mean: float, N: int, sigma: float) -> float:
-    """The cosine between samples of two Wiener filters, each of N images of its own.
+    r"""The cosine between samples of two Wiener filters, each of N images of its own.
 
     Both follow the probability flow from one start y ~ N(m, C + s) at noise level sigma, which ends
     at m_N + h(C_N) (y - m_N), h(v) = (v / (v + s))^(1/2). Since
 
-        h(v) = 2 / pi int_0^(pi/2) v / (v + s sin^2 theta) dtheta,
+    .. math:: h(v) = \frac 2 \pi \int_0^{\pi/2} \frac{v}{v + s \sin^2 \theta}\, d\theta,
 
     E h(C_N) is the mean of C G over theta, with kappa at s sin^2 theta, and E h(C_N)^2 is C G with
     kappa at s. The cosine is the ratio of the expected product and the expected square.

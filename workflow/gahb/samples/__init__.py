@@ -31,16 +31,19 @@ def coarse_to_fine(
     beta: float = 0.5,
     sd: float = 1.0,
 ) -> Generator[Step, torch.Tensor | slice, None]:
-    """Stochastic coarse-to-fine ascent (Kadkhodaie & Simoncelli, 2021, algorithm 1).
+    r"""Stochastic coarse-to-fine ascent (Kadkhodaie & Simoncelli, 2021, algorithm 1).
 
     For t = 1, 2, ...
 
-        d = f(y) - y,   sigma_t = |d| / sqrt(number of pixels),   h_t = h0 t / (1 + h0 (t - 1)),
-        gamma_t^2 = [(1 - beta h_t)^2 - (1 - h_t)^2] sigma_t^2,
-        y <- y + h_t d + gamma_t z,   z ~ N(0, I).
+    .. math::
+        & d_t = f(y) - y, \qquad \sigma_t = \frac{\lVert d_t\rVert}{\sqrt d}, \qquad
+        h_t = \frac{h_0 t}{1 + h_0 (t - 1)}, \\
+        & \gamma_t^2 = \bigl[(1 - \beta h_t)^2 - (1 - h_t)^2\bigr] \sigma_t^2, \\
+        & y \leftarrow y + h_t d_t + \gamma_t z, \qquad z \sim \mathcal N(0, I),
 
-    Each sample has its own sigma_t. beta = 1 adds no noise: the steps are then Euler's, in
-    log sigma, along the probability flow dy/dsigma = -sigma score(y).
+    with d the number of pixels times channels. Each sample has its own sigma_t. beta = 1 adds no
+    noise: the steps are then Euler's, in log sigma, along the probability flow
+    dy/dsigma = -sigma score(y).
 
     A denoiser that is not blind is told the noise level that the steps are made for, sigma_1 = sd
     and sigma_{t+1} = (1 - beta h_t) sigma_t, which then also stands for the sigma_t above.

@@ -1,9 +1,9 @@
-"""Sampling by the probability flow, which adds no noise: the same start gives the same sample.
+r"""Sampling by the probability flow, which adds no noise: the same start gives the same sample.
 
 As the noise level sigma falls, y moves so that its density stays that of the data blurred by sigma
 (Song et al., 2021). With the score (f(y) - y) / sigma^2 (Miyasawa) and time counted in sigma,
 
-    dy / dsigma = (y - f(y)) / sigma.
+.. math:: \frac{dy}{d\sigma} = \frac{y - f(y)}{\sigma}.
 
 It is solved by Heun's method on the noise levels of Karras et al. (2022, EDM, algorithm 1 and
 equation 5), whose last step, from sigma_min to 0, is Euler's: it ends at f(y).

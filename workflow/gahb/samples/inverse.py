@@ -3,7 +3,7 @@
 Kadkhodaie & Simoncelli (2021), algorithm 2. Of an image x the part P x is known, P = M M^T an
 orthogonal projection. In each step the sampler's estimate f(y) is replaced by
 
-    f(y) - P f(y) + P x,
+.. math:: f(y) - P f(y) + P x,
 
 whatever the sampler: the constrained estimate is a denoiser like any other.
 """

@@ -1,4 +1,4 @@
-"""Where samples start: images with so much noise that only noise is to be seen.
+r"""Where samples start: images with so much noise that only noise is to be seen.
 
 A sampler that starts at noise level sigma has to be given images of the density p_sigma, that of
 the data blurred by sigma. "paper" is mean + sd z, z ~ N(0, I), as if the data were one image. That
@@ -6,7 +6,9 @@ is p_sigma only if the largest eigenvalue of the data's covariance C is far belo
 samples fade: of a Gaussian's variance lambda along an axis the probability flow keeps
 sigma^2 / (lambda + sigma^2). "gaussian" is the Gaussian that has the data's mean m and covariance,
 
-    y = m + X^T w / sqrt(n - 1) + sigma z ~ N(m, C + sigma^2),   w ~ N(0, I),
+.. math::
+    y = m + \frac{X^\top w}{\sqrt{n - 1}} + \sigma z \sim \mathcal N(m, C + \sigma^2), \qquad
+    w, z \sim \mathcal N(0, I),
 
 where the rows of X are n images less their mean: no eigendecomposition, and no more memory than
 a few images take.

@@ -79,20 +79,22 @@ def closed(curves: xr.Dataset, linear: xr.Dataset, optimum: xr.Dataset) -> dict[
 def extrapolated(images_seen, below, seed: int = 0) -> dict[str, np.ndarray]:
     """Two curves through the mean dB below the optimum of networks that saw more and more images.
 
-        line     a + b log2(n)           crosses the optimum
-        power    a n^b                   never does
+    - line: a + b log2(n), which crosses the optimum
+    - power law: a n^b, which never does
 
     Args:
         images_seen: (network,), at least two different ones.
         below: (network, image) dB below the optimum.
         seed: of the resamplings of images.
 
-    Returns, each with a 95 % interval over images (not over seeds, nor over the form of the curve):
-        per_doubling: b of the line, dB for twice as many images seen.
-        line_at_paper, power_at_paper: dB below the optimum at PAPER images seen; no power law where
-            a network is not below the optimum.
-        reached: log10 of the images seen where the line crosses the optimum, inf if it never does.
-        scatter: root mean square of the points about the line, without interval.
+    Each number but `scatter` has a 95 % interval over images, not over seeds, nor over the form of
+    the curve:
+
+    per_doubling: b of the line, dB for twice as many images seen.
+    line_at_paper, power_at_paper: dB below the optimum at PAPER images seen; no power law where a
+        network is not below the optimum.
+    reached: log10 of the images seen where the line crosses the optimum, inf if it never does.
+    scatter: root mean square of the points about the line.
     """
     n, below = np.log2(np.asarray(images_seen, float)), np.asarray(below, float)
     count, far = below.shape[1], np.log2(PAPER)

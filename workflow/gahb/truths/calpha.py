@@ -1,9 +1,11 @@
-"""The Bayes optimum of C^alpha images: a chain over the contour, an exact solve given it.
+r"""The Bayes optimum of C^alpha images: a chain over the contour, an exact solve given it.
 
 Given the mask m of the contour and the gains g of its two backgrounds, x is Gaussian:
 
-    C = g_b^2 (m m^T) K + g_c^2 (n n^T) K + v (m m^T + n n^T),   n = 1 - m, entrywise products,
-    E[x | y, m, g] = 1/2 + C (C + sigma^2)^-1 (y - 1/2),
+.. math::
+    & C = g_b^2\, (m m^\top) \odot K + g_c^2\, (n n^\top) \odot K + v\, (m m^\top + n n^\top),
+    \qquad n = 1 - m, \\
+    & \mathbb E[x \mid y, m, g] = \tfrac 1 2 + C (C + \sigma^2)^{-1} \bigl(y - \tfrac 1 2\bigr),
 
 K the covariance of a stationary field of spectrum |k|^-2alpha, v that of the offsets. Means along
 a chain are those of `gahb.truths.fields`, which keeps some harmonics of K; the difference to the

@@ -1,11 +1,14 @@
-"""C^alpha images given their contour: linear in two stationary fields, so Gaussian.
+r"""C^alpha images given their contour: linear in two stationary fields, so Gaussian.
 
 x = m b + (1 - m) c with a mask m and two backgrounds, each an offset ~ N(1/2, 1/12) and a gain
 times a field, the sum of harmonics with variances |k|^-2alpha / 3. The likelihood of y keeps the
 leading harmonics and counts the others as white noise:
 
-    y - 1/2 = Phi xi + noise,  A = 1 + Phi^T W Phi,  W = 1 / (variance of the noise in each pixel)
-    log p(y) = (|A^-1/2 Phi^T W y|^2 - y^T W y - log |A| + log |W|) / 2 + constant.
+.. math::
+    & y - \tfrac 1 2 = \Phi \xi + \text{noise}, \qquad A = 1 + \Phi^\top W \Phi, \qquad
+    W = \mathrm{diag}(1 / \text{variance of the noise}), \\
+    & \log p(y) = \tfrac 1 2 \bigl(\lVert A^{-1/2} \Phi^\top W y\rVert^2 - y^\top W y
+    - \log \lvert A\rvert + \log \lvert W\rvert\bigr) + \text{constant}.
 """
 
 import functools

@@ -14,15 +14,16 @@ def mistakes_between(config: dict) -> list[str]:
         for name in names:
             if name not in config[section]:
                 found.append(
-                    f"{path}: found {name!r}, no entry of {section}{closest(name, config[section])}"
+                    f"{path}: found {name!r}, which is not an entry of {section}"
+                    f"{closest(name, config[section])}"
                 )
 
     for name, entry in config["datasets"].items():
         path = entry.get("path", "")
         if is_url(path) and entry["source"] in ("folder", "lmdb", "zarr"):
             found.append(
-                f"datasets.{name}.path: found {path!r}; a {entry['source']} is no single file that "
-                "can be fetched"
+                f"datasets.{name}.path: found {path!r}; a {entry['source']} is not a single file, "
+                "so it cannot be fetched"
             )
         elif is_url(path) != ("sha256" in entry):
             found.append(
@@ -70,9 +71,7 @@ def mistakes_between(config: dict) -> list[str]:
         )
     first, cutoff = config["density"]["input_psnr"]
     if first >= cutoff:
-        found.append(
-            f"density.input_psnr: found [{first}, {cutoff}], of which the first must be smaller"
-        )
+        found.append(f"density.input_psnr: found [{first}, {cutoff}]; the first must be smaller")
     found += _check_levels(config)
     for name, study in config["studies"].items():
         known(f"studies.{name}.datasets", study["datasets"], "datasets")
@@ -94,7 +93,7 @@ def _check_levels(config: dict) -> list[str]:
     chosen = {f"denoisers.{n}.psnr": e["input_psnr"] for n, e in own.items() if "input_psnr" in e}
     found = [f"psnr.input_psnr: found {levels}, which must increase"] * (levels != sorted(levels))
     found += [
-        f"{path}.input_psnr: found {p}, none of psnr.input_psnr"
+        f"{path}.input_psnr: found {p}, which is not among psnr.input_psnr"
         for path, some in chosen.items()
         for p in some
         if p not in levels
@@ -124,7 +123,7 @@ def _check_options(entry: dict, path: str) -> list[str]:
     unknown = [f"{path}: unknown key {key!r}{takes_them}" for key in given if key not in allowed]
     missing = [
         f"{path}: {key!r} is a required key of {reference}"
-        + (", or 'calibrated' in its place" if key == of_network else "")
+        + (", or 'calibrated' instead" if key == of_network else "")
         for key, required in takes.items()
         if required and key not in given
     ]

@@ -185,5 +185,5 @@ def _check_imported(entry, key, path, study, of_pairs: list[str]) -> list[str]:
         except (LookupError, ValueError):
             return [f"{key}.weights: found {weights!r}; only {{subset}} and {{N}} may be in braces"]
         if not file.is_file():
-            found.append(f"{key}.weights: found {str(file)!r}, no such file")
+            found.append(f"{key}.weights: found {str(file)!r}, but there is no such file")
     return found

@@ -195,7 +195,7 @@ def _drawn(count: int, images: int | None, seed: int, origin: str) -> np.ndarray
     if images is None:
         return np.arange(count)
     if images > count:
-        raise ImageError(f"{origin}: has {count} images, {images} are asked for")
+        raise ImageError(f"{origin}: has {count} images, but {images} are asked for")
     return np.sort(np.random.default_rng(seed).choice(count, images, replace=False))
 
 

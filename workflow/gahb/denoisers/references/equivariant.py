@@ -1,12 +1,14 @@
-"""The equivariant local score machine (Kamb & Ganguli, 2024): a pixel may come from elsewhere.
+r"""The equivariant local score machine (Kamb & Ganguli, 2024): a pixel may come from elsewhere.
 
-f(y)_p = sum x_i[q] softmax_(i, q)(-|y around p - x_i around q|^2 / (2 sigma^2)),
+.. math::
+    f(y)_p = \sum_{i, q} x_i[q]\; \mathrm{softmax}_{(i, q)}
+    \bigl(-\lVert y|_{\Omega_p} - x_i|_{\Omega_q}\rVert^2 / 2\sigma^2\bigr)
 
-windows of window x window pixels, q over all places whose window lies inside the image. With
-`borders`, as a convolutional network that sees the border: a pixel whose window crosses an edge
-takes only patches that are as far from that edge, shifted along it; in a corner it keeps its place.
-Without, such a pixel compares the part of its window that lies inside the image with inner patches.
-A window of at least the image's side is the image: the memorizer.
+with Omega_p the window x window pixels around p, and q over all places whose window lies inside the
+image. With `borders` it sees the border, as a convolutional network does: a pixel whose window
+crosses an edge takes only patches that are as far from that edge, shifted along it; in a corner it
+keeps its place. Without, such a pixel compares the part of its window that lies inside the image
+with inner patches. A window of at least the image's side is the image: the memorizer.
 """
 
 import itertools

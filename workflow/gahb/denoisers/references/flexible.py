@@ -1,6 +1,8 @@
-"""Flexible patches (Niedoba et al., 2025): an entry sees what a network looks at.
+r"""Flexible patches (Niedoba et al., 2025): an entry sees what a network looks at.
 
-f(y)_p = sum_i x_i[p] softmax_i(-|(y - x_i) restricted to M_p|^2 / (2 sigma^2))
+.. math::
+    f(y)_p = \sum_i x_i[p]\; \mathrm{softmax}_i
+    \bigl(-\lVert (y - x_i)|_{M_p}\rVert^2 / 2\sigma^2\bigr)
 
 with M_p the fewest entries that hold a given share of the network's mean |df_p / dy|. So it is
 always calibrated on a network.

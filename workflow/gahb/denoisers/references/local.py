@@ -1,6 +1,8 @@
-"""The local score machine (Kamb & Ganguli, 2024): a pixel sees its window alone.
+r"""The local score machine (Kamb & Ganguli, 2024): a pixel sees its window alone.
 
-f(y)_p = sum_i x_i[p] softmax_i(-|(y - x_i) restricted to W_p|^2 / (2 sigma^2))
+.. math::
+    f(y)_p = \sum_i x_i[p]\; \mathrm{softmax}_i
+    \bigl(-\lVert (y - x_i)|_{W_p}\rVert^2 / 2\sigma^2\bigr)
 
 with W_p the window x window pixels around p. Outside the image all images are the same, so that its
 border is seen. A window of at least the image's side is the image: the memorizer.

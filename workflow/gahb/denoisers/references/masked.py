@@ -1,8 +1,9 @@
-"""Posterior means of parts of an image, given what a mask lets see of it.
+r"""Posterior means of parts of an image, given what a mask lets see of it.
 
 Of each part t, a list of entries of the image, and its mask M, another list,
 
-    f(y)_t = sum_i x_i[t] softmax_i(-|(y - x_i) restricted to M|^2 / (2 sigma^2)),
+.. math::
+    f(y)_t = \sum_i x_i[t]\; \mathrm{softmax}_i\bigl(-\lVert (y - x_i)|_M\rVert^2 / 2\sigma^2\bigr),
 
 and an entry in several parts is the mean of what they give. Memorizer, local machine, patches and
 masks from a covariance or a Jacobian differ in parts and masks alone. Outside the image all images

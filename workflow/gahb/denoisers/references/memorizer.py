@@ -1,6 +1,6 @@
-"""The denoiser that memorizes: E[x | y] for x one of the training images, each as likely.
+r"""The denoiser that memorizes: E[x | y] for x one of the training images, each as likely.
 
-f(y) = sum_i x_i softmax_i(-|y - x_i|^2 / (2 sigma^2))
+.. math:: f(y) = \sum_i x_i\, \mathrm{softmax}_i\bigl(-\lVert y - x_i\rVert^2 / 2\sigma^2\bigr)
 
 It is the optimum of the training loss. |y|^2 is the same for every image and drops out.
 """

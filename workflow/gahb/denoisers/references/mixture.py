@@ -1,6 +1,8 @@
-"""A mixture of Gaussians: E[x | y] for x from one of the clusters of the training set.
+r"""A mixture of Gaussians: E[x | y] for x from one of the clusters of the training set.
 
-f(y) = sum_c r_c(y) [m_c + C_c (C_c + sigma^2)^-1 (y - m_c)],   r_c ~ w_c N(y; m_c, C_c + sigma^2)
+.. math::
+    f(y) = \sum_c r_c(y) \bigl[m_c + C_c (C_c + \sigma^2)^{-1} (y - m_c)\bigr], \qquad
+    r_c(y) \propto w_c\, \mathcal N(y; m_c, C_c + \sigma^2)
 
 with clusters by k-means, of weight w_c and mean m_c, and C_c the cluster's leading `rank` variances
 and axes and the mean of its other variances along all other axes (Tipping & Bishop, 1999).

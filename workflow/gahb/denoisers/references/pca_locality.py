@@ -1,10 +1,14 @@
-"""Locality from the covariance (Lukoianov et al., 2025): an entry sees what is correlated with it.
+r"""Locality from the covariance (Lukoianov et al., 2025): an entry sees what is correlated with it.
 
-f(y)_p = sum_i x_i[p] softmax_i(-sum_n M_pn (y - x_i)_n^2 / (2 sigma^2)),
-M_pn = 1 where |W_pn / W_pp| >= threshold max |W_pn / W_pp|,   W = C (C + sigma^2)^-1,
+.. math::
+    & f(y)_p = \sum_i x_i[p]\; \mathrm{softmax}_i
+    \Bigl(-\sum_n M_{pn} (y - x_i)_n^2 / 2\sigma^2\Bigr), \\
+    & M_{pn} = 1 \text{ where }
+    \lvert W_{pn} / W_{pp}\rvert \ge \theta \max \lvert W_{pn} / W_{pp}\rvert,
+    \qquad W = C (C + \sigma^2)^{-1},
 
-with the covariance C of the training set and the maximum over all p and n. The authors' code
-averages the softmaxes of batches; this is the softmax of all training images.
+with the covariance C of the training set, theta the `threshold`, and the maximum over all p and n.
+The authors' code averages the softmaxes of batches; this is the softmax of all training images.
 """
 
 import torch

@@ -1,6 +1,8 @@
-"""Soft thresholding in a fixed basis (Donoho & Johnstone, 1994).
+r"""Soft thresholding in a fixed basis (Donoho & Johnstone, 1994).
 
-f(y) = sum_k sign(c_k) max(|c_k| - t, 0) e_k,   c_k = <y, e_k>,   t = sigma sqrt(2 ln d)
+.. math::
+    f(y) = \sum_k \mathrm{sign}(c_k) \max(\lvert c_k\rvert - t, 0)\, e_k, \qquad
+    c_k = \langle y, e_k\rangle, \qquad t = \sigma \sqrt{2 \ln d}
 
 with d the number of pixels times channels. Each channel is transformed by itself. The mean of an
 image, or the means that wavelets of the coarsest scale leave, are kept as they are. Of the training

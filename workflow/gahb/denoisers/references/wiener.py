@@ -1,9 +1,11 @@
-"""Wiener's filter: the best linear denoiser of a training set, E[x | y] for x ~ N(mean, C).
+r"""Wiener's filter: the best linear denoiser of a training set, E[x | y] for x ~ N(mean, C).
 
-f(y) = mean + C (C + sigma^2)^-1 (y - mean) = mean + sum_k v_k / (v_k + sigma^2) <y - mean, e_k> e_k
+.. math::
+    f(y) = m + C (C + \sigma^2)^{-1} (y - m)
+    = m + \sum_k \frac{v_k}{v_k + \sigma^2} \langle y - m, e_k\rangle\, e_k
 
-with the eigenvectors e_k and eigenvalues v_k of C, the covariance of the training images. It knows
-the mean and the covariance of the training set and nothing else of it.
+with m and C the mean and covariance of the training images, e_k and v_k the eigenvectors and
+eigenvalues of C. It knows nothing else of the training set.
 """
 
 import torch
