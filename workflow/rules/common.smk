@@ -74,7 +74,7 @@ wildcard_constraints:
     dataset=plan.names("datasets"),
     denoiser=plan.names("denoisers"),
     of=r"[^/_]+(_[^/_]+)?",
-    pair="disjoint|same",
+    pair="disjoint|same|single",
     subset="S1|S2",
     N=r"[0-9]+",
     seed=r"[0-9]+",

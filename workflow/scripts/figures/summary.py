@@ -15,6 +15,7 @@ COLUMNS = [
     "study", "dataset", "denoiser", "N", "seeds", "train_psnr", "test_psnr", "gap", "slope",
     "minimax_slope", "optimum", "optimum_slope", *(f"below_optimum_{p:g}" for p in LEVELS),
     "optimum_error", "rhat", "between", "ceiling", "closest_S1", "closest_S2", "memorized", "scale",
+    "between_embedded", "closest_embedded_S1", "closest_embedded_S2", "memorized_embedded",
     "samples", "diverged", "dimension", "asymmetry", "log_density", "log_density_gap",
 ]  # fmt: skip
 #: The numbers of a store, by its kind.
