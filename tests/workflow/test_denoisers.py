@@ -62,7 +62,8 @@ def test_a_function(folder):
     network = {"function": "mine:make", "predicts": "denoised", "needs_sigma": True}
     own = study(folder, network, "shrinkage", "samples")
     own.run(
-        "results/calpha/own/S1-8-seed0/eigenbasis.zarr", "results/figures/own/samples_calpha_own.csv"
+        "results/calpha/own/S1-8-seed0/eigenbasis.zarr",
+        "results/figures/own/samples_calpha_own.csv",
     )
     basis = xr.open_zarr(folder / "results/calpha/own/S1-8-seed0/eigenbasis.zarr")
     np.testing.assert_allclose(basis.shrinkage, 1 / (1 + 0.15**2), rtol=1e-5)
