@@ -5,8 +5,9 @@ import pytest
 import scripts.similarity
 import torch
 import xarray as xr
-from gahb import embedding, store, summary
-from gahb.embedding import features, nearest, ratio
+from gahb import store, summary
+from gahb.similarity import embedding
+from gahb.similarity.embedding import features, nearest, ratio
 from torch import nn
 
 MODULE = """

@@ -25,7 +25,6 @@ indices -1, and no fraction counts it.
 import numpy as np
 import torch
 import xarray as xr
-from gahb import embedding as embedded
 from gahb import store
 from gahb.images import Members
 from gahb.similarity import (
@@ -35,6 +34,7 @@ from gahb.similarity import (
     nearest_patches,
     paired_cosine,
 )
+from gahb.similarity import embedding as embedded
 from gahb.similarity import nearest as nearest_images
 from gahb.statistics import fraction
 from study.job import Job, run

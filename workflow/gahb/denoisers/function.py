@@ -2,14 +2,14 @@
 
 from torch import nn
 
-from gahb.functions import made_by
+from gahb.outside.functions import made_by
 
 
 class FromFunction(nn.Module):
     """A module made by a function elsewhere, as a network that predicts the noise.
 
     Args:
-        function: as `gahb.functions.made_by` takes it.
+        function: as `gahb.outside.functions.made_by` takes it.
         predicts: what that module returns, "denoised" f(y) or "noise" y - f(y).
         needs_sigma: it is called (y, sigma), sigma a number, and not (y).
 
