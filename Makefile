@@ -66,7 +66,7 @@ $(READY): envs/requirements.lock pyproject.toml
 # Pins everything that pyproject.toml asks for, as tested, for pip and for conda.
 lock:
 	rm -rf .lock && $(PYTHON) -m venv .lock
-	.lock/bin/python -m pip install --quiet setuptools .[dev,docs]
+	.lock/bin/python -m pip install --quiet setuptools .[workflow,dev,docs]
 	.lock/bin/python -m pip freeze --all --exclude pip --exclude gahb | sed 's/+cpu//' > envs/requirements.lock
 	{ printf '%s\n' '# conda env create --file envs/environment.yml && conda activate gahb' \
 	    '# The pins are those of requirements.lock; `make lock` writes both.' 'name: gahb' \

@@ -9,10 +9,14 @@ from conftest import ROOT, TINY
 from gahb.psnr import sigma_from_psnr
 from gahb.training.objective import LOWEST
 from jsonschema import Draft202012Validator
+from study import figures
 from study.checks.studies import MIXED_PSNR
 from study.config import ConfigError, checked, schema
 from study.plan import Plan
+from study.stage import Artifact
 from study.stages import STAGES
+from study.stages.analyses import PAIRS
+from study.stages.figures import _rows
 from study.written import mistakes_in
 
 
@@ -141,7 +145,6 @@ def test_a_cut_off_below_what_a_network_was_trained_for_is_refused():
     [
         ("likelihood", ["studies.pair.figures", "'likelihood'", "two training sets"]),
         ("history", ["studies.pair.figures", "'history'", "denoisers.tiny is not trained here"]),
-        ("samples", ["studies.pair.figures", "'samples'", "two training sets", "denoisers.tiny"]),
         ("pairs", ["studies.pair.figures", "'pairs'", "two training sets", "denoisers.tiny"]),
     ],
 )
@@ -186,23 +189,53 @@ def test_the_seed_changes_images_only_where_some_are_drawn(tmp_path):
 @pytest.mark.parametrize(
     ("denoiser", "pairs"),
     [
-        ({"function": "torch.nn:Identity", "predicts": "noise"}, set()),
-        ({"weights": "net.pt"}, set()),
-        ({"weights": "{subset}-{N}.pt"}, {"disjoint"}),
-        ({"reference": "wiener"}, {"disjoint"}),
-        (TINY["denoisers"]["tiny"], {"disjoint", "same"}),
+        ({"function": "torch.nn:Identity", "predicts": "noise"}, {"single"}),
+        ({"weights": "net.pt"}, {"single"}),
+        ({"weights": "{subset}-{N}.pt"}, {"disjoint", "single"}),
+        ({"reference": "wiener"}, {"disjoint", "single"}),
+        (TINY["denoisers"]["tiny"], {"disjoint", "same", "single"}),
     ],
 )
 def test_a_denoiser_is_compared_with_another_one_alone(denoiser, pairs):
     plan, job = Plan(checked(changed("denoisers.own", denoiser))), {"dataset": "calpha", "N": "8"}
-    for pair in ("disjoint", "same"):
+    for pair in PAIRS:
         of_pair = job | {"denoiser": "own", "seed": "0", "pair": pair}
         if pair in pairs:
-            first, second = plan.reads(STAGES["similarity"], of_pair)["samples"]
-            assert plan.path(first) != plan.path(second)
+            reads = plan.reads(STAGES["similarity"], of_pair)["samples"]
+            assert len({plan.path(read) for read in reads}) == len(PAIRS[pair])
         else:
             with pytest.raises(ValueError, match=r"denoisers\.own is one denoiser"):
                 plan.reads(STAGES["similarity"], of_pair)
+
+
+def test_a_figure_of_one_network_asks_for_nothing_of_a_second_one():
+    config = changed("denoisers.own", {"function": "torch.nn:Identity", "predicts": "noise"})
+    # As many as there are: a pair could have 25 each.
+    config["studies"]["pair"] |= {"denoisers": ["own"], "sizes": [50],
+                                  "figures": ["samples", "patches"]}  # fmt: skip
+    config = checked(config | {"run": ["pair"]})
+    for figure in ("samples", "patches"):
+        job = {"study": "pair", "of": "calpha_own"}
+        found = figures.stores(config, job, figures.declared()[figure])
+        assert [j["pair"] for j in found["similarity"]] == ["single"]
+        assert [j["subset"] for j in found["samples"]] == ["S1"]
+    (stores,) = (stores for _, stores in _rows(config))
+    assert [j["pair"] for j in stores["similarity"]] == ["single"] and "ceiling" not in stores
+
+
+def test_an_embedding_that_is_not_there_is_named_and_its_code_counts(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = TINY | {"similarity": {"embedding": "eyes:load"}}
+    with pytest.raises(ConfigError, match=r"similarity\.embedding: found 'eyes:load', but no such"):
+        checked(config)
+    job = {"dataset": "calpha", "denoiser": "tiny", "N": "8", "seed": "0", "pair": "disjoint"}
+    keys = set()
+    for text in ("def load(): ...", "def load(): return 1"):
+        (tmp_path / "eyes.py").write_text(text)
+        keys.add(Plan(checked(config)).key(Artifact("similarity", job)))
+    without = Plan(checked(TINY))
+    assert len(keys | {without.key(Artifact("similarity", job))}) == 3
+    assert "embedding" not in without.values(STAGES["similarity"], job)
 
 
 def test_every_figure_is_drawn_for_every_network():

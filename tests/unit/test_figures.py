@@ -31,6 +31,7 @@ from figure_stores import (
 )
 from gahb import store, summary
 from gahb.drawing import panels, style
+from gahb.drawing.stores import Stores
 from gahb.figures import (
     disks,
     geometry,
@@ -86,6 +87,26 @@ def test_samples(sizes, channels):
     np.testing.assert_allclose(*edges, atol=3)
     assert [t.get_text() for t in bottom.get_xticklabels()] == ["2/6"] * len(sizes)
     assert [t.get_text() for t in top.get_xticklabels()] == [f"{N:,}" for N in sizes]
+
+
+@pytest.mark.parametrize(("figure", "rows"), [(samples, 2), (patches, 3)])
+def test_one_network_alone(figure, rows):
+    opened = []
+    for kind, of, data in sample_stores([1, 10], diverged=2)._opened:
+        if kind == "similarity":
+            of, data = of | {"pair": "single"}, data.sel(subset=["S1"])
+            data = data.drop_vars(["between", "closest_pair", "closest_pair_image", "member"])
+        if of.get("subset") != "S2":
+            opened.append((kind, of, data))
+    stores, shown = Stores(opened), {"sizes": [1, 10], "patch": 4}
+    drawn = figure.draw(stores, shown)
+    assert_legible(drawn)
+    assert len(drawn.axes[0].images) == rows * 3 * 2
+    assert "two networks" not in words(drawn)
+    both = figure.numbers(sample_stores([1, 10], diverged=2), shown)
+    for alone, row in zip(figure.numbers(stores, shown), both, strict=True):
+        assert alone.items() <= row.items()
+        assert {"closest_S1"} <= alone.keys() and not {"between", "closest_S2"} & alone.keys()
 
 
 def test_first_samples_that_did_not_diverge_are_shown():

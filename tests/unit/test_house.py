@@ -188,7 +188,7 @@ def test_another_snakemake_is_refused(monkeypatch):
 
 
 def test_internals_that_have_gone_are_named():
-    with pytest.raises(internals.UnknownSnakemake, match="It has no dag, basedir"):
+    with pytest.raises(internals.UnknownSnakemake, match="It has no dag, current_basedir"):
         internals.check(object())
 
 

@@ -41,7 +41,7 @@ MODULE = {"function": "mine.nets:make", "predicts": "denoised"}
     ("denoiser", "sizes", "figures", "words"),
     [
         ({"weights": "none.pt"}, [16], ["shrinkage"], ["none.pt", "no such file"]),
-        ({"weights": "one.pt"}, [16], ["samples"], ["'samples'", "{subset}"]),
+        ({"weights": "one.pt"}, [16], ["pairs"], ["'pairs'", "{subset}"]),
         ({"weights": "one.pt"}, [8, 16], ["psnr_curves"], ["sizes", "{N}"]),
         ({"weights": "net-{subset}-{N}.pt"}, [16], ["samples"], ["net-S2-16.pt", "no such file"]),
         ({"weights": "net-{epoch}.pt"}, [16], ["shrinkage"], ["weights", "{subset} and {N}"]),
@@ -50,7 +50,7 @@ MODULE = {"function": "mine.nets:make", "predicts": "denoised"}
         (MODULE | {"function": "mine/nets.py"}, [16], ["shrinkage"], ["denoisers.own.function"]),
         (MODULE | {"predicts": "score"}, [16], ["shrinkage"], ["score", "denoised, noise"]),
         ({"function": "mine.nets:make"}, [16], ["shrinkage"], ["denoisers.own", "predicts"]),
-        (MODULE, [16], ["samples"], ["'samples'", "{subset}"]),
+        (MODULE, [16], ["pairs"], ["'pairs'", "{subset}"]),
         (MODULE, [8, 16], ["shrinkage"], ["sizes", "{N}"]),
     ],
 )  # fmt: skip
@@ -66,7 +66,7 @@ def test_mistakes_are_named_before_anything_is_read(folder, denoiser, sizes, fig
         ({"weights": "one.pt"}, [16], ["psnr_curves", "shrinkage"]),
         ({"weights": "net-{subset}-{N}.pt"}, [8], ["samples"]),
         ({"weights": "net-{subset}-{N}.pt"}, [8, 16], ["psnr_curves"]),
-        (MODULE, [16], ["shrinkage"]),
+        (MODULE, [16], ["shrinkage", "samples", "patches"]),
     ],
 )
 def test_what_can_be_done_is_planned_and_nothing_imported(folder, denoiser, sizes, figures):

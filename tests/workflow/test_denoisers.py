@@ -16,6 +16,9 @@ class Shrink(torch.nn.Module):
 
 def make():
     return Shrink()
+
+def eyes():
+    return torch.nn.Sequential(torch.nn.AvgPool2d(2), torch.nn.Flatten())
 """
 
 
@@ -30,6 +33,7 @@ def folder(tmp_path):
 
 def study(folder, network, *figures) -> Study:
     config = TINY | {"run": ["own"], "eigenbasis": {"images": [0], "keep": 5}}
+    config["similarity"] = {"embedding": "mine:eyes"}
     config["denoisers"] = TINY["denoisers"] | {"own": network}
     config["studies"] = {
         "own": {
@@ -58,15 +62,18 @@ def test_a_pair_from_files(folder):
 
 
 def test_a_function(folder):
-    own = study(
-        folder, {"function": "mine:make", "predicts": "denoised", "needs_sigma": True}, "shrinkage"
-    )
+    network = {"function": "mine:make", "predicts": "denoised", "needs_sigma": True}
+    own = study(folder, network, "shrinkage", "samples")
     own.run(
         "results/calpha/own/S1-8-seed0/eigenbasis.zarr",
-        "results/calpha/own/S1-8-seed0/samples.zarr",
+        "results/figures/own/samples_calpha_own.csv",
     )
     basis = xr.open_zarr(folder / "results/calpha/own/S1-8-seed0/eigenbasis.zarr")
     np.testing.assert_allclose(basis.shrinkage, 1 / (1 + 0.15**2), rtol=1e-5)
+    alone = xr.open_zarr(folder / "results/calpha/own/single-8-seed0/similarity.zarr")
+    assert (alone.closest <= 1).all() and (alone.closest_embedded <= 1 + 1e-6).all()
+    assert "between" not in alone
+    assert not list(folder.rglob("*/S2-*"))
 
 
 def test_a_hostile_file_stops_the_job(folder):

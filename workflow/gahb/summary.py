@@ -125,21 +125,23 @@ def bounded(name: str, interval) -> dict:
 def similarity(similarity: xr.Dataset) -> dict:
     """Median cosines, the part of samples that is memorized, and how many samples diverged.
 
-    Where most samples diverged the others say nothing: there are no numbers of them.
+    Where most samples diverged the others say nothing: there are no numbers of them. One network
+    alone has no `between`, and is of S1.
     """
-    found = counts(similarity)
-    names = ["between", "closest_S1", "closest_S2", "memorized", "scale"]
-    if 2 * found["diverged"] > found["samples"]:
-        return dict.fromkeys(names, math.nan) | found
-    # Of one network: those of a pair often make the same image, so that two count no more than one.
-    memorized = similarity.memorized.isel(subset=0).values
-    return {
-        **bounded("between", intervals.median(similarity.between)),
-        **median(similarity.closest),
-        **bounded("memorized", intervals.fraction(memorized[~np.isnan(memorized)])),
-        "scale": float(similarity.scale.median()),
-        **found,
-    }
+    found, measured = counts(similarity), {}
+    most = 2 * found["diverged"] > found["samples"]
+    # By pixels and, with an embedding, by its features.
+    for by in [by for by in ("", "_embedded") if f"closest{by}" in similarity]:
+        between, memorized = f"between{by}", f"memorized{by}"
+        if between in similarity:
+            cosines = similarity[between]
+            measured |= {between: math.nan} if most else bounded(between, intervals.median(cosines))
+        measured |= median(similarity[f"closest{by}"])
+        # Of one network: two of a pair often make the same image, which counts once.
+        judged = similarity[memorized].isel(subset=0).values
+        part = (math.nan,) * 3 if most else intervals.fraction(judged[~np.isnan(judged)])
+        measured |= bounded(memorized, part)
+    return {**measured, "scale": math.nan if most else float(similarity.scale.median()), **found}
 
 
 def ceiling(same: list[xr.Dataset]) -> dict:
@@ -162,7 +164,7 @@ def median(cosines: xr.DataArray) -> dict:
     """Median of a variable of similarity.zarr, for the network of each subset; NaN where most
     samples diverged."""
     found = {}
-    for subset in ("S1", "S2"):
+    for subset in cosines.subset.values:
         values, name = cosines.sel(subset=subset).values, f"{cosines.name}_{subset}"
         if _most_diverged(values):
             found[name] = math.nan

@@ -7,7 +7,9 @@ from types import SimpleNamespace
 import snakemake.io
 from snakemake.logging import logger
 
-LIBRARY = os.path.join(workflow.basedir, "workflow")
+# This file's folder, wherever the Snakefile lies that has the workflow as a module.
+RULES = workflow.current_basedir.get_path_or_uri(secret_free=True)
+LIBRARY = os.path.dirname(RULES)
 sys.path.insert(0, LIBRARY)
 # Jobs import the library that lies beside this file: the one whose fingerprint the rules carry.
 others = os.environ.get("PYTHONPATH", "").split(os.pathsep)
@@ -48,14 +50,20 @@ directives = {name: Directives(plan, stage) for name, stage in STAGES.items()}
 stages = SimpleNamespace(**directives)
 
 
-async def _no_file_is_newer(file, time):
-    return False
+_is_newer = snakemake.io._IOFile.is_newer
+
+
+async def _no_file_of_ours_is_newer(file, time):
+    asks = file.rule
+    ours = asks and asks.basedir.get_path_or_uri(secret_free=True) == RULES
+    return not ours and await _is_newer(file, time)
 
 
 # Params alone decide what is stale: they reach from the images to the figures. Snakemake compares
 # time stamps whatever rerun-triggers says (its pull request 3690), and would train again for a
 # touched file. `inputflags: ancient` is no way out: what depends on a stale job then is not looked at.
-snakemake.io._IOFile.is_newer = _no_file_is_newer
+# Other rules, of a workflow that has this one as a module, go by time stamps as ever.
+snakemake.io._IOFile.is_newer = _no_file_of_ours_is_newer
 scheduling.wake_once()
 
 
@@ -74,7 +82,7 @@ wildcard_constraints:
     dataset=plan.names("datasets"),
     denoiser=plan.names("denoisers"),
     of=r"[^/_]+(_[^/_]+)?",
-    pair="disjoint|same",
+    pair="disjoint|same|single",
     subset="S1|S2",
     N=r"[0-9]+",
     seed=r"[0-9]+",

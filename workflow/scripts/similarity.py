@@ -1,11 +1,7 @@
 """How alike the samples of a pair of denoisers are, and how close to their training images.
 
-Input: images.zarr, split.zarr, samples.zarr of both networks. Output: similarity.zarr. Cosines are
-between mean-removed images. Of the two denoisers' samples from the same noise:
-between (sample), their cosine;
-reproduced (sample), True where they are closer to each other than to either training set;
-reproducibility (bound), the part of the samples that are.
-Of each sample and its own training set:
+Input: images.zarr, split.zarr, samples.zarr of both networks, or of one that has no other. Output:
+similarity.zarr. Cosines are between mean-removed images. Of each sample and its own training set:
 closest and closest_image (subset, sample), the largest cosine, and the index of that image;
 nearest_cosine, nearest_by_cosine, nearest_distance and nearest_by_distance (subset, sample,
 neighbour), the nearest by cosine and by L2 distance, and the indices of those images;
@@ -13,8 +9,15 @@ closest_patch and closest_patch_image (subset, sample, row, column), the same pa
 memorized, ratio and scale (subset, sample), the 1/3 rule once contrast and mean are fitted, d1 / d2
 and the contrast; memorized_by_distance, the rule as published; memorized_fraction (subset, bound),
 and false_positives (subset, bound), that part of the test images.
+Of the two denoisers' samples from the same noise:
+between (sample), their cosine;
+reproduced (sample), True where they are closer to each other than to either training set;
+reproducibility (bound), the part of the samples that are.
 Of the two training sets:
 closest_pair and closest_pair_image (member), each image of S1 and the closest one of S2.
+With an `embedding`, the same by the features of its network, as NAME_embedded, but for patches,
+scale and further neighbours; and closest_test_embedded (subset, test_image), the cosine of each
+test image to the closest training image: which cosines of features are high, only others tell.
 diverged (sample), True where a sample of either did not end: its numbers are NaN, its
 indices -1, and no fraction counts it.
 """
@@ -31,16 +34,10 @@ from gahb.similarity import (
     nearest_patches,
     paired_cosine,
 )
+from gahb.similarity import embedding as embedded
 from gahb.similarity import nearest as nearest_images
 from gahb.statistics import fraction
 from study.job import Job, run
-
-
-def of_subsets(values: list[np.ndarray], diverged: np.ndarray) -> np.ndarray:
-    """(subset, sample, ...) of an array for each, with NaN or -1 where a sample diverged."""
-    stacked = np.stack(values)
-    stacked[:, diverged] = np.nan if stacked.dtype.kind == "f" else -1
-    return stacked
 
 
 def main(
@@ -53,141 +50,29 @@ def main(
     N: int,
     nearest: int,
     patch: int,
+    embedding: str | None = None,
     job: Job = Job(),
 ) -> None:
     pixels, parts = store.open_store(images).images, store.open_store(split)
     drawn = [store.open_store(path) for path in samples]
-    pair = [torch.from_numpy(d.samples.values).to(job.device) for d in drawn]
-    diverged = drawn[0].diverged.values | drawn[1].diverged.values
+    diverged = np.any([d.diverged.values for d in drawn], 0)
     # In the order of the store, so that a block is read from neighbouring chunks.
-    training = [Members(pixels, np.sort(parts[subset].values[:N])) for subset in subsets]
-
-    found = [nearest_images(s, t, nearest) for s, t in zip(pair, training, strict=True)]
-    patches = [nearest_patches(s, t, patch) for s, t in zip(pair, training, strict=True)]
-    pairs = closest_pairs(*training, job.device)
-    between = np.where(diverged, np.nan, paired_cosine(*pair).cpu().numpy())
-
-    def neighbours(name: str) -> np.ndarray:
-        return of_subsets([getattr(f, name).cpu().numpy() for f in found], diverged)
-
-    def of_images(indices) -> np.ndarray:
-        """Indices in the training sets, one tensor for each subset, as indices in images.zarr."""
-        return of_subsets(
-            [t.members[i.cpu().numpy()] for t, i in zip(training, indices, strict=True)], diverged
-        )
-
-    cosine, by_cosine = neighbours("cosine"), of_images([f.by_cosine for f in found])
-    fits = [fit(s, t, f) for s, t, f in zip(pair, training, found, strict=True)]
-    is_memorized = of_subsets([f.memorized.float().cpu().numpy() for f in fits], diverged)
-    published = [memorized_by_distance(s, f) for s, f in zip(pair, found, strict=True)]
+    sets = {s: Members(pixels, np.sort(parts[s].values[:N])) for s in subsets}
+    training = [sets[subset] for subset in subsets]
+    made = [torch.from_numpy(d.samples.values).to(job.device) for d in drawn]
     test = torch.from_numpy(store.take(pixels, parts.test.values)).to(job.device)
-    held_out = [fit(test, t, nearest_images(test, t, 2)).memorized.cpu() for t in training]
-    reproduced = between > cosine[:, :, 0].max(0)
-    ended = ~diverged
+
+    variables = _by_pixels(made, training, test, diverged, nearest, patch, job.device)
+    if embedding:
+        variables |= _by_features(embedding, made, training, test, diverged, job.device)
+    neighbours = variables["nearest_cosine"].shape[2]
     dataset = xr.Dataset(
-        {
-            "between": store.variable(
-                "sample", between, "cosine between the two samples", nan="diverged"
-            ),
-            "reproduced": store.variable(
-                "sample", reproduced, "closer to each other than to either training set"
-            ),
-            "reproducibility": store.variable(
-                "bound",
-                fraction(reproduced[ended]),
-                "part of the samples that are reproduced",
-                nan="all diverged",
-            ),
-            "closest": store.variable(
-                ("subset", "sample"),
-                cosine[:, :, 0],
-                "cosine to the closest training image",
-                nan="diverged",
-            ),
-            "closest_image": store.variable(
-                ("subset", "sample"), by_cosine[:, :, 0], "index of the closest training image"
-            ),
-            "nearest_cosine": store.variable(
-                ("subset", "sample", "neighbour"),
-                cosine,
-                "largest cosines to training images",
-                nan="diverged",
-            ),
-            "nearest_by_cosine": store.variable(
-                ("subset", "sample", "neighbour"), by_cosine, "indices of these training images"
-            ),
-            "nearest_distance": store.variable(
-                ("subset", "sample", "neighbour"),
-                neighbours("distance"),
-                "smallest L2 distances to training images",
-                nan="diverged",
-            ),
-            "nearest_by_distance": store.variable(
-                ("subset", "sample", "neighbour"),
-                of_images([f.by_distance for f in found]),
-                "indices of these training images",
-            ),
-            "closest_patch": store.variable(
-                ("subset", "sample", "row", "column"),
-                of_subsets([cosines.cpu().numpy() for cosines, _ in patches], diverged),
-                "cosine to the closest patch at the same place",
-                nan="diverged",
-            ),
-            "closest_patch_image": store.variable(
-                ("subset", "sample", "row", "column"),
-                of_images([index for _, index in patches]),
-                "index of the training image of that patch",
-            ),
-            "memorized": store.variable(
-                ("subset", "sample"),
-                is_memorized,
-                "1 where memorized by the 1/3 rule, contrast and mean fitted, 0 where not",
-                nan="diverged",
-            ),
-            "ratio": store.variable(
-                ("subset", "sample"),
-                of_subsets([f.ratio.cpu().numpy() for f in fits], diverged),
-                "what the nearest training image leaves over what the second nearest does",
-                nan="diverged",
-            ),
-            "scale": store.variable(
-                ("subset", "sample"),
-                of_subsets([f.scale[:, 0].cpu().numpy() for f in fits], diverged),
-                "contrast of the sample against its nearest training image",
-                nan="diverged",
-            ),
-            "memorized_by_distance": store.variable(
-                ("subset", "sample"),
-                of_subsets([m.float().cpu().numpy() for m in published], diverged),
-                "1 where memorized by the 1/3 rule as published, which contrast changes",
-                nan="diverged",
-            ),
-            "false_positives": store.variable(
-                ("subset", "bound"),
-                np.stack([fraction(m.numpy()) for m in held_out]),
-                "part of the test images that the rule takes for memorized",
-            ),
-            "memorized_fraction": store.variable(
-                ("subset", "bound"),
-                np.stack([fraction(m[ended]) for m in is_memorized]),
-                "part of the samples that are memorized",
-                nan="all diverged",
-            ),
-            "closest_pair": store.variable(
-                "member", pairs.cosine[:, 0], "cosine to the closest image of S2"
-            ),
-            "closest_pair_image": store.variable(
-                "member",
-                training[1].members[pairs.by_cosine[:, 0].numpy()],
-                "index of the closest image of S2",
-            ),
-            "diverged": store.variable("sample", diverged, "a sample did not end"),
-        },
+        {**variables, "diverged": store.variable("sample", diverged, "a sample did not end")},
         coords={
             "subset": store.variable("subset", subsets, "subset that was trained on"),
             "sample": store.variable("sample", drawn[0]["sample"].values, "number of the sample"),
             "neighbour": store.variable(
-                "neighbour", np.arange(1, cosine.shape[2] + 1), "rank among the nearest"
+                "neighbour", np.arange(1, neighbours + 1), "rank among the nearest"
             ),
             "bound": store.variable(
                 "bound", ["estimate", "low", "high"], "estimate and 95 % interval"
@@ -196,7 +81,208 @@ def main(
         },
         attrs=store.provenance("Similarity of samples and training images", job.parameters),
     )
-    store.save(dataset, similarity)
+    # Of one network alone nothing is said of each member.
+    store.save(dataset if len(made) > 1 else dataset.drop_vars("member"), similarity)
+
+
+def _of_samples(values, diverged: np.ndarray, long_name: str, *dims: str) -> xr.Variable:
+    """(subset, sample, *dims) of an array for each subset, NaN or -1 where a sample diverged."""
+    stacked = np.stack([np.asarray(torch.as_tensor(v).cpu()) for v in values])
+    of_floats = stacked.dtype.kind == "f"
+    stacked[:, diverged] = np.nan if of_floats else -1
+    nan = "diverged" if of_floats else ""
+    return store.variable(("subset", "sample", *dims), stacked, long_name, nan=nan)
+
+
+def _parts(judged, long_name: str, nan: str = "") -> xr.Variable:
+    """(subset, bound) of what is True or False of each sample or image, for each subset."""
+    parts = np.stack([fraction(np.asarray(which)) for which in judged])
+    return store.variable(("subset", "bound"), parts, long_name, nan=nan)
+
+
+def _indices(training, index) -> list[np.ndarray]:
+    """Indices in the training sets, one array for each, as indices in images.zarr."""
+    return [
+        t.members[np.asarray(torch.as_tensor(i).cpu())]
+        for t, i in zip(training, index, strict=True)
+    ]
+
+
+def _by_pixels(made, training, test, diverged, nearest, patch, device) -> dict[str, xr.Variable]:
+    """What is said of samples and training sets by cosines and distances of pixels.
+
+    Args:
+        made, training: samples and training set of both denoisers, or of one.
+        test: test images.
+        diverged: (sample,), True where a sample of either did.
+        nearest, patch: neighbours that are kept, side of patches.
+    """
+    found = [nearest_images(s, t, nearest) for s, t in zip(made, training, strict=True)]
+    patches = [nearest_patches(s, t, patch) for s, t in zip(made, training, strict=True)]
+    fits = [fit(s, t, f) for s, t, f in zip(made, training, found, strict=True)]
+    published = [memorized_by_distance(s, f) for s, f in zip(made, found, strict=True)]
+    held_out = [fit(test, t, nearest_images(test, t, 2)).memorized.cpu() for t in training]
+    by_cosine = _indices(training, [f.by_cosine for f in found])
+    by_distance = _indices(training, [f.by_distance for f in found])
+    memorized = [f.memorized.float() for f in fits]
+    closest = [f.cosine[:, 0] for f in found]
+
+    def samplewise(values, long_name, *dims):
+        return _of_samples(values, diverged, long_name, *dims)
+
+    variables = {
+        "closest": samplewise(closest, "cosine to the closest training image"),
+        "closest_image": samplewise(
+            [i[:, 0] for i in by_cosine], "index of the closest training image"
+        ),
+        "nearest_cosine": samplewise(
+            [f.cosine for f in found], "largest cosines to training images", "neighbour"
+        ),
+        "nearest_by_cosine": samplewise(by_cosine, "indices of these training images", "neighbour"),
+        "nearest_distance": samplewise(
+            [f.distance for f in found], "smallest L2 distances to training images", "neighbour"
+        ),
+        "nearest_by_distance": samplewise(
+            by_distance, "indices of these training images", "neighbour"
+        ),
+        "closest_patch": samplewise(
+            [cosine for cosine, _ in patches],
+            "cosine to the closest patch at the same place",
+            "row",
+            "column",
+        ),
+        "closest_patch_image": samplewise(
+            _indices(training, [index for _, index in patches]),
+            "index of the training image of that patch",
+            "row",
+            "column",
+        ),
+        "memorized": samplewise(
+            memorized, "1 where memorized by the 1/3 rule, contrast and mean fitted, 0 where not"
+        ),
+        "ratio": samplewise(
+            [f.ratio for f in fits],
+            "what the nearest training image leaves over what the second nearest does",
+        ),
+        "scale": samplewise(
+            [f.scale[:, 0] for f in fits],
+            "contrast of the sample against its nearest training image",
+        ),
+        "memorized_by_distance": samplewise(
+            [m.float() for m in published],
+            "1 where memorized by the 1/3 rule as published, which contrast changes",
+        ),
+        "false_positives": _parts(
+            held_out, "part of the test images that the rule takes for memorized"
+        ),
+        "memorized_fraction": _parts(
+            [m.cpu()[~diverged] for m in memorized],
+            "part of the samples that are memorized",
+            nan="all diverged",
+        ),
+    }
+    if len(made) > 1:
+        pairs = closest_pairs(*training, device)
+        cosines = paired_cosine(*made).cpu().numpy()
+        variables |= _of_two(
+            cosines, variables["closest"], diverged, pairs.cosine[:, 0].numpy(),
+            training[1].members[pairs.by_cosine[:, 0].numpy()],
+        )  # fmt: skip
+    return variables
+
+
+def _of_two(cosines, closest, diverged, closest_pair, closest_pair_image, by=""):
+    """What is said of two denoisers' samples, and of their training sets, beside each other.
+
+    Args:
+        cosines: (sample,), between the samples of both.
+        closest: (subset, sample), the variable.
+        diverged: (sample,).
+        closest_pair, closest_pair_image: (member,), of each image of S1 the closest one of S2.
+        by: "" for pixels, or by what else.
+    """
+    between = np.where(diverged, np.nan, cosines)
+    reproduced = between > closest.values.max(0)
+    return {
+        "between": store.variable(
+            "sample", between, "cosine between the two samples" + by, nan="diverged"
+        ),
+        "reproduced": store.variable(
+            "sample", reproduced, "closer to each other than to either training set" + by
+        ),
+        "reproducibility": store.variable(
+            "bound",
+            fraction(reproduced[~diverged]),
+            "part of the samples that are reproduced" + by,
+            nan="all diverged",
+        ),
+        "closest_pair": store.variable(
+            "member", closest_pair, "cosine to the closest image of S2" + by
+        ),
+        "closest_pair_image": store.variable(
+            "member", closest_pair_image, "index of the closest image of S2" + by
+        ),
+    }
+
+
+def _by_features(function, made, training, test, diverged, device) -> dict[str, xr.Variable]:
+    """The same by the features of a network that a function of the user's returns, which the names
+    say; arguments as of `_by_pixels`."""
+    network = embedded.embedding(function, device)
+    try:
+        drawn, (held_out,) = (
+            [embedded.features(network, images, device) for images in sets]
+            for sets in (made, [test])
+        )
+        # Once, where both were trained on the same images.
+        of_sets = {id(t): embedded.features(network, t, device) for t in set(training)}
+    except ValueError as error:
+        raise ValueError(f"similarity.embedding: {function}: {error}") from error
+    known = [of_sets[id(t)] for t in training]
+    found = [embedded.nearest(d, k, 2, device) for d, k in zip(drawn, known, strict=True)]
+    of_test = [embedded.nearest(held_out, k, 2, device)[0] for k in known]
+    ratio, by = [embedded.ratio(cosine) for cosine, _ in found], ", by features"
+    variables = {
+        "closest": _of_samples(
+            [cosine[:, 0] for cosine, _ in found],
+            diverged,
+            "cosine to the closest training image" + by,
+        ),
+        "closest_image": _of_samples(
+            _indices(training, [index[:, 0] for _, index in found]),
+            diverged,
+            "index of the closest training image" + by,
+        ),
+        "ratio": _of_samples(
+            ratio, diverged, "distance to the nearest training image over the second nearest" + by
+        ),
+        "memorized": _of_samples(
+            [(r <= 1 / 3).astype(np.float32) for r in ratio],
+            diverged,
+            "1 where memorized by the 1/3 rule, 0 where not" + by,
+        ),
+        "memorized_fraction": _parts(
+            [r[~diverged] <= 1 / 3 for r in ratio],
+            "part of the samples that are memorized by the 1/3 rule" + by,
+            nan="all diverged",
+        ),
+        "false_positives": _parts(
+            [embedded.ratio(cosine) <= 1 / 3 for cosine in of_test],
+            "part of the test images that the rule takes for memorized" + by,
+        ),
+        "closest_test": store.variable(
+            ("subset", "test_image"),
+            np.stack([cosine[:, 0] for cosine in of_test]),
+            "cosine of a test image to the closest training image" + by,
+        ),
+    }
+    if len(made) > 1:
+        cosine, index = embedded.nearest(*known, 1, device)
+        variables |= _of_two(
+            (drawn[0] * drawn[1]).sum(1).clip(-1, 1), variables["closest"], diverged, cosine[:, 0],
+            training[1].members[index[:, 0]], by,
+        )  # fmt: skip
+    return {f"{name}_embedded": variable for name, variable in variables.items()}
 
 
 if __name__ == "__main__":

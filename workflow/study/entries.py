@@ -49,6 +49,12 @@ def is_optimal(config: dict, denoiser: str) -> bool:
     return config["denoisers"][denoiser].get("reference") == "optimal"
 
 
+def is_single(config: dict, denoiser: str) -> bool:
+    """Whether there is one denoiser whatever the subset, so that no pair can be made of it."""
+    entry = config["denoisers"][denoiser]
+    return "function" in entry or ("weights" in entry and "{subset}" not in entry["weights"])
+
+
 def steps(recipe: dict, N: int) -> int:
     """Gradient steps of a recipe, whose length is given as steps, images seen or epochs.
 

@@ -15,6 +15,8 @@ uses: config values by the names that the figure gives them; `*` stands for each
 beside (optional): of which references of its study it also reads stores, by kind of store: modules
 in gahb/denoisers/references, of the largest N, or "every", of every N. needs (optional): a
 reference that its studies must have.
+single (optional): True if it can be drawn of one network that has no other: it then reads nothing
+of S2, and the similarities of the network alone in place of those of the pair.
 sources (optional): the only source that its data sets may have, or "shuffled pair". page
 (optional): whether its eigenbases are to be had as a page, too.
 
@@ -25,7 +27,7 @@ import functools
 import itertools
 from collections.abc import Iterator, Mapping
 
-from study.entries import is_optimal
+from study.entries import is_optimal, is_single
 from study.fingerprint import ROOT, constant
 
 FOLDER = ROOT / "gahb" / "figures"
@@ -112,6 +114,9 @@ def jobs(config: dict, study: str, kind: str, dataset, denoiser, N, subset) -> l
     if subset == "same":  # pairs of seeds s and s + 1 on the same images
         wanted = config["studies"][study]["ceiling"] and is_trained(config, denoiser)
         count = max(1, count - 1) if wanted else 0
+    elif is_single(config, denoiser):
+        count = 0 if subset == "S2" else 1
+        subset = "single" if subset == "disjoint" else subset
     which = "pair" if kind == "similarity" else "subset"
     job = {"dataset": dataset, "denoiser": denoiser, "N": N, which: subset, **asked}
     return [job | {"seed": seed} for seed in range(count)]

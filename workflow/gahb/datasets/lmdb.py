@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from lmdb import Error
-from lmdb import open as open_environment
-
 from gahb.datasets.base import ImageError, Source
 from gahb.datasets.pictures import encoded, prepared
+from gahb.outside.packages import Needed
+
+package = Needed("lmdb")
 
 
 def lmdb(*, path: str, **options) -> Source:
@@ -21,10 +21,10 @@ def lmdb(*, path: str, **options) -> Source:
     """
     try:
         # Nobody writes while we read; without locks, it may lie on a read-only disk.
-        environment = open_environment(path, readonly=True, lock=False, subdir=Path(path).is_dir())
+        environment = package.open(path, readonly=True, lock=False, subdir=Path(path).is_dir())
         with environment.begin() as transaction:
             keys = list(transaction.cursor().iternext(values=False))
-    except Error as error:
+    except package.Error as error:
         raise ImageError(f"{path}: cannot be read as LMDB ({error})") from error
 
     def fetch(i: int) -> bytes:

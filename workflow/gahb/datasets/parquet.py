@@ -6,13 +6,12 @@ import itertools
 import threading
 from pathlib import Path
 
-import pyarrow
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
-
 from gahb.datasets.base import ImageError, Source, UnusableImage
 from gahb.datasets.folder import files_below
 from gahb.datasets.pictures import encoded, prepared
+from gahb.outside.packages import Needed
+
+pyarrow, pc, pq = map(Needed, ("pyarrow", "pyarrow.compute", "pyarrow.parquet"))
 
 
 def parquet(*, path: str, column: str = "image", match: str | None = None, **options) -> Source:
@@ -61,11 +60,11 @@ def parquet(*, path: str, column: str = "image", match: str | None = None, **opt
     return prepared(pictures, **options)
 
 
-def _is_struct(kind: pyarrow.DataType) -> bool:
+def _is_struct(kind: "pyarrow.DataType") -> bool:
     return pyarrow.types.is_struct(kind) and kind.get_field_index("bytes") >= 0
 
 
-def _open(path: Path, column: str) -> pq.ParquetFile:
+def _open(path: Path, column: str) -> "pq.ParquetFile":
     try:
         file = pq.ParquetFile(path)
     except (pyarrow.ArrowException, OSError) as error:

@@ -1,11 +1,12 @@
 """Patches of the photographs that ship inside scikit-image: real pictures, no download."""
 
 import numpy as np
-import skimage
-from skimage import data
 
 from gahb.datasets.base import Source
 from gahb.datasets.pictures import Pictures, prepared
+from gahb.outside.packages import Needed
+
+skimage, data = Needed("skimage"), Needed("skimage.data")
 
 PICTURES = (
     "astronaut", "brick", "camera", "chelsea", "coffee", "coins", "grass", "gravel",

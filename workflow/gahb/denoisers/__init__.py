@@ -20,18 +20,20 @@ from pathlib import Path
 from types import ModuleType
 
 import numpy as np
-import safetensors.torch
 import torch
 import xarray as xr
 from torch import nn
 
 from gahb.denoisers.network import NetworkDenoiser, flat, set_flat
 from gahb.images import Members
+from gahb.outside.packages import Needed
 
 __all__ = [
     "NetworkDenoiser", "build", "built", "fit", "flat", "initialized", "load", "save",
     "save_reference", "set_flat",
 ]  # fmt: skip
+
+safetensors, safetensors_torch = Needed("safetensors"), Needed("safetensors.torch")
 
 
 def _module(name: str) -> ModuleType:
@@ -85,7 +87,7 @@ def _write(tensors: dict[str, torch.Tensor], path: str | Path, header: dict[str,
         name: t.detach().cpu().clone(memory_format=torch.contiguous_format)
         for name, t in tensors.items()
     }
-    safetensors.torch.save_file(tensors, path, header)
+    safetensors_torch.save_file(tensors, path, header)
 
 
 def load(
@@ -104,7 +106,7 @@ def load(
     """
     with safetensors.safe_open(path, "pt") as file:
         header = file.metadata()
-    tensors = safetensors.torch.load_file(path)
+    tensors = safetensors_torch.load_file(path)
     if "reference" in header:
         if images is None:
             raise ValueError(f"{path}: is a reference, which needs the images of its data set")

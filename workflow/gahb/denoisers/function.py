@@ -1,24 +1,20 @@
 """A denoiser of the user's own: what a function of theirs returns."""
 
-import importlib
-import os
-import sys
-
 from torch import nn
+
+from gahb.outside.functions import made_by
 
 
 class FromFunction(nn.Module):
     """A module made by a function elsewhere, as a network that predicts the noise.
 
     Args:
-        function: "module:name", importable or in the working directory; it is called without
-            arguments and returns an nn.Module on (image, channel, y, x).
+        function: as `gahb.outside.functions.made_by` takes it.
         predicts: what that module returns, "denoised" f(y) or "noise" y - f(y).
         needs_sigma: it is called (y, sigma), sigma a number, and not (y).
 
     Raises:
-        ImportError, AttributeError: there is no such function.
-        TypeError: it returns no nn.Module.
+        ImportError, AttributeError, TypeError: as `made_by`.
 
     forward: (image, channel, y, x) -> same shape. Raises ValueError if the gradient of y is asked
         for and there is none.
@@ -26,13 +22,7 @@ class FromFunction(nn.Module):
 
     def __init__(self, function: str, predicts: str, needs_sigma: bool):
         super().__init__()
-        name, _, attribute = function.partition(":")
-        if os.getcwd() not in sys.path:
-            # At the end, so that a file of the user's hides no library.
-            sys.path.append(os.getcwd())
-        self.network = getattr(importlib.import_module(name), attribute)()
-        if not isinstance(self.network, nn.Module):
-            raise TypeError(f"{function} returned {type(self.network).__name__}, not an nn.Module")
+        self.network = made_by(function)
         self.function, self.predicts, self.needs_sigma = function, predicts, needs_sigma
 
     def forward(self, y, *sigma):

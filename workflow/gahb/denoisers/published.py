@@ -20,10 +20,12 @@ import pickle
 import re
 from pathlib import Path
 
-import safetensors.torch
 import torch
 
 from gahb import denoisers
+from gahb.outside.packages import Needed
+
+safetensors = Needed("safetensors")
 
 #: Networks that a file may hold; any other is code, which only the config may name.
 ARCHITECTURES = ("unet", "bfcnn")

@@ -18,6 +18,8 @@ class Stores:
     def of(self, kind: str, denoiser: str | None = None, **wanted) -> list[xr.Dataset]:
         """Those of a kind that are of what is wanted, by increasing seed.
 
+        A tuple stands for any of its values.
+
         Raises:
             ValueError: two have the same seed: they differ in something that is not asked for.
         """
@@ -26,7 +28,10 @@ class Stores:
         for name, of, data in self._opened:
             if of.get("denoiser", denoiser) != denoiser:
                 continue
-            if name == kind and wanted.items() <= of.items():
+            if name == kind and all(
+                k in of and of[k] in (v if isinstance(v, tuple) else (v,))
+                for k, v in wanted.items()
+            ):
                 seed = of.get("seed", 0)
                 if seed in found:
                     raise ValueError(f"more than one store of {kind}, {wanted} with seed {seed}")

@@ -18,8 +18,11 @@ FIGURE = {
     "sizes": "every",
     "compares": "nothing",
     "uses": {"patch": "similarity.patch", "count": "samples.count"},
+    "single": True,
 }
 
+#: Of two networks, or of one that has no other.
+PAIR = ("disjoint", "single")
 ROWS = ("network 1", "closest patches", "closest in $S_1$")
 COSINES = {
     "closest_patch": (-1, panels.FILLED | {"color": "C2", "label": "patch to closest patch"}),
@@ -33,7 +36,7 @@ def draw(stores: Stores, shown: dict) -> Figure:
     images = stores.first("images").images
     columns, similarity = {}, {}
     for N in shown["sizes"]:
-        similarity[N] = together(stores.of("similarity", N=N, pair="disjoint"))
+        similarity[N] = together(stores.of("similarity", N=N, pair=PAIR))
         chosen = panels.first_samples(similarity[N], len(shown["sizes"]))
         found = similarity[N].sel(subset="S1").isel(seed=0, sample=chosen)
         samples = stores.first("samples", N=N, subset="S1").samples.isel(sample=chosen)
@@ -85,6 +88,6 @@ def numbers(stores: Stores, shown: dict) -> list[dict]:
         return {"N": N, **medians, **summary.counts(s)}
 
     return [
-        summary.over_seeds([row(N, s) for s in stores.of("similarity", N=N, pair="disjoint")])
+        summary.over_seeds([row(N, s) for s in stores.of("similarity", N=N, pair=PAIR)])
         for N in shown["sizes"]
     ]

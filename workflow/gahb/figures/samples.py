@@ -1,7 +1,7 @@
 """Figure 2: samples of two networks trained on different images, and what they resemble.
 
 Small N: each network returns its own training images. Large N: both make the same image, which is
-in neither training set.
+in neither training set. One network that has no other stands alone.
 """
 
 import numpy as np
@@ -18,8 +18,11 @@ FIGURE = {
     "sizes": "every",
     "compares": "nothing",
     "uses": {"count": "samples.count"},
+    "single": True,
 }
 
+#: Of two networks, or of one that has no other.
+PAIR = ("disjoint", "single")
 ROWS = ("closest in $S_1$", "network 1", "network 2", "closest in $S_2$")
 COSINES = {
     "between": (-1, panels.FILLED | {"color": "C0", "label": "between the two networks"}),
@@ -35,34 +38,34 @@ def draw(stores: Stores, shown: dict) -> Figure:
     images = stores.first("images").images
     columns, similarity = {}, {}
     for N in shown["sizes"]:
-        similarity[N] = together(stores.of("similarity", N=N, pair="disjoint"))
+        similarity[N] = together(stores.of("similarity", N=N, pair=PAIR))
         chosen = panels.first_samples(similarity[N], len(shown["sizes"]))
-        drawn = [stores.first("samples", N=N, subset=s).samples for s in ("S1", "S2")]
+        subsets = similarity[N].subset.values
+        drawn = [stores.first("samples", N=N, subset=s).samples for s in subsets]
         columns[N] = _columns(drawn, similarity[N].closest_image[0], images, chosen)
         same = stores.of("similarity", N=N, pair="same")
         if same:
             similarity[N]["ceiling"] = together(same).between.rename(seed="pair")
-    return panels.by_size(columns, ROWS, similarity, COSINES)
+    return panels.by_size(columns, ROWS[: 2 * len(drawn)], similarity, COSINES)
 
 
 def _columns(drawn, closest: xr.DataArray, images: xr.DataArray, chosen: np.ndarray) -> list[list]:
-    """For each of the samples `chosen`: its four images, from top to bottom."""
+    """For each of the samples `chosen`: its images from top to bottom, two of each network."""
     real = [store.take(images, index) for index in closest.values[:, chosen]]
-    first, second = (samples.isel(sample=chosen).values for samples in drawn)
-    return [
-        [panels.photo(tile) for tile in tiles]
-        for tiles in zip(real[0], first, second, real[1], strict=True)
-    ]
+    made = [samples.isel(sample=chosen).values for samples in drawn]
+    rows = [real[0], *made, *real[1:]]
+    return [[panels.photo(tile) for tile in tiles] for tiles in zip(*rows, strict=True)]
 
 
 def numbers(stores: Stores, shown: dict) -> list[dict]:
     """Median cosines of the samples and of the closest pairs, for each N."""
 
     def row(N, s):
-        return {"N": N, "closest_pair": float(s.closest_pair.median()), **summary.similarity(s)}
+        pairs = {"closest_pair": float(s.closest_pair.median())} if "closest_pair" in s else {}
+        return {"N": N, **pairs, **summary.similarity(s)}
 
     return [
-        summary.over_seeds([row(N, s) for s in stores.of("similarity", N=N, pair="disjoint")])
+        summary.over_seeds([row(N, s) for s in stores.of("similarity", N=N, pair=PAIR)])
         | summary.ceiling(stores.of("similarity", N=N, pair="same"))
         for N in shown["sizes"]
     ]

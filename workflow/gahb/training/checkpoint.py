@@ -8,10 +8,12 @@ import time
 from pathlib import Path
 
 import numpy as np
-import safetensors.torch
 import torch
 
+from gahb.outside.packages import Needed
 from gahb.training.state import Training, below
+
+safetensors, safetensors_torch = Needed("safetensors"), Needed("safetensors.torch")
 
 
 class CheckpointError(Exception):
@@ -54,7 +56,7 @@ class Checkpoint:
         partial = self.path.with_name(f"{self.path.name}.partial")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            safetensors.torch.save_file(tensors, partial, {"settings": self.settings})
+            safetensors_torch.save_file(tensors, partial, {"settings": self.settings})
             with open(partial, "rb") as file:
                 os.fsync(file.fileno())
             partial.replace(self.path)
@@ -75,7 +77,7 @@ class Checkpoint:
         try:
             with safetensors.safe_open(self.path, "pt") as file:
                 settings = file.metadata()["settings"]
-            tensors = safetensors.torch.load_file(self.path)
+            tensors = safetensors_torch.load_file(self.path)
         except Exception as error:
             raise CheckpointError(f"{self.path}: is damaged ({error}); delete it") from error
         if settings != self.settings:

@@ -16,6 +16,7 @@ COLUMNS = [
     "study", "dataset", "denoiser", "N", "seeds", "train_psnr", "test_psnr", "gap", "slope",
     "minimax_slope", "optimum", "optimum_slope", *(f"below_optimum_{p:g}" for p in LEVELS),
     "optimum_error", "rhat", "between", "ceiling", "closest_S1", "closest_S2", "memorized", "scale",
+    "between_embedded", "closest_embedded_S1", "closest_embedded_S2", "memorized_embedded",
     "samples", "diverged", "dimension", "asymmetry", "log_density", "log_density_gap",
     "harmonic", "harmonic_p", "mixed_p", "rising", "adaptive", "adaptive_p", "near", "near_p",
     "along", "along_p", "tangent", "tangent_p", "beyond", "angular_order",
@@ -42,14 +43,19 @@ def main(summary, *, rows, slope_range, job=Job(), **stores):
         job: of Snakemake.
         stores: what Snakemake has made, all of which `rows` names.
     """
-    table = [_row(slope_range, **row) for row in rows]
+    made = [path for paths in stores.values() for path in paths]
+    table = [_row(slope_range, made, **row) for row in rows]
     found = set().union(*table)
     columns = [c for name in COLUMNS for c in (name, f"{name}_low", f"{name}_high") if c in found]
     write(table, summary, columns)
 
 
-def _row(slope_range, *, alpha, stores, **names) -> dict:
-    opened = {kind: [store.open_store(path) for path in paths] for kind, paths in stores.items()}
+def _row(slope_range, made, *, alpha, stores, **names) -> dict:
+    def opened_from(path):
+        # As part of another workflow, files may have a prefix that `rows` do not know.
+        return store.open_store(next((m for m in made if m.endswith(f"/{path}")), path))
+
+    opened = {kind: list(map(opened_from, paths)) for kind, paths in stores.items()}
     same, (best,) = opened.pop("ceiling", []), opened.pop("optimum", [None])
     seeds = [dict(zip(opened, each, strict=True)) for each in zip(*opened.values(), strict=True)]
     if len(seeds) > 1:

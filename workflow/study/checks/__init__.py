@@ -46,11 +46,8 @@ def mistakes_between(config: dict) -> list[str]:
     for name, entry in config["denoisers"].items():
         if "architecture" in entry:
             known(f"denoisers.{name}.training", [entry["training"]], "training")
-        if "function" in entry and code_file(entry["function"]) is None:
-            found.append(
-                f"denoisers.{name}.function: found {entry['function']!r}, but no such module is in "
-                "the working directory or installed"
-            )
+        if "function" in entry:
+            found += _check_function(f"denoisers.{name}.function", entry["function"])
         if "reference" in entry:
             found += _check_options(entry, f"denoisers.{name}")
             if "calibrated" in entry:
@@ -60,6 +57,8 @@ def mistakes_between(config: dict) -> list[str]:
                         f"denoisers.{name}.calibrated: found {entry['calibrated']!r}, itself a "
                         "reference; name a network"
                     )
+    if config["similarity"]["embedding"] is not None:
+        found += _check_function("similarity.embedding", config["similarity"]["embedding"])
     known("run", config["run"] or [], "studies")
     if config["eigenbasis"]["keep"] and config["eigenbasis"]["svd"]:
         found.append("eigenbasis.svd: found true, which needs the dense Jacobian, so no `keep`")
@@ -83,6 +82,15 @@ def mistakes_between(config: dict) -> list[str]:
         if name in (config["run"] or config["studies"]):
             found += check_study(config, f"studies.{name}", study)
     return found
+
+
+def _check_function(path: str, function: str) -> list[str]:
+    """Whether the module of a function of the user's is there; it is not imported."""
+    if code_file(function) is not None:
+        return []
+    return [
+        f"{path}: found {function!r}, but no such module is in the working directory or installed"
+    ]
 
 
 def _check_levels(config: dict) -> list[str]:

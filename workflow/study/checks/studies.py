@@ -4,7 +4,7 @@ import itertools
 from pathlib import Path
 
 from study import figures
-from study.entries import channels, is_optimal, known_side, pattern, root
+from study.entries import channels, is_optimal, is_single, known_side, pattern, root
 from study.files import count
 from study.fingerprint import TRUTHS
 
@@ -15,15 +15,13 @@ MIXED_PSNR = 46.02
 def check_study(config: dict, path: str, study: dict) -> list[str]:
     found = []
     declared = {figure: figures.declared()[figure] for figure in study["figures"]}
-    of_pairs = [
-        figure
-        for figure, d in declared.items()
-        if "agreement" in d["reads"]  # which compares both networks itself
-        or any("S2" in of or "disjoint" in of for of in d["reads"].values())
-    ]
+    of_pairs = {
+        denoiser: [figure for figure, d in declared.items() if _needs_a_pair(config, denoiser, d)]
+        for denoiser in study["denoisers"]
+    }
     for dataset in study["datasets"]:
         entry = root(config, dataset)[1]
-        subsets = 2 if of_pairs else 1
+        subsets = 2 if any(of_pairs.values()) else 1
         needed = subsets * max(study["sizes"]) + entry["test"]
         available = _available(entry)
         if available is not None and needed > available:
@@ -61,7 +59,8 @@ def check_study(config: dict, path: str, study: dict) -> list[str]:
                 f"{of_snapshots[0]!r} of {path} needs the weights along training"
             )
         if "weights" in entry or "function" in entry:
-            found += _check_imported(entry, f"denoisers.{denoiser}", path, study, of_pairs)
+            key = f"denoisers.{denoiser}"
+            found += _check_imported(entry, key, path, study, of_pairs[denoiser])
     for figure, d in declared.items():
         if d.get("needs") and not figures.optima(config, path.split(".", 1)[1]):
             found.append(
@@ -70,6 +69,15 @@ def check_study(config: dict, path: str, study: dict) -> list[str]:
             )
         found += _check_sources(config, path, study["datasets"], figure, d.get("sources"))
     return found
+
+
+def _needs_a_pair(config: dict, denoiser: str, declared: dict) -> bool:
+    """Whether a figure needs a second network, which was trained on S2."""
+    if declared.get("single") and is_single(config, denoiser):
+        return False
+    reads = declared["reads"]
+    # `agreement` compares both networks itself.
+    return "agreement" in reads or any({"S2", "disjoint"} & {*of} for of in reads.values())
 
 
 def _check_judged(config, path, study, dataset, declared) -> list[str]:

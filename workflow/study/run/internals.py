@@ -38,7 +38,9 @@ def check(workflow) -> None:
     if not hasattr(JobScheduler, "_schedule_reevalutation"):
         missing.append("JobScheduler._schedule_reevalutation(delay)")
     missing += [
-        name for name in ("dag", "basedir", "is_main_process") if not hasattr(type(workflow), name)
+        name
+        for name in ("dag", "current_basedir", "is_main_process")
+        if not hasattr(type(workflow), name)
     ]
     if found != pinned or missing:
         lacks = f" It has no {', '.join(missing)}." if missing else ""

@@ -3,14 +3,18 @@
 from collections.abc import Mapping
 
 from study import expected, figures
-from study.entries import is_optimal
+from study.entries import is_optimal, is_single
+from study.files import code_file
 from study.fingerprint import GEOMETRIES
 from study.stage import Artifact, Stage, derived_seed
 from study.stages.denoisers import RUN, modules
 
 #: The two networks of a pair: subset, and how many seeds further. A pair on disjoint subsets starts
-#: from the same weights; a pair on the same images shows the most that two networks can agree.
-PAIRS = {"disjoint": (("S1", 0), ("S2", 0)), "same": (("S1", 0), ("S1", 1))}
+#: from the same weights; a pair on the same images shows the most that two networks can agree. One
+#: network alone, which has no other, is compared with its training images only.
+PAIRS = {
+    "disjoint": (("S1", 0), ("S2", 0)), "same": (("S1", 0), ("S1", 1)), "single": (("S1", 0),)
+}  # fmt: skip
 OTHER = {"S1": "S2", "S2": "S1"}
 
 
@@ -29,14 +33,15 @@ def _psnr(config: dict, job: Mapping) -> dict:
 
 def _samples_of_pair(config: dict, job: Mapping) -> list[Artifact]:
     """Raises ValueError where both networks of the pair are one, which agrees with itself."""
-    entry, pair = config["denoisers"][job["denoiser"]], job["pair"]
-    of_two = "architecture" in entry or (
-        pair == "disjoint" and ("reference" in entry or "{subset}" in entry.get("weights", ""))
+    denoiser, pair = job["denoiser"], job["pair"]
+    other = figures.is_trained(config, denoiser) or (
+        pair == "disjoint" and not is_single(config, denoiser)
     )
-    if not of_two:
+    if pair != "single" and not other:
         raise ValueError(
-            f"denoisers.{job['denoiser']} is one denoiser, so a pair ({pair}) would be it and "
-            "itself; its `weights` may hold {subset} (S1 or S2)"
+            f"denoisers.{denoiser} is one denoiser, so a pair ({pair}) would be it and itself; ask "
+            f"for single-{job['N']}-seed{job['seed']}, or let its `weights` hold {{subset}} "
+            "(S1 or S2)"
         )
     return [
         Artifact("samples", {**job, "subset": subset, "seed": int(job["seed"]) + further})
@@ -74,11 +79,16 @@ similarity = Stage(
         "samples": _samples_of_pair,
     },
     uses=lambda config, job: {
-        **config["similarity"],
+        # Without an embedding as if there were no such key, so that stores stay what they were.
+        **{k: v for k, v in config["similarity"].items() if v is not None},
         "subsets": [subset for subset, _ in PAIRS[job["pair"]]],
         "N": int(job["N"]),
     },
     expected=expected.similarity,
+    # Its name is checked when the config is.
+    files=lambda config, job: [
+        code_file(f) for f in [config["similarity"]["embedding"]] if f is not None
+    ],
     gpu=True,
 )
 eigenbasis = Stage(

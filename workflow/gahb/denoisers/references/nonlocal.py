@@ -8,10 +8,12 @@ derivatives.
 
 import numpy as np
 import torch
-from skimage.restoration import denoise_nl_means
 from torch import nn
 
 from gahb.images import Members
+from gahb.outside.packages import Needed
+
+restoration = Needed("skimage.restoration")
 
 #: Sides in pixels of a patch, and of the area that is searched beyond it on each side.
 PATCH, DISTANCE = 5, 6
@@ -39,7 +41,7 @@ class Nonlocal(nn.Module):
         # scikit-image drops the axis of a single channel before it moves it back: it transposes.
         gray = images.shape[1] == 1
         images, options["channel_axis"] = (images[:, 0], None) if gray else (images, 0)
-        found = [denoise_nl_means(image, **options) for image in images]
+        found = [restoration.denoise_nl_means(image, **options) for image in images]
         return torch.from_numpy(np.stack(found)).reshape(y.shape).to(y)
 
 

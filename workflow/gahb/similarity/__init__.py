@@ -74,7 +74,7 @@ def nearest(images: torch.Tensor, among, k: int = 1, block: int | None = None) -
     # What the means have in common would drown what tells near images apart.
     bright = mean.median()
     mean = mean - bright
-    best = [_Leading(rows, spare, x.device) for _ in range(2)]
+    best = [Leading(rows, spare, x.device) for _ in range(2)]
     # Reused, because fresh memory costs as much as the arithmetic on it.
     flat = torch.empty(min(length, len(among)), pixels, device=x.device)
     products, scores = torch.empty(2, rows, len(flat), device=x.device)
@@ -108,7 +108,7 @@ def nearest(images: torch.Tensor, among, k: int = 1, block: int | None = None) -
     return Nearest(*leading[0], -leading[1][0], leading[1][1])
 
 
-class _Leading:
+class Leading:
     """The largest scores so far in each row, and where they were; of equal ones the first."""
 
     def __init__(self, rows: int, count: int, device):

@@ -1,0 +1,1 @@
+"""What comes from outside the project: packages of the extra, and functions of the user's."""

@@ -1,0 +1,26 @@
+"""Packages that come with `pip install gahb[workflow]` and that a part of gahb needs."""
+
+import importlib
+
+
+class Needed:
+    """Stands for a package, which is imported when it is first used.
+
+    Args:
+        name: of the package or a module of it.
+
+    Its attributes are those of the package. Raises ImportError if that is not installed, and says
+    what installs it.
+    """
+
+    def __init__(self, name: str):
+        self._name = name
+
+    def __getattr__(self, attribute: str):
+        try:
+            module = importlib.import_module(self._name)
+        except ImportError as error:
+            raise ImportError(
+                f"{error}; this part of gahb needs it: pip install 'gahb[workflow]'"
+            ) from error
+        return getattr(module, attribute)
