@@ -8,12 +8,12 @@ ARGS ?=
 PROFILE ?= profiles/local
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: all report publish resume test stale cost verify lint docs site lock
-all: $(READY)
+.PHONY: all report publish resume test stale cost verify lint docs site lock written
+all: $(READY) written
 	$(BIN)/snakemake --profile $(PROFILE) $(ARGS) -- all
 
 # All of it in one file: results/report/index.html
-report: $(READY)
+report: $(READY) written
 	mkdir -p results/report
 	$(BIN)/snakemake --profile $(PROFILE) $(ARGS) --report results/report/index.html \
 	    --report-after-run -- all
@@ -26,21 +26,26 @@ test: $(READY)
 	$(BIN)/python -m pytest
 
 # After a hard kill: drop the lock that it left behind, then go on.
-resume: $(READY)
+resume: $(READY) written
 	$(BIN)/snakemake --unlock $(ARGS)
 	$(MAKE) all
 
 # What `make all` would make again, and why, in words.
-stale: $(READY)
+stale: $(READY) written
 	$(BIN)/python -m study.stale --profile $(PROFILE) $(ARGS) -- all
 
 # What the study costs: expected, and measured for what has run.
-cost: $(READY)
+cost: $(READY) written
 	$(BIN)/python -m study.cost --profile $(PROFILE) $(ARGS) -- all
 
 # Every store and every file of weights of results/: whole, as declared, finite?
 verify: $(READY)
 	$(BIN)/python -m study.verify results
+
+# The files of --configfile: snakemake says neither in which a mistake is nor in which line.
+written: $(READY)
+	@$(BIN)/python -m study.written \
+	    $(filter %.yaml %.yml %.json,$(patsubst --configfile=%,%,$(ARGS))) > /dev/null
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -171,6 +171,32 @@ def test_a_folder_with_too_few_files_is_named(tmp_path):
         checked(config)
 
 
+@pytest.mark.parametrize(
+    ("denoiser", "changes", "words"),
+    [
+        ("own", {}, []),
+        ("tiny", {}, ["denoisers: found 'tiny', which needs training images"]),
+        ("own", {"references": ["wiener"]}, ["found 'wiener', which needs training images"]),
+        ("own", {"figures": ["agreement"]}, ["'agreement', which needs", "`test: all`"]),
+    ],
+)  # fmt: skip
+def test_without_training_images_others_networks_are_judged_alone(denoiser, changes, words):
+    config = changed("datasets.disk.test", "all") | {"run": ["looked-at"]}
+    config["denoisers"]["own"] = {"function": "torch.nn:Identity", "predicts": "noise"}
+    config["studies"]["looked-at"] = {
+        "datasets": ["disk"], "denoisers": [denoiser], "sizes": [8],
+        "figures": ["psnr_curves", "shrinkage", "dimension"],
+    } | changes  # fmt: skip
+    if words:
+        with pytest.raises(ConfigError) as error:
+            checked(config)
+        assert all(word in str(error.value) for word in words), error.value
+    else:
+        plan = Plan(checked(config))
+        job = {"dataset": "disk", "denoiser": "own", "subset": "S1", "N": "8", "seed": "0"}
+        assert plan.values(STAGES["psnr"], job)["sets"] == ["test"]
+
+
 def test_the_seed_changes_images_only_where_some_are_drawn(tmp_path):
     def values(**changes):
         folder = {"source": "folder", "path": str(tmp_path), **changes}

@@ -11,11 +11,15 @@ import scripts.imported
 import scripts.psnr
 import scripts.reference
 import scripts.samples
+import scripts.split
 import scripts.training
 import torch
 import xarray as xr
-from gahb import denoisers, store
+from gahb import denoisers, store, summary
 from gahb.datasets import open_source
+from gahb.density.nats import log_densities
+from gahb.drawing.stores import Stores
+from gahb.figures import psnr_curves
 
 N, SIDE = 12, 8
 
@@ -123,6 +127,37 @@ def test_density(data, denoiser, tmp_path):
     # At the first level all densities are the Gaussian's.
     first = found.isel(sigma=0)
     xr.testing.assert_equal(first.log_density.rename(None), first.log_density_gaussian.rename(None))
+
+
+def test_without_training_images_test_images_are_judged(data, tmp_path):
+    """And the numbers and figures of what is judged are those of the test set alone."""
+    network, paths = str(tmp_path / "net.safetensors"), {}
+    denoisers.save(
+        denoisers.initialized("bfcnn", 0, channels=4, layers=3), network, "bfcnn", channels=4,
+        layers=3,
+    )  # fmt: skip
+    for name in ("split", "psnr", "density"):
+        paths[name] = str(tmp_path / f"{name}.zarr")
+    scripts.split.main([data[0]], [], paths["split"], test="all", seed=0)
+    asked = {"N": 100, "count": 6, "seed": 0}
+    scripts.psnr.main(
+        data[0], paths["split"], network, paths["psnr"], subset="S1", input_psnr=[10, 15, 20],
+        sets=["test"], **asked,
+    )  # fmt: skip
+    scripts.density.main(
+        data[0], paths["split"], network, paths["density"], input_psnr=[0, 30], intervals=4,
+        noises=4, bundle=1, **asked,
+    )  # fmt: skip
+    assert not [p for path in paths.values() for p in store.problems(path)]
+    opened = {name: store.open_store(path) for name, path in paths.items()}
+    assert opened["split"].sizes == {"member_S1": 0, "member_S2": 0, "test_image": 60}
+    curves = summary.curves(opened["psnr"], 10, 20)
+    assert list(curves) == ["test_psnr", "slope", "slope_low", "slope_high"]
+    assert "log_density_gap" not in log_densities(opened["density"])
+    stores = Stores([("psnr", {"N": 100, "seed": 0, "denoiser": "own"}, opened["psnr"])], "own")
+    figure = psnr_curves.draw(stores, {"sizes": [100], "denoiser": "own"})
+    (ax,) = figure.axes
+    assert ax.get_title("left").startswith("test set")
 
 
 @pytest.mark.parametrize(("start", "sampler"), [("paper", "ascent"), ("gaussian", "ode")])

@@ -64,6 +64,14 @@ def test_no_picture_is_in_two_parts(sizes, seed, alike):
     assert not {*parts.S1, *parts.S2, *parts.test} & set(dropped)
 
 
+@pytest.mark.parametrize("group", [None, np.arange(12) // 3])
+def test_all_images_may_be_test_images(group):
+    parts = split(12, None, 0, group, np.array([4]))
+    check(parts, 12, group)
+    assert not len(parts.S1) and not len(parts.S2)
+    assert sorted(parts.test) == [i for i in range(12) if i != 4]
+
+
 def test_too_few_images_are_refused():
     with pytest.raises(TooFewImages, match="11 images are too few for a test set of 10"):
         split(11, 10, 0)

@@ -388,6 +388,24 @@ def test_trained_networks_are_kept_on_purpose_after_a_change_of_code(copy):
     assert copy.stale() == of_networks | AGREEMENTS | CALIBRATED | figures | SUMMARY
 
 
+def test_weights_of_another_recipe_are_refused_once_the_record_is_lost(copy):
+    """And the command that the message ends with keeps them."""
+    _forget_snakemake(copy)
+    copy.config["training"]["tiny"]["steps"] = 61
+    run = "results/calpha/tiny/S1-8-seed0"
+    weights, basis = f"{run}/denoiser.safetensors", f"{run}/eigenbasis.zarr"
+    shutil.rmtree(copy.folder / basis)
+    said = copy.run(basis, fails=True)
+    assert f"{weights}: recipe.steps was 60, is 61" in said
+    assert not (copy.folder / basis).exists()
+    keep = re.search(r"snakemake (--touch --force) --configfile study.yaml -- (.*)", said)
+    assert keep[2] == weights
+    copy.run(*keep[1].split(), weights)
+    said = copy.run(basis)
+    assert f"Kept by --touch: {weights} (recipe.steps was 60, is 61)" in said
+    assert (copy.folder / basis).exists()
+
+
 def test_what_is_stale_is_said_in_words(copy):
     copy.config["samples"]["count"] = 5
     copy.edit("gahb/figures/slopes.py", "\n\n\ndef ", "\n\nADDED = 1\n\n\ndef ")

@@ -36,7 +36,7 @@ class TooFewImages(Exception):
 
 def split(
     count: int,
-    test: int,
+    test: int | None,
     seed: int,
     group: np.ndarray | None = None,
     dropped: np.ndarray | None = None,
@@ -46,7 +46,7 @@ def split(
 
     Args:
         count: number of images.
-        test: number of test images.
+        test: number of test images; None if all are, and no network trains on any.
         seed: of the shuffle.
         group: (count,) picture that each image was cut from; no picture is divided.
         dropped: indices of images that are left out.
@@ -61,6 +61,8 @@ def split(
     if dropped is not None:
         order = order[~np.isin(order, dropped)]
         left_out = f" ({count - len(order)} near-duplicates are left out)"
+    if test is None:
+        return Split(order[:0], order[:0], order)
     if group is None:
         if len(order) < test + 2:
             raise TooFewImages(

@@ -10,6 +10,7 @@ import importlib.metadata
 import json
 import math
 import shutil
+import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -73,7 +74,18 @@ def provenance(title: str, parameters: dict) -> dict:
         "layout": LAYOUT,
         "parameters": json.dumps(parameters, sort_keys=True),
         **{f"version_{name}": importlib.metadata.version(name) for name in SOFTWARE},
+        "device": _device(),
     }
+
+
+def _device() -> str:
+    """What this process computes on: the GPU if it has used one, or the CPU's instructions."""
+    torch = sys.modules.get("torch")  # which not all jobs import
+    if torch is None:
+        return "CPU"
+    if torch.cuda.is_initialized():
+        return torch.cuda.get_device_name()
+    return f"CPU with {torch.backends.cpu.get_cpu_capability()}"
 
 
 def chunk_length(bytes_each: int) -> int:

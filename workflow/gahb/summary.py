@@ -64,16 +64,20 @@ def over_seeds(rows: list[dict]) -> dict:
 def curves(curves: xr.Dataset, low: float, high: float) -> dict:
     """Train and test PSNR, their gap, and the slope of the test curve, from psnr.zarr.
 
+    Where no image is a training image, only those of the test set.
+
     Args:
         curves: the store.
         low, high: input PSNRs in dB between which the slope is fitted.
     """
     inside = (curves.input_psnr >= low - 1e-6) & (curves.input_psnr <= high + 1e-6)
     mean = curves.psnr.mean("image")
-    train, test = (float(mean.sel(set=s)[inside.values].mean()) for s in ("train", "test"))
+    between = {s: float(mean.sel(set=s)[inside.values].mean()) for s in mean.set.values}
     test_curves = curves.psnr.sel(set="test").transpose("sigma", "image")
     slope = intervals.slope(curves.input_psnr, test_curves, low, high)
-    found = {"train_psnr": train, "test_psnr": test, "gap": train - test}
+    found = {f"{name}_psnr": value for name, value in between.items()}
+    if "train" in between:
+        found["gap"] = between["train"] - between["test"]
     return found | bounded("slope", slope)
 
 

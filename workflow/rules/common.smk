@@ -22,7 +22,7 @@ os.environ.update(
 
 
 from study import figures
-from study.run import internals, missing, progress, scheduling
+from study.run import internals, missing, origins, progress, scheduling
 from study.run.cluster import cancel_what_was_left_behind, interrupt_jobs_too
 from study.config import ConfigError, checked
 from study.run.directives import Directives
@@ -95,6 +95,13 @@ onstart:
     to_be_made = {j.wildcards.dataset for j in jobs if j.rule.name == "images"}
     if mistakes := missing.mistakes(config, to_be_made):
         raise WorkflowError("\n".join(mistakes))
+    if not workflow.touch:
+        unknown, touched = origins.unlike(workflow.dag, workflow.persistence)
+        if unknown:
+            configfiles = workflow.overwrite_configfiles
+            raise WorkflowError(origins.mistake(unknown, configfiles))
+        if touched:
+            logger.warning(origins.warning(touched))
     interrupt_jobs_too()
     cancel_what_was_left_behind()
     progress.show(logger, workflow.dag.stats()[1])

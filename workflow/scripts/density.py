@@ -46,6 +46,7 @@ def main(
     decibels = np.linspace(*input_psnr, intervals + 1)
     sigma = sigma_from_psnr(decibels)
     sets = {"S1": split.S1.values[:N][:count], "test": split.test.values[:count]}
+    sets = {name: index for name, index in sets.items() if len(index)}
     found = []
     for index in sets.values():
         clean = to_float(torch.from_numpy(store.take(images, index))).to(job.device)
@@ -119,8 +120,12 @@ def _filled(values: np.ndarray, length: int) -> np.ndarray:
 
 
 def _gaussian(images, split) -> wiener.Wiener:
-    """The Gaussian of both subsets, the same for all N and for both denoisers of a pair."""
+    """The Gaussian of both subsets, the same for all N and for both denoisers of a pair.
+
+    Where all images are test images it is theirs.
+    """
     members = np.unique(np.concatenate([split.S1.values, split.S2.values]))
+    members = members if len(members) else np.sort(split.test.values)
     members = members[:: -(-len(members) // MOST)]
     return wiener.Wiener(**wiener.fit(Members(images, members)))
 

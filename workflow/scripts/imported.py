@@ -7,6 +7,7 @@ denoiser.safetensors, as of a network trained here, so that everything after it 
 import torch
 from gahb import denoisers, store
 from gahb.denoisers import published
+from gahb.denoisers.signed import sign
 from gahb.images import to_float
 from study.job import Job, run
 
@@ -40,6 +41,7 @@ def main(images, weights, denoiser, *, function=None, predicts=None, needs_sigma
         )
     with store.atomic(denoiser) as partial:
         denoisers.save(network, partial, **described)
+        sign(partial, job.parameters)
 
 
 if __name__ == "__main__":

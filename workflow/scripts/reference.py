@@ -8,6 +8,7 @@ images in their place: the entry of the data set and what images.zarr holds of t
 
 import numpy as np
 from gahb import denoisers, store
+from gahb.denoisers.signed import sign
 from gahb.images import Members
 from study.job import Job, run
 
@@ -29,6 +30,7 @@ def main(images, split, calibration, denoiser, *, reference, subset, N, job=Job(
     tensors = denoisers.fit(reference, Members(images, members), **options)
     with store.atomic(denoiser) as partial:
         denoisers.save_reference(tensors, partial, reference, members)
+        sign(partial, job.parameters)
 
 
 if __name__ == "__main__":

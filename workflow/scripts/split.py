@@ -14,14 +14,23 @@ from study.job import Job, run
 
 
 def main(
-    images: list[str], duplicates: list[str], split: str, *, test: int, seed: int, job: Job = Job()
+    images: list[str],
+    duplicates: list[str],
+    split: str,
+    *,
+    test: int | str,
+    seed: int,
+    job: Job = Job(),
 ) -> None:
+    """`test` is the number of test images, or "all"."""
+    test = None if test == "all" else test
     (path,) = images
     opened = store.open_store(path)
     count = opened.sizes["image"]
     group = opened.picture.values if "picture" in opened else None
     dropped = store.open_store(duplicates[0]).dropped.values if duplicates else None
-    difficulty = difficulties(opened.images) if group is not None else None
+    divided_alike = group is not None and test is not None
+    difficulty = difficulties(opened.images) if divided_alike else None
     found = divided(count, test, seed, group, dropped, difficulty)
     check(found, count, group)
     dataset = xr.Dataset(

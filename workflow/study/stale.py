@@ -39,7 +39,7 @@ def _why(reason: str) -> str:
     changed = re.search(r"Params have changed .*before: (.*) now: (.*)$", reason)
     if changed:
         before, now = (ast.literal_eval(f"[{side}]") if side else [] for side in _split(changed))
-        return "; ".join(_differences(before, now))
+        return "; ".join(differences(before, now))
     if reason.startswith("Missing output"):
         return "it is not there"
     if "updated by another job" in reason:
@@ -51,7 +51,8 @@ def _split(changed: re.Match) -> tuple[str, str]:
     return tuple("" if side.startswith("<nothing") else side.strip() for side in changed.groups())
 
 
-def _differences(before: list, now: list) -> list[str]:
+def differences(before: list, now: list) -> list[str]:
+    """How the params of a job differ from those that it had, in words."""
     said = []
     old, new = (
         {k: v for d in side if isinstance(d, dict) for k, v in _flat(d)} for side in (before, now)

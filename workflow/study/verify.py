@@ -1,19 +1,22 @@
 """`python -m study.verify [FOLDER]`: check every store and every file of weights of the results.
 
-Reads all of it and lists what is broken, a line each. Exit status 1 if anything is. Stores
-that were made with other versions of numpy or torch are counted: last digits may differ today.
+Reads all of it and lists what is broken, a line each. Exit status 1 if anything is. Stores that
+were made with other versions of numpy or torch, or on another device than others of their kind, are
+counted: last digits may differ.
 """
 
 import contextlib
 import importlib.metadata
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 
 import numpy as np
 import safetensors
 from gahb import store
 from tqdm import tqdm
+
+INSTALLED = {name: importlib.metadata.version(name) for name in ("numpy", "torch")}
 
 
 def broken(folder: Path) -> list[str]:
@@ -33,18 +36,25 @@ def broken(folder: Path) -> list[str]:
     return found
 
 
-def of_other_versions(folder: Path) -> list[str]:
-    """How many stores below `folder` which other versions of numpy and torch have made."""
-    found = Counter()
+def made_otherwise(folder: Path) -> list[str]:
+    """How many stores below `folder` other versions of numpy and torch have made, and where stores
+    of one kind were made on several devices."""
+    versions, devices = Counter(), defaultdict(Counter)
     for path in folder.rglob("*.zarr"):
         with contextlib.suppress(store.StoreError):
             attributes = store.open_store(path).attrs
-            found.update((name, attributes.get(f"version_{name}")) for name in ("numpy", "torch"))
-    installed = {name: importlib.metadata.version(name) for name in ("numpy", "torch")}
+            versions.update((name, attributes.get(f"version_{name}")) for name in INSTALLED)
+            if "device" in attributes:
+                devices[path.name][attributes["device"]] += 1
     return [
-        f"{folder}: {count} stores were made with {name} {version}, {installed[name]} is installed"
-        for (name, version), count in sorted(found.items(), key=str)
-        if version != installed[name]
+        f"{folder}: {count} stores were made with {name} {version}, {INSTALLED[name]} is installed"
+        for (name, version), count in sorted(versions.items(), key=str)
+        if version != INSTALLED[name]
+    ] + [
+        f"{folder}: stores {name} were made on several devices: "
+        + ", ".join(f"{count} on {device}" for device, count in found.most_common())
+        for name, found in sorted(devices.items())
+        if len(found) > 1
     ]
 
 
@@ -53,5 +63,5 @@ if __name__ == "__main__":
     if not folder.is_dir():
         sys.exit(f"{folder}: no such folder")
     found = broken(folder)
-    print(*(found or [f"{folder}: every store is whole"]), *of_other_versions(folder), sep="\n")
+    print(*(found or [f"{folder}: every store is whole"]), *made_otherwise(folder), sep="\n")
     sys.exit(bool(found))

@@ -63,6 +63,6 @@ def _repeated(node: yaml.Node | None, seen: set[int]):
 
 
 if __name__ == "__main__":
-    found = mistakes_in(sys.argv[1:])
-    print(*(found or ["It is valid YAML, and no entry occurs twice."]), sep="\n")
-    sys.exit(bool(found))
+    if found := mistakes_in(sys.argv[1:]):
+        sys.exit("\n".join(found))
+    print("It is valid YAML, and no entry occurs twice.")

@@ -87,9 +87,7 @@ def _torch_file(path: Path) -> dict[str, torch.Tensor]:
         # Not torch's own message, which advises to load the file unsafely.
         if isinstance(error, pickle.UnpicklingError):
             asked = re.search(r"(?:GLOBAL|global|class) `?([\w.]+\.[\w.]+)", str(error))
-            reason = (
-                "it is not of torch.save, or holds more than tensors and plain containers"
-            )
+            reason = "it is not of torch.save, or holds more than tensors and plain containers"
             reason += f" ({asked[1]})" if asked else ""
         else:
             reason = f"it is damaged ({str(error).partition(chr(10))[0]})"

@@ -29,20 +29,23 @@ DASHES = [(4, 1.5), (1, 1), (6, 1, 1, 1), (8, 2), (2, 2)]
 def draw(stores: Stores, shown: dict) -> Figure:
     """Output against input PSNR on training and test set, a curve for each N."""
     figure = Figure((style.PAGE, 2.7))
-    axes = figure.subplots(1, 2, sharex=True, sharey=True)
     color = style.shades(shown["sizes"])
     curves = {N: together(stores.of("psnr", N=N)) for N in shown["sizes"]}
-    count = next(iter(curves.values())).sizes["image"]
-    for ax, which, title in zip(axes, ("train", "test"), ("training", "test"), strict=True):
+    first = next(iter(curves.values()))
+    count, sets = first.sizes["image"], list(first.set.values)
+    axes = figure.subplots(1, len(sets), sharex=True, sharey=True, squeeze=False)[0]
+    for ax, which in zip(axes, sets, strict=True):
         lines = [
             (panels.mean_psnr(c, which), {"color": color[N], "label": f"{N:,}"})
             for N, c in curves.items()
         ]
         panels.psnr_panel(ax, lines)
+        title = {"train": "training", "test": "test"}[which]
         ax.set_title(f"{title} set, means of {count:,} noisy images")
-    _references(axes, stores, shown)
-    axes[1].label_outer()
-    figure.legend(*axes[1].get_legend_handles_labels(), title="$N$", loc="outside right upper")
+    if len(axes) == 2:  # else there is no training set that references could be of
+        _references(axes, stores, shown)
+    axes[-1].label_outer()
+    figure.legend(*axes[-1].get_legend_handles_labels(), title="$N$", loc="outside right upper")
     return figure
 
 

@@ -81,9 +81,7 @@ class Checkpoint:
         except Exception as error:
             raise CheckpointError(f"{self.path}: is damaged ({error}); delete it") from error
         if settings != self.settings:
-            raise CheckpointError(
-                f"{self.path}: belongs to other settings; delete it"
-            )
+            raise CheckpointError(f"{self.path}: belongs to other settings; delete it")
         training.load(tensors)
         return {k: v.numpy() for k, v in below(tensors, "history").items()}
 

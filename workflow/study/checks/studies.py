@@ -1,6 +1,7 @@
 """Mistakes in a study: sizes, figures, references that its data sets and denoisers cannot have."""
 
 import itertools
+import math
 from pathlib import Path
 
 from study import figures
@@ -10,6 +11,8 @@ from study.fingerprint import TRUTHS
 
 #: Input PSNR in dB of the least noise of `noise: mixed`, sigma = 0.005.
 MIXED_PSNR = 46.02
+#: Stores that need no training images.
+OF_TEST_SETS = {"psnr", "eigenbasis", "oracles", "density"}
 
 
 def check_study(config: dict, path: str, study: dict) -> list[str]:
@@ -20,16 +23,10 @@ def check_study(config: dict, path: str, study: dict) -> list[str]:
         for denoiser in study["denoisers"]
     }
     for dataset in study["datasets"]:
-        entry = root(config, dataset)[1]
-        subsets = 2 if any(of_pairs.values()) else 1
-        needed = subsets * max(study["sizes"]) + entry["test"]
-        available = _available(entry)
-        if available is not None and needed > available:
-            found.append(
-                f"{path}.sizes: found {max(study['sizes'])}; {dataset} has {available} "
-                f"images, too few for {subsets} x {max(study['sizes'])} training images and "
-                f"{entry['test']} test images"
-            )
+        if root(config, dataset)[1]["test"] == "all":
+            found += _check_untrained(config, path, study, dataset, declared)
+        else:
+            found += _check_sizes(config, path, study, dataset, 2 if any(of_pairs.values()) else 1)
         found += _check_judged(config, path, study, dataset, declared)
         found += _check_optimum(config, path, study, dataset)
         for denoiser in study["denoisers"]:
@@ -80,6 +77,33 @@ def _needs_a_pair(config: dict, denoiser: str, declared: dict) -> bool:
     return "agreement" in reads or any({"S2", "disjoint"} & {*of} for of in reads.values())
 
 
+def _check_sizes(config, path, study, dataset, subsets: int) -> list[str]:
+    """Whether a data set has so many images."""
+    entry, N = root(config, dataset)[1], max(study["sizes"])
+    available = _available(entry)
+    if available is None or subsets * N + entry["test"] <= available:
+        return []
+    return [
+        f"{path}.sizes: found {N}; {dataset} has {available} images, too few for {subsets} x {N} "
+        f"training images and {entry['test']} test images"
+    ]
+
+
+def _check_untrained(config, path, study, dataset, declared) -> list[str]:
+    """Whether a study does without training images, where all are test images."""
+    names = [*study["denoisers"], *study["references"]]
+    trained = [n for n in names if not {"weights", "function"} & config["denoisers"][n].keys()]
+    compared = [
+        figure
+        for figure, d in declared.items()
+        if d["reads"].keys() - OF_TEST_SETS or any("S2" in of for of in d["reads"].values())
+    ]
+    why = f"which needs training images; of {dataset} all are test images (`test: all`)"
+    return [f"{path}.denoisers: found {name!r}, {why}" for name in trained] + [
+        f"{path}.figures: found {figure!r}, {why}" for figure in compared
+    ]
+
+
 def _check_judged(config, path, study, dataset, declared) -> list[str]:
     """Whether the test images are enough for those that are judged and those of calibrations."""
     names = [*study["denoisers"], *study["references"]]
@@ -88,7 +112,7 @@ def _check_judged(config, path, study, dataset, declared) -> list[str]:
     wanted = config["agreement"]["count"] * judged + config["calibration"]["count"] * (
         len(calibrated) > 0
     )
-    test = root(config, dataset)[1]["test"]
+    test = _test_images(root(config, dataset)[1])
     if wanted <= test:
         return []
     return [
@@ -119,6 +143,14 @@ def _available(entry: dict) -> int | None:
     return min((n for n in (asked, files) if n is not None), default=None)
 
 
+def _test_images(entry: dict) -> float:
+    """How many test images a data set has; infinite if that is known only once it is read."""
+    if entry["test"] != "all":
+        return entry["test"]
+    available = _available(entry)
+    return math.inf if available is None else available
+
+
 def _check_optimum(config, path, study, dataset) -> list[str]:
     """Whether the optimum is asked for where it is known, and where it can be shown."""
     source = config["datasets"][dataset]["source"]
@@ -144,8 +176,8 @@ def _check_optimum(config, path, study, dataset) -> list[str]:
 
 def _check_eigenbasis(config: dict, dataset: str) -> list[str]:
     """Whether the images whose eigenbases are wanted are there, and have so many pixels."""
-    entry, chosen = root(config, dataset)[1], config["eigenbasis"]
-    found, last, test = [], max(chosen["images"]), entry["test"]
+    chosen, test = config["eigenbasis"], _test_images(root(config, dataset)[1])
+    found, last = [], max(chosen["images"])
     if last >= test:
         found.append(f"eigenbasis.images: found {last}; {dataset} has test images 0 to {test - 1}")
     side = known_side(config, dataset)

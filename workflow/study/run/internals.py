@@ -1,7 +1,8 @@
 """Whether Snakemake is the one whose behaviour the workflow relies on.
 
 What is not documented, and may change with any version: where it compares time stamps, how its
-messages are formatted, where it counts its jobs, and how its scheduler wakes up.
+messages are formatted, where it counts its jobs and keeps its records, and how its scheduler wakes
+up.
 """
 
 import importlib.metadata
@@ -17,6 +18,11 @@ from study.fingerprint import ROOT
 LOCK = ROOT.parent / "envs" / "requirements.lock"
 #: Of Snakemake's formatter of messages, which `study.run.progress` extends.
 FORMATTER = ("format", "format_job_info", "format_progress")
+
+#: Of its workflow.
+WORKFLOW = (
+    "dag", "current_basedir", "is_main_process", "overwrite_configfiles", "persistence", "touch",
+)  # fmt: skip
 
 
 class UnknownSnakemake(Exception):
@@ -37,11 +43,7 @@ def check(workflow) -> None:
         missing.append("_IOFile.is_newer(time)")
     if not hasattr(JobScheduler, "_schedule_reevalutation"):
         missing.append("JobScheduler._schedule_reevalutation(delay)")
-    missing += [
-        name
-        for name in ("dag", "current_basedir", "is_main_process")
-        if not hasattr(type(workflow), name)
-    ]
+    missing += [name for name in WORKFLOW if not hasattr(type(workflow), name)]
     if found != pinned or missing:
         lacks = f" It has no {', '.join(missing)}." if missing else ""
         raise UnknownSnakemake(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from study import expected, figures
-from study.entries import is_optimal, is_single
+from study.entries import is_optimal, is_single, root
 from study.files import code_file
 from study.fingerprint import GEOMETRIES
 from study.stage import Artifact, Stage, derived_seed
@@ -20,8 +20,9 @@ OTHER = {"S1": "S2", "S2": "S1"}
 
 def _psnr(config: dict, job: Mapping) -> dict:
     entry = config["psnr"] | config["denoisers"][job["denoiser"]].get("psnr", {})
-    # The optimum knows no training set.
-    sets = ["test"] if is_optimal(config, job["denoiser"]) else ["train", "test"]
+    # The optimum knows no training set, and where all images are test images there is none.
+    alone = is_optimal(config, job["denoiser"]) or root(config, job["dataset"])[1]["test"] == "all"
+    sets = ["test"] if alone else ["train", "test"]
     return {
         **{k: entry[k] for k in ("input_psnr", "count")},
         "sets": sets,
