@@ -87,6 +87,8 @@ def test_checking_leaves_its_argument_alone():
         ("denoisers.tiny.training", "slow", ["denoisers.tiny.training", "slow", "training"]),
         ("denoisers.tiny.blocks", 4, ["studies.pair", "8 pixels", "2^4"]),
         ("training.tiny.images", 10, ["training.tiny", "exactly one of steps"]),
+        ("training.tiny.microbatch", 3, ["training.tiny.microbatch", "3", "batch of 8"]),
+        ("training.tiny.gpus", 3, ["training.tiny.gpus", "3", "8 images", "divisor of the batch"]),
         ("training.constant.snapshots", False, ["training.constant.snapshots", "'dynamics'"]),
         ("training.constant.schedule", "linear", ["training.constant.schedule", "constant"]),
         ("dynamics.steps", 1, ["dynamics.steps", "1", "minimum of 2"]),

@@ -4,6 +4,7 @@ import copy
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 from conftest import ROOT, TINY
 from gahb import denoisers
@@ -25,7 +26,7 @@ def of(stage: str, job=JOB, **changes) -> tuple[float, float]:
     return STAGES[stage].expected(checked(config), job)
 
 
-@pytest.mark.parametrize(
+NETWORKS = pytest.mark.parametrize(
     ("entry", "side"),
     [
         ({"architecture": "unet", "channels": 64, "blocks": 3}, 80),
@@ -35,6 +36,9 @@ def of(stage: str, job=JOB, **changes) -> tuple[float, float]:
         ({"architecture": "bfcnn", "channels": 4, "layers": 3}, 8),
     ],
 )
+
+
+@NETWORKS
 @pytest.mark.parametrize("image_channels", [1, 3])
 def test_operations_are_those_that_torch_counts(entry, side, image_channels):
     network = denoisers.initialized(
@@ -43,6 +47,44 @@ def test_operations_are_those_that_torch_counts(entry, side, image_channels):
     )  # fmt: skip
     counted = training_flop(network, (image_channels, side, side)) / 3
     assert expected.forward_flop(entry, side, image_channels) == counted
+
+
+@NETWORKS
+def test_the_memory_of_a_backward_pass_is_what_torch_keeps(entry, side):
+    network = denoisers.initialized(**entry, seed=0, image_channels=3).train()
+    weights = {p.untyped_storage().data_ptr() for p in network.parameters()}
+
+    def kept(images: int) -> int:
+        storages = {}
+
+        def keep(tensor):
+            storages[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage()
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            network(torch.zeros(images, 3, side, side).to(memory_format=torch.channels_last))
+        return sum(s.nbytes() for at, s in storages.items() if at not in weights)
+
+    assert expected.activations(entry, side, 3) == (kept(2) - kept(1)) / 4
+
+
+def test_gpus_share_the_time_and_a_microbatch_the_memory():
+    recipe = {"steps": 10**4, "batch": 512, "learning_rate": 0.01}
+    wide = TINY["denoisers"]["tiny"] | {"channels": 512}
+
+    def training(**changes):
+        config = copy.deepcopy(TINY)
+        config["training"]["tiny"] = recipe | changes
+        config["denoisers"]["tiny"] = wide
+        config = checked(config)
+        return STAGES["training"].gpu_mb(config, JOB), expected.training(config, JOB)[0]
+
+    (whole, alone), (shared, fast), (parts, _) = map(
+        lambda changes: training(**changes), ({}, {"gpus": 4}, {"gpus": 4, "microbatch": 128})
+    )
+    base = expected.CUDA_BASE + 8 * 4 * 64 / 1e6
+    assert (whole - base, shared - base) == pytest.approx((16 * (parts - base), 4 * (parts - base)))
+    assert alone - fast == pytest.approx(3 / 4 * (alone - expected.START), rel=1e-3)
 
 
 def test_a_training_takes_its_operations_over_the_speed():
@@ -93,7 +135,7 @@ DRY_RUN = """\
 rule training:
     output: a
     benchmark: {folder}/a.tsv
-    resources: tmpdir=/tmp, mem_mb=4000, runtime=1440, expected_seconds=7200, gpu=1
+    resources: tmpdir=/tmp, mem_mb=4000, runtime=1440, expected_seconds=7200, gpu=1, gpu_mb=2500
 
 localrule figure_slopes:
     output: b
@@ -102,7 +144,7 @@ localrule figure_slopes:
 rule training:
     output: c
     benchmark: {folder}/c.tsv
-    resources: tmpdir=/tmp, mem_mb=4000, runtime=1440, expected_seconds=18000, gpu=1
+    resources: tmpdir=/tmp, mem_mb=4000, runtime=1440, expected_seconds=18000, gpu=4, gpu_mb=2000
 
 rule images:
     output: d
@@ -116,10 +158,10 @@ def test_the_sum_over_a_study(tmp_path: Path):
     (tmp_path / "d.tsv").write_text("s\th:m:s\tmax_rss\n1800.0\t0:30:00\tNA\n")
     lines = cost.table(cost.jobs(DRY_RUN.format(folder=tmp_path))).splitlines()
     rows = {line.split()[0]: line.split()[1:] for line in lines[1:3]}
-    # Jobs, GPUs, hours expected, the longest, jobs that have run, hours, megabytes.
-    assert rows["training"] == ["2", "1", "7.0", "5.0", "1", "1.0", "512"]
+    # Jobs, most GPUs and MB of each, hours expected, the longest, jobs that have run, hours, MB.
+    assert rows["training"] == ["2", "4", "2500", "7.0", "5.0", "1", "1.0", "512"]
     assert rows["images"] == ["1", "0", "1.0", "1.0", "1", "0.5", "0"]
     assert lines[-2:] == [
-        "4 jobs, 2 of them with a GPU: 7.0 GPU hours expected",
+        "4 jobs, 2 of them with a GPU: 22.0 GPU hours expected",
         "1 of these have run: 1.0 GPU hours, 0.50 times what was expected of them",
     ]

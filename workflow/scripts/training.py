@@ -6,7 +6,7 @@ steps that are spaced logarithmically; with `snapshots`, the weights (step, weig
 
 A checkpoint beside the weights is no declared output, so that Snakemake does not delete it: a job
 that is killed goes on from it. SIGTERM, SIGUSR1 and SIGINT save one and end the job with exit code
-75: run again.
+75: run again. On several GPUs this script runs in a process for each; the first one writes.
 """
 
 import contextlib
@@ -28,6 +28,7 @@ from gahb.training import (
     Training,
     compiling_pays,
     history_steps,
+    processes,
     train,
     use_gpu_kernels,
 )
@@ -74,10 +75,14 @@ def main(
             f"{N} images, {recipe.steps} steps of {recipe.batch}; "
             f"{'bf16' if training.autocast else 'fp32'}, "
             f"{'compiled' if compiled else 'not compiled'}, "
-            f"{'streamed' if isinstance(training_set, Streamed) else 'on the device'}"
+            f"{'streamed' if isinstance(training_set, Streamed) else 'on the device'}, "
+            f"{processes.count()} processes"
         )
+        first = processes.number() == 0
 
         def save() -> None:
+            if not first:
+                return
             checkpoint.save(training, recorded)
             if job.log:
                 shutil.copyfile(job.log, checkpoint.log)
@@ -90,7 +95,7 @@ def main(
 
         # At the start too: a folder that cannot be written shows at once.
         save()
-        if asked:
+        if processes.any_of(bool(asked)):
             stop()
         record_at = set(history_steps(recipe.steps))
         with job.progress(recipe.steps * recipe.batch, "images") as bar:
@@ -99,6 +104,7 @@ def main(
             for step in train(training):
                 if step in record_at:
                     training.check()
+                if step in record_at and first:
                     now = measurements(training, measured, snapshots)
                     test = now["psnr"][1, SIGMAS.index(0.1)]
                     bar.set_postfix_str(f"test PSNR {test:.2f} dB at sigma 0.1", refresh=False)
@@ -107,10 +113,12 @@ def main(
                         for k, v in now.items()
                     }
                 bar.update(recipe.batch)
-                if asked and step < recipe.steps:
+                if step < recipe.steps and processes.any_of(bool(asked)):
                     stop()
                 if checkpoint.due():
                     save()
+        if not first:
+            return
         store.save(as_dataset(recorded, recipe, job), history)
         with store.atomic(denoiser) as partial:
             denoisers.save(training.averaged, partial, **described)

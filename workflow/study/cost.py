@@ -14,7 +14,7 @@ from study.stale import planned
 
 
 def jobs(dry_run: str) -> list[dict]:
-    """Rule, GPUs, expected hours and benchmark file of each job of `snakemake --dry-run`.
+    """What each job of `snakemake --dry-run` is expected to take, and its benchmark file.
 
     Jobs that are not expected to cost anything (figures, for instance) have 0 hours.
     """
@@ -25,6 +25,7 @@ def jobs(dry_run: str) -> list[dict]:
             {
                 "rule": rule,
                 "gpus": int(asked.get("gpu", 0)),
+                "gpu_mb": int(asked.get("gpu_mb", 0)),
                 "expected": int(asked.get("expected_seconds", 0)) / 3600,
                 "benchmark": Path(said["benchmark"]) if "benchmark" in said else None,
             }
@@ -46,14 +47,15 @@ def measured(job: dict) -> tuple[float, float] | None:
 def table(found: list[dict]) -> str:
     """What the jobs are expected to cost and what those that have run did cost, rule by rule."""
     lines = [
-        f"{'rule':18}{'jobs':>6}{'GPUs':>6}{'hours expected':>16}{'longest':>9}"
+        f"{'rule':18}{'jobs':>6}{'GPUs':>6}{'MB of each':>12}{'hours expected':>16}{'longest':>9}"
         f"{'jobs run':>10}{'hours measured':>16}{'most MB':>9}"
     ]
     for rule in dict.fromkeys(job["rule"] for job in found if job["expected"]):
         rows = [job for job in found if job["rule"] == rule]
         ran = [m for m in map(measured, rows) if m]
         lines.append(
-            f"{rule:18}{len(rows):6}{rows[0]['gpus']:6}{sum(j['expected'] for j in rows):16.1f}"
+            f"{rule:18}{len(rows):6}{max(j['gpus'] for j in rows):6}"
+            f"{max(j['gpu_mb'] for j in rows) or '':12}{sum(j['expected'] for j in rows):16.1f}"
             f"{max(j['expected'] for j in rows):9.1f}{len(ran):10}{sum(h for h, _ in ran):16.1f}"
             f"{max((m for _, m in ran), default=0):9.0f}"
         )

@@ -30,6 +30,8 @@ READING = 1e8
 START = 60
 #: Megabytes of a job that holds nothing yet: measured, 700 on a CPU; assumed, on a GPU.
 CPU_BASE, GPU_BASE = 1500, 4000
+#: Megabytes of a GPU that CUDA and its libraries take. Assumed.
+CUDA_BASE = 1500
 #: Of images whose number or side only the files tell.
 IMAGES, SIDE = 200_000, 80
 #: Most minutes that a job asks for: many clusters give no more. A training goes on in another job.
@@ -54,6 +56,17 @@ def forward_flop(network: dict, side: int, image_channels: int = 1) -> float:
     return 2 * (ends + inner) * side**2
 
 
+def activations(network: dict, side: int, image_channels: int = 1) -> float:
+    """Numbers that the backward pass of one image needs; arguments as of `forward_flop`."""
+    c = network.get("channels", 64)
+    if network.get("architecture") == "bfcnn":
+        inner = 2 * network.get("layers", 21) - 3
+    else:
+        # Each scale has twice the channels on a fourth of the pixels: half of the one above it.
+        inner = 17.5 - 16.5 / 2 ** network.get("blocks", 3)
+    return (c * inner + image_channels) * side**2
+
+
 class Images(NamedTuple):
     """Number of images, their side in pixels, pixels times channels, and bytes of one."""
 
@@ -75,6 +88,10 @@ def _flop(config: dict, job: Mapping) -> float:
     return forward_flop(config["denoisers"][job["denoiser"]], _images(config, job).side)
 
 
+def _recipe(config: dict, job: Mapping) -> dict:
+    return dict(config["training"][config["denoisers"][job["denoiser"]]["training"]])
+
+
 def images(config: dict, job: Mapping) -> tuple[float, float]:
     return START + IMAGE * _images(config, job).count, CPU_BASE
 
@@ -85,10 +102,21 @@ def duplicates(config: dict, job: Mapping) -> tuple[float, float]:
 
 
 def training(config: dict, job: Mapping) -> tuple[float, float]:
-    recipe = dict(config["training"][config["denoisers"][job["denoiser"]]["training"]])
-    step = max(STEP, 3 * recipe["batch"] * _flop(config, job) / FLOPS)
+    recipe = _recipe(config, job)
+    work = 3 * recipe["batch"] * _flop(config, job) / FLOPS / recipe["gpus"]
+    step = max(STEP * recipe["batch"] / (recipe["microbatch"] or recipe["batch"]), work)
     held = int(job["N"]) * _images(config, job).bytes
     return START + held / READING + steps(recipe, int(job["N"])) * step, GPU_BASE + 2 * held / 1e6
+
+
+def gpu_mb(config: dict, job: Mapping) -> float:
+    """Megabytes of each GPU of a training: the set, and what is kept for the backward pass."""
+    recipe, found = _recipe(config, job), _images(config, job)
+    network = config["denoisers"][job["denoiser"]]
+    each = activations(network, found.side, channels(config, job["dataset"]))
+    at_a_time = (recipe["microbatch"] or recipe["batch"]) / recipe["gpus"]
+    number = 4 if recipe["precision"] == "fp32" else 2
+    return CUDA_BASE + (int(job["N"]) * found.bytes + at_a_time * number * each) / 1e6
 
 
 def reference(config: dict, job: Mapping) -> tuple[float, float]:

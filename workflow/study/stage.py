@@ -34,6 +34,8 @@ class Stage:
         snakemake does.
     files: (config, job) -> files that its code is made of beyond modules of the project.
     gpu: whether a job wants a GPU.
+    gpus: (config, job) -> how many, where it may want several.
+    gpu_mb: (config, job) -> megabytes of each that it is expected to take, where that is known.
     threads: cores of a job.
     script: file in workflow/scripts.
     """
@@ -47,6 +49,8 @@ class Stage:
     expected: Callable[[dict, Mapping], tuple[float, float]] | None = None
     files: Callable[[dict, Mapping], list[Path]] = lambda config, job: []
     gpu: bool = False
+    gpus: Callable[[dict, Mapping], int] = lambda config, job: 1
+    gpu_mb: Callable[[dict, Mapping], float] | None = None
     threads: int = 1
     script: str = ""
 

@@ -10,6 +10,7 @@ Neither a mean nor an offset is used, so that the network stays homogeneous: f(a
 import copy
 
 import torch
+import torch.distributed as dist
 from torch import nn
 
 EPS = 1e-5
@@ -20,6 +21,7 @@ class _ScaleByBatchSd(torch.autograd.Function):
 
     With A = sum(g * x) per channel: dL/dgain = A / s and
     dL/dx = gain / s * g - gain / s * A / (n s^2) * (x - mean), since ds/dx = (x - mean) / (n s).
+    Several processes have one batch together: mean, s, A and n are of all of it.
     """
 
     @staticmethod
@@ -39,7 +41,11 @@ class _ScaleByBatchSd(torch.autograd.Function):
             grad, x, gain, None, None, torch.zeros_like(mean), 1 / sd, True, EPS,
             [False, True, True],
         )  # fmt: skip
-        slope = -gain * grad_gain / (x.numel() // x.shape[1] * sd)
+        of_all, n = grad_gain, x.numel() // x.shape[1]
+        if dist.is_initialized():
+            of_all, n = grad_gain.clone(), n * dist.get_world_size()
+            dist.all_reduce(of_all)
+        slope = -gain * of_all / (n * sd)
         grad_x = _scaled(x, mean, variance, slope)
         grad_x += grad * (gain / sd).to(grad.dtype).view(1, -1, 1, 1)
         return grad_x, grad_gain
@@ -50,7 +56,17 @@ class _ScaleByBatchSd(torch.autograd.Function):
 
 
 def _statistics(x):
-    """Mean and (biased) variance of each channel over (batch, height, width)."""
+    """Mean and (biased) variance of each channel over (batch, height, width) of all processes."""
+    mean, variance = _own_statistics(x)
+    if dist.is_initialized():  # as many images each
+        every = mean.new_empty(dist.get_world_size(), 2, len(mean))
+        dist.all_gather_into_tensor(every, torch.stack([mean, variance])[None])
+        means, variances = every.unbind(1)
+        mean, variance = means.mean(0), variances.mean(0) + means.var(0, correction=0)
+    return mean, variance
+
+
+def _own_statistics(x):
     if torch.compiler.is_compiling():
         variance, mean = torch.var_mean(x.float(), dim=(0, 2, 3), correction=0)
         return mean, variance

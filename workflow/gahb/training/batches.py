@@ -56,9 +56,15 @@ class Streamed:
         return len(self.images)
 
     def batches(self, orders: Iterator[torch.Tensor], batch: int) -> Iterator[torch.Tensor]:
-        pools = (torch.from_numpy(self.images[o.numpy()]).to(self.device) for o in orders)
+        pools = (self._on_device(self.images[o.numpy()]) for o in orders)
         with ThreadPoolExecutor(1) as reader:
             ahead = reader.submit(next, pools, None)
             while (pool := ahead.result()) is not None:
                 ahead = reader.submit(next, pools, None)
                 yield from pool.split(batch)
+
+    def _on_device(self, images: np.ndarray) -> torch.Tensor:
+        pool = torch.from_numpy(images)
+        if self.device.type == "cuda":  # from memory that is pinned, the GPU fetches it by itself
+            pool = pool.pin_memory()
+        return pool.to(self.device, non_blocking=True)

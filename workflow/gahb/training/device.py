@@ -37,9 +37,11 @@ def use_gpu_kernels(deterministic: bool) -> None:
 
 def training_flop(network: nn.Module, shape: tuple[int, ...]) -> int:
     """Floating-point operations to train on one image of `shape`: three times those of f."""
-    parameter = next(network.parameters())
+    parameter, mode = next(network.parameters()), network.training
+    network.eval()  # so that running statistics stay
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         network(torch.zeros(1, *shape, device=parameter.device))
+    network.train(mode)
     return 3 * counter.get_total_flops()
 
 

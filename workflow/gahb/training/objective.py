@@ -48,6 +48,7 @@ class RunningError:
         device: where it is kept.
 
     sums and counts: (BINS,) of the errors and of the images, the older ones decayed.
+    new: (2, BINS), those of the step that is being taken.
     """
 
     BINS = 24
@@ -56,17 +57,21 @@ class RunningError:
     def __init__(self, device: torch.device):
         middle = (torch.arange(self.BINS, device=device) + 0.5) / self.BINS
         self.sums, self.counts = LOWEST ** (2 - 2 * middle), torch.ones(self.BINS, device=device)
+        self.new = torch.zeros(2, self.BINS, device=device)
 
     def weighted(self, errors: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
-        """Mean over images of errors (image,) over what they were at these sigmas up to now."""
+        """Errors (image,) over what they were at these sigmas up to the last step."""
         place = 1 - torch.log(sigma.flatten().clamp(min=LOWEST)) / math.log(LOWEST)
         inside = torch.nn.functional.one_hot(
             (place * self.BINS).long().clamp(0, self.BINS - 1), self.BINS
         ).to(errors.dtype)
         # Where no image has been for thousands of steps, nothing is known.
         level = (self.sums / self.counts).nan_to_num(nan=1.0)
-        loss = (errors / (inside @ level)).mean()
-        with torch.no_grad():
-            self.sums = self.DECAY * self.sums + errors.detach() @ inside
-            self.counts = self.DECAY * self.counts + inside.sum(0)
-        return loss
+        self.new += torch.stack([errors.detach() @ inside, inside.sum(0)])
+        return errors / (inside @ level)
+
+    def update(self) -> None:
+        """End the step: its errors are known from now on."""
+        self.sums = self.DECAY * self.sums + self.new[0]
+        self.counts = self.DECAY * self.counts + self.new[1]
+        self.new.zero_()

@@ -13,6 +13,9 @@ class Recipe:
     Args:
         steps: gradient steps.
         batch: images in each.
+        microbatch: images that pass through the network at a time, their gradients added up; a
+            divisor of `batch`. Norms divide by the standard deviation of a microbatch. If None,
+            the whole batch.
         learning_rate: peak of it.
         loss: "squared", the squared error as in the paper, or "weighted": divided by its running
             mean at the noise level of the image.
@@ -42,6 +45,7 @@ class Recipe:
     halve_every: int = 25_000_000
     epoch: int = 250_000
     ema: float | None = None
+    microbatch: int | None = None
     precision: str = "auto"
     deterministic: bool = False
 

@@ -43,6 +43,17 @@ def mistakes_between(config: dict) -> list[str]:
             "side" not in entry
         ):
             found.append(f"datasets.{name}: give either `beta` and `side`, or `of`")
+    for name, recipe in config["training"].items():
+        batch, part = recipe["batch"], recipe["microbatch"] or recipe["batch"]
+        if batch % part:
+            found.append(
+                f"training.{name}.microbatch: found {part}, no divisor of the batch of {batch}"
+            )
+        if part % recipe["gpus"]:
+            found.append(
+                f"training.{name}.gpus: found {recipe['gpus']}, which cannot share {part} images; "
+                f"give a divisor of the {'microbatch' if recipe['microbatch'] else 'batch'}"
+            )
     for name, entry in config["denoisers"].items():
         if "architecture" in entry:
             known(f"denoisers.{name}.training", [entry["training"]], "training")

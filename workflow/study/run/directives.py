@@ -1,5 +1,6 @@
 """What Snakemake is told of a stage: the directives of its rule."""
 
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -27,7 +28,13 @@ class Directives:
         self.threads = stage.threads
         given = {"values": plan.values, "code": plan.code, "upstream": plan.upstream}
         self.params = {name: self._of_job(function) for name, function in given.items()}
-        self.resources = {"gpu": 1} if stage.gpu else {}
+        self.resources = {}
+        if stage.gpu:
+            self.resources["gpu"] = lambda wildcards: stage.gpus(plan.config, wildcards)
+        if stage.gpu_mb:
+            self.resources["gpu_mb"] = lambda wildcards: math.ceil(
+                stage.gpu_mb(plan.config, wildcards)
+            )
         if stage.expected:
             self.resources |= resources(lambda job: stage.expected(plan.config, job))
 
