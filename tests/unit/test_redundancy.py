@@ -69,10 +69,10 @@ def test_the_store_and_the_warning(tmp_path, capsys):
             paths[:1], *paths[1:], threshold=0.95, of_files=of_files, job=Job()
         )
         said = capsys.readouterr().out
-        assert "8 images, 5 without near-duplicates; largest cluster 2" in said
+        assert "8 images, 5 different ones; largest cluster 2" in said
         assert ("Warning: 2 pairs of near-duplicates" in said) == of_files
     found = xr.open_zarr(paths[2])
     assert found.images.sel(part=["all", "S1", "S2", "test"]).values.tolist() == [8, 2, 2, 3]
     assert found.different.values.tolist() == [5, 2, 2, 2]
-    assert found.pairs.values.tolist() == [[0, 1, 1], [1, 0, 0], [1, 0, 1]]
+    assert found.near_duplicates.values.tolist() == [[0, 1, 1], [1, 0, 0], [1, 0, 1]]
     assert sorted(map(tuple, found.crossing.values)) == [(0, 3), (1, 7)]

@@ -6,7 +6,7 @@ are S1 and S2, as long as both of a pair of networks can have them, and the test
 cluster (image), the first image of the cluster of near-duplicates that each is in, itself if alone;
 images and different (part), how many images a part has, and how many count if a cluster is one;
 largest_cluster, how many images the largest cluster has;
-pairs (part, other), near-duplicates with one image in each;
+near_duplicates (side, other), how many pairs have one image in each;
 crossing (pair, end) and cosine (pair), the closest pairs on two sides, at most 1,000.
 """
 
@@ -35,14 +35,12 @@ def main(images, split, redundancy, *, threshold, of_files, job=Job()):
     counted = {"all": np.arange(len(pixels)), **sides}
     count = {name: different(found.cluster, part) for name, part in counted.items()}
     largest = int(np.bincount(found.cluster).max())
-    print(
-        f"{len(pixels)} images, {count['all']} without near-duplicates; largest cluster {largest}"
-    )
+    print(f"{len(pixels)} images, {count['all']} different ones; largest cluster {largest}")
     if found.across and of_files:
         job.warn(
-            f"{found.across} pairs of near-duplicates (|cosine| > {threshold}) lie in two of S1, S2 "
-            f"and test set; {redundancy} lists them, and `duplicates: {threshold}` in the data set "
-            "leaves one of each out"
+            f"{found.across} pairs of near-duplicates (|cosine| > {threshold}) lie in two of S1, "
+            f"S2 and test set; {redundancy} lists them, and `duplicates: {threshold}` in the data "
+            "set leaves one of each out"
         )
     dataset = xr.Dataset(
         {
@@ -52,8 +50,8 @@ def main(images, split, redundancy, *, threshold, of_files, job=Job()):
                 "part", list(count.values()), "images, of which a cluster counts as one"
             ),
             "largest_cluster": store.variable((), largest, "images in the largest cluster"),
-            "pairs": store.variable(
-                ("side", "other"), found.pairs, "near-duplicates with one image in each"
+            "near_duplicates": store.variable(
+                ("side", "other"), found.pairs, "pairs of near-duplicates with one image in each"
             ),
             "crossing": store.variable(
                 ("pair", "end"), found.crossing, "indices of the closest pairs on two sides"
