@@ -12,7 +12,8 @@ neighbour), the nearest by cosine and by L2 distance, and the indices of those i
 closest_patch and closest_patch_image (subset, sample, row, column), the same patch by patch;
 memorized, ratio and scale (subset, sample), the 1/3 rule once contrast and mean are fitted, d1 / d2
 and the contrast; memorized_by_distance, the rule as published; memorized_fraction (subset, bound),
-and false_positives (subset, bound), that part of the test images.
+and false_positives (subset, bound), that part of the test images, by their held_out_ratio (subset,
+test_image).
 Of the two training sets:
 closest_pair and closest_pair_image (member), each image of S1 and the closest one of S2.
 diverged (sample), True where a sample of either did not end: its numbers are NaN, its
@@ -81,7 +82,7 @@ def main(
     is_memorized = of_subsets([f.memorized.float().cpu().numpy() for f in fits], diverged)
     published = [memorized_by_distance(s, f) for s, f in zip(pair, found, strict=True)]
     test = torch.from_numpy(store.take(pixels, parts.test.values)).to(job.device)
-    held_out = [fit(test, t, nearest_images(test, t, 2)).memorized.cpu() for t in training]
+    held_out = [fit(test, t, nearest_images(test, t, 2)) for t in training]
     reproduced = between > cosine[:, :, 0].max(0)
     ended = ~diverged
     dataset = xr.Dataset(
@@ -164,8 +165,13 @@ def main(
             ),
             "false_positives": store.variable(
                 ("subset", "bound"),
-                np.stack([fraction(m.numpy()) for m in held_out]),
+                np.stack([fraction(f.memorized.cpu().numpy()) for f in held_out]),
                 "part of the test images that the rule takes for memorized",
+            ),
+            "held_out_ratio": store.variable(
+                ("subset", "test_image"),
+                np.stack([f.ratio.cpu().numpy() for f in held_out]),
+                "ratio of each test image",
             ),
             "memorized_fraction": store.variable(
                 ("subset", "bound"),
