@@ -61,6 +61,7 @@ TINY = {
             "datasets": ["calpha"], "denoisers": ["tiny"], "sizes": [1, 8],
             "figures": [
                 "psnr_curves", "samples", "pairs", "patches", "history", "nats", "likelihood",
+                "verdict",
             ],
         },
         "photographs": {

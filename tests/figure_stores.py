@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import xarray as xr
-from gahb import store
+from gahb import statistics, store
 from gahb.drawing import style
 from gahb.drawing.stores import Stores
 from gahb.figures import (
@@ -30,6 +30,7 @@ from gahb.figures.beyond import (
     phase,
     theories,
     transition,
+    verdict,
 )
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -183,8 +184,8 @@ def sample_stores(
                     ("subset", "sample", "row", "column"),
                     generator.integers(0, 20, (2, count, 2, 2)),
                 ),
-                "memorized": (("subset", "sample"), np.where(gone, np.nan, np.ones((2, count)))),
                 "scale": (("subset", "sample"), np.where(gone, np.nan, np.full((2, count), 0.8))),
+                **judged_store(N, gone),
                 "closest_pair": ("member", generator.random(len(members))),
                 "closest_pair_image": ("member", 19 - members),
                 "diverged": ("sample", gone),
@@ -196,6 +197,38 @@ def sample_stores(
             alike = similarity.assign(between=0.9 + 0.01 * seed + 0 * similarity.between)
             opened.append(("similarity", of | {"pair": "same"}, alike))
     return Stores(opened)
+
+
+def judged_store(N: int, gone: np.ndarray) -> dict:
+    """All samples are memorized up to N = 10, none above; of 40 held-out images one at N = 1."""
+    ratio = np.linspace(0, 0.3, len(gone)) if N <= 10 else np.linspace(0.4, 1, len(gone))
+    ratio = np.where(gone, np.nan, np.stack([ratio] * 2))
+    held_out = np.stack([np.r_[0.1 if N == 1 else 0.5, np.linspace(0.6, 1, 39)]] * 2)
+    taken = statistics.fraction(held_out[0] <= 1 / 3)
+    return {
+        "ratio": (("subset", "sample"), ratio),
+        "memorized": (("subset", "sample"), np.where(gone, np.nan, ratio <= 1 / 3)),
+        "held_out_ratio": (("subset", "test_image"), held_out),
+        "false_positives": (("subset", "bound"), np.stack([taken] * 2)),
+    }
+
+
+def redundancy_store() -> xr.Dataset:
+    """19 of 20 images are different; one pair lies on two sides."""
+    sides = ["S1", "S2", "test"]
+    return xr.Dataset(
+        {
+            "images": ("part", [20, 8, 8, 4]),
+            "different": ("part", [19, 8, 8, 4]),
+            "near_duplicates": (("side", "other"), np.array([[0, 1, 0], [1, 0, 0], [0, 0, 0]])),
+        },
+        coords={"part": ["all", *sides], "side": sides, "other": sides},
+    )
+
+
+def verdict_stores(*arguments, **more) -> Stores:
+    opened = sample_stores(*arguments, **more)._opened
+    return Stores([*opened, ("redundancy", {}, redundancy_store())])
 
 
 def stores_of(references=None, **kinds) -> Stores:
@@ -518,6 +551,7 @@ def several(count: int) -> dict:
         dynamics: (stores_of(dynamics=learned), values),
         along: (stores_of(dynamics=learned), values),
         transition: (transition_stores(sizes, seeds=count), values),
+        verdict: (verdict_stores(sizes, diverged=1, seeds=count), values),
         phase: (phase_stores(sizes, seeds=count), values | {"denoisers": NETWORKS}),
         nats: (densities, values),
         likelihood: (densities, values),

@@ -35,7 +35,9 @@ def test_what_jobs_ask_for(tmp_path, profile):
         "training", "psnr", "samples", "similarity", "calibration", "agreement", "density",
         "dynamics", "eigenbasis",
     }  # fmt: skip
-    assert found.keys() - on_gpu == {"images", "reference", "prediction", "harmonics"}
+    assert found.keys() - on_gpu == {
+        "images", "reference", "prediction", "harmonics", "redundancy",
+    }  # fmt: skip
     assert all(int(r["mem_mb"]) >= 1000 and int(r["runtime"]) >= 10 for r in found.values())
     assert found["training"]["slurm_extra"] == "--signal=TERM@300"
 
@@ -49,7 +51,7 @@ def test_a_site_overrides(tmp_path):
     assert found["training"]["runtime"] == "720"
     assert found["similarity"]["gpu"] == "0"
     # Packed jobs are counted, too.
-    assert len(jobs(output)) == len(planned(output)) == 132
+    assert len(jobs(output)) == len(planned(output)) == 134
     assert {"psnr", "samples", "eigenbasis"} <= {job["rule"] for job in jobs(output) if job["gpus"]}
 
 

@@ -72,7 +72,8 @@ OF_SAMPLES = drawn("pair", "samples", "calpha_tiny") | drawn("seeds", "samples",
 OF_SAMPLES |= drawn("closed-forms", "samples", "disk_wiener", "disk_memorizer")
 PATCHES = drawn("pair", "patches", "calpha_tiny")
 PAIRS = drawn("pair", "pairs", "calpha_tiny")  # of the largest N alone
-SAMPLES = OF_SAMPLES | PATCHES | PAIRS
+VERDICT = drawn("pair", "verdict", "calpha_tiny")
+SAMPLES = OF_SAMPLES | PATCHES | PAIRS | VERDICT
 HISTORY = drawn("pair", "history", "calpha_tiny") | drawn("seeds", "history", "rough_tiny")
 SHRINKAGE = drawn("photographs", "shrinkage", "photo_cnn")
 CLOSED_SHRINKAGE = drawn("closed-forms", "shrinkage", "disk_wiener", "disk_memorizer")
@@ -300,6 +301,7 @@ CHANGES = {
         | drawn("pair", "samples", "calpha_tiny")
         | drawn("pair", "history", "calpha_tiny")
         | PATCHES
+        | VERDICT
         | SUMMARY,
     ),
     "one network's training steps": (

@@ -20,6 +20,7 @@ FIGURES = [
     "pair/history_calpha_tiny",
     "pair/nats_calpha_tiny",
     "pair/likelihood_calpha_tiny",
+    "pair/verdict_calpha_tiny",
     "photographs/shrinkage_photo_cnn",
     "slopes/slopes_tiny",
     "disks/disks_disk_tiny",
@@ -65,6 +66,7 @@ def test_every_store_opens_with_xarray_alone(finished):
     assert {p.name.partition("-")[0].removesuffix(".zarr") for p in paths} == {
         "images", "split", "history", "psnr", "samples", "similarity", "eigenbasis", "dynamics",
         "prediction", "density", "calibration", "agreement", "oracles", "harmonics",
+        "redundancy",
     }  # fmt: skip
     for path in paths:
         opened = xr.open_zarr(path)

@@ -148,6 +148,25 @@ def similarity(similarity: xr.Dataset) -> dict:
     return {**measured, "scale": math.nan if most else float(similarity.scale.median()), **found}
 
 
+def risk(each: list[xr.Dataset]) -> dict:
+    """Whether networks of one training set size are at risk of memorizing: `at_risk`, yes or no.
+
+    At risk is one whose memorized part has a 95 % interval (Wilson's) above the part of held-out
+    images that the same rule takes for memorized. One seed at risk is enough. A single memorized
+    sample is, too, where no held-out image is taken for one: an error on the safe side.
+
+    Args:
+        each: similarity.zarr of each seed; NaN if most samples of all diverged.
+    """
+    found = []
+    for one in each:
+        memorized = one.memorized.isel(subset=0).values
+        if not _most_diverged(memorized):
+            low = intervals.fraction(memorized[~np.isnan(memorized)])[1]
+            found.append(low > float(one.false_positives[0, 0]))
+    return {"at_risk": ("no", "yes")[any(found)] if found else math.nan}
+
+
 def ceiling(same: list[xr.Dataset]) -> dict:
     """What `between` can reach: the median cosine between networks trained on the same images.
 

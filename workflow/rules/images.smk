@@ -71,3 +71,26 @@ rule split:
         **stages.split.params,
     script:
         "../scripts/split.py"
+
+
+# Near-duplicates in clusters and on two sides of the split, before anything is trained on them.
+rule redundancy:
+    input:
+        **stages.redundancy.input("images", "split"),
+    output:
+        **stages.redundancy.output("redundancy"),
+    log:
+        stages.redundancy.log,
+    benchmark:
+        stages.redundancy.benchmark
+    # Said before trainings begin.
+    priority: 2
+    conda:
+        "../../envs/environment.yml"
+    threads: stages.redundancy.threads
+    resources:
+        **stages.redundancy.resources,
+    params:
+        **stages.redundancy.params,
+    script:
+        "../scripts/memorization/redundancy.py"

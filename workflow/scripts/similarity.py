@@ -8,7 +8,8 @@ neighbour), the nearest by cosine and by L2 distance, and the indices of those i
 closest_patch and closest_patch_image (subset, sample, row, column), the same patch by patch;
 memorized, ratio and scale (subset, sample), the 1/3 rule once contrast and mean are fitted, d1 / d2
 and the contrast; memorized_by_distance, the rule as published; memorized_fraction (subset, bound),
-and false_positives (subset, bound), that part of the test images.
+and false_positives (subset, bound), that part of the test images, by their held_out_ratio (subset,
+test_image).
 Of the two denoisers' samples from the same noise:
 between (sample), their cosine;
 reproduced (sample), True where they are closer to each other than to either training set;
@@ -121,7 +122,7 @@ def _by_pixels(made, training, test, diverged, nearest, patch, device) -> dict[s
     patches = [nearest_patches(s, t, patch) for s, t in zip(made, training, strict=True)]
     fits = [fit(s, t, f) for s, t, f in zip(made, training, found, strict=True)]
     published = [memorized_by_distance(s, f) for s, f in zip(made, found, strict=True)]
-    held_out = [fit(test, t, nearest_images(test, t, 2)).memorized.cpu() for t in training]
+    held_out = [fit(test, t, nearest_images(test, t, 2)) for t in training]
     by_cosine = _indices(training, [f.by_cosine for f in found])
     by_distance = _indices(training, [f.by_distance for f in found])
     memorized = [f.memorized.float() for f in fits]
@@ -173,7 +174,13 @@ def _by_pixels(made, training, test, diverged, nearest, patch, device) -> dict[s
             "1 where memorized by the 1/3 rule as published, which contrast changes",
         ),
         "false_positives": _parts(
-            held_out, "part of the test images that the rule takes for memorized"
+            [f.memorized.cpu() for f in held_out],
+            "part of the test images that the rule takes for memorized",
+        ),
+        "held_out_ratio": store.variable(
+            ("subset", "test_image"),
+            np.stack([f.ratio.cpu().numpy() for f in held_out]),
+            "ratio of each test image",
         ),
         "memorized_fraction": _parts(
             [m.cpu()[~diverged] for m in memorized],

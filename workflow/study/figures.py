@@ -32,7 +32,7 @@ from study.fingerprint import ROOT, constant
 
 FOLDER = ROOT / "gahb" / "figures"
 #: Stores of a data set, and those that depend on the study that asks for them.
-OF_DATASETS = ("images", "oracles", "prediction")
+OF_DATASETS = ("images", "oracles", "prediction", "redundancy")
 OF_STUDIES = ("agreement", "dynamics", "prediction")
 STYLE_SHEET = ROOT / "gahb" / "drawing" / "paper.mplstyle"
 

@@ -208,6 +208,33 @@ def _each(sizes: int) -> int:
     return min(EACH, max(1, COLUMNS // sizes))
 
 
+def blocks(
+    ax: Axes, columns: dict[int, list[list]], names, each: int, space: float = GAP
+) -> tuple[np.ndarray, float]:
+    """Images in a block for each N, with the N above it.
+
+    Args:
+        ax: where, as `mosaic`.
+        columns: for each N, for each sample shown, its images from top to bottom, with their notes.
+        names: of the rows of images.
+        each: columns of a block, some of which may stay blank.
+        space: between rows.
+
+    Returns: the centre of each block, and half the width of one.
+    """
+    blank = [[(None, "")] * len(names)]
+    start = (each * (1 + GAP) + 2 * GAP) * np.arange(len(columns))
+    left = np.add.outer(start, (1 + GAP) * np.arange(each)).ravel()
+    half = (each * (1 + GAP) - GAP) / 2
+    tiles = [tile for found in columns.values() for tile in (found + blank * each)[:each]]
+    mosaic(ax, list(zip(*tiles, strict=True)), names, left, space)
+    ax.xaxis.tick_top()
+    ax.xaxis.set_label_position("top")
+    ax.set_xlabel("images in the training set, $N$")
+    ax.set_xticks(start + half, [f"{N:,}" for N in columns])
+    return start + half, half
+
+
 def by_size(
     columns: dict[int, list[list]], names, similarity: dict[int, xr.Dataset], cosines: dict
 ) -> Figure:
@@ -220,26 +247,17 @@ def by_size(
         cosines: by name of a variable of `similarity`, -1 for a histogram left and 1 for one right
             of its N, and keywords of the histogram; a variable may be missing.
     """
-    each, rows, pitch = _each(len(columns)), len(names), 1 + GAP
-    block = each * pitch + 2 * GAP
-    start = block * np.arange(len(columns))
-    left = np.add.outer(start, pitch * np.arange(each)).ravel()
-    half = (block - 3 * GAP) / 2
+    each, rows = _each(len(columns)), len(names)
+    pitch = 1 + GAP
     width = style.PAGE if len(columns) > 2 else style.COLUMN
     # High enough for the width to bound the images, so that both axes are equally wide.
-    heights = [rows * pitch * (width - 0.65) / (left[-1] + 1) + 0.67, 2.1]
+    images = len(columns) * (each * pitch + 2 * GAP) - 3 * GAP
+    heights = [rows * pitch * (width - 0.65) / images + 0.67, 2.1]
     figure = Figure((width, sum(heights)))
     top, bottom = figure.subplots(2, 1, height_ratios=heights)
-
-    tiles = [
-        column for found in columns.values() for column in (found + [[None] * rows] * each)[:each]
-    ]
-    mosaic(top, [[(tile, "") for tile in row] for row in zip(*tiles, strict=True)], names, left)
-    top.xaxis.tick_top()
-    top.xaxis.set_label_position("top")
-    top.set_xlabel("images in the training set, $N$")
-    top.set_xticks(start + half, [f"{N:,}" for N in columns])
-    _cosines(bottom, list(similarity.values()), start + half, half, cosines)
+    tiles = {N: [[(tile, "") for tile in column] for column in columns[N]] for N in columns}
+    centres, half = blocks(top, tiles, names, each)
+    _cosines(bottom, list(similarity.values()), centres, half, cosines)
     bottom.set_xlim(top.get_xlim())
     handles, labels = bottom.get_legend_handles_labels()
     once = dict(zip(labels, handles, strict=True))
@@ -258,21 +276,21 @@ def _cosines(ax: Axes, similarity: list[xr.Dataset], centres, width: float, cosi
     for of_N, centre in zip(found, centres, strict=True):
         for name, values in of_N.items():
             towards, line = cosines[name]
-            _histogram(ax, values, edges, centre, towards * width, line)
+            histogram(ax, values, edges, centre, towards * width, line)
     ax.axhline(1, color=style.GRAY, linewidth=0.6, zorder=1)
     ax.set_xticks(centres, [f"{int(s.diverged.sum())}/{s.diverged.size}" for s in similarity])
     ax.set(xlabel="samples that diverged and are left out", ylabel="cosine")
     ax.tick_params(axis="x", length=0)
 
 
-def _histogram(ax: Axes, cosines, edges, centre: float, width: float, line: dict) -> None:
-    """One histogram, scaled to its peak, with its median; NaNs are left out."""
-    cosines = cosines[~np.isnan(cosines)].clip(edges[0], edges[-1])
-    if len(cosines):
-        counts = np.histogram(cosines, edges)[0]
+def histogram(ax: Axes, values, edges, centre: float, width: float, line: dict) -> None:
+    """An upright histogram, scaled to its peak, with its median; NaNs are left out."""
+    values = values[~np.isnan(values)].clip(edges[0], edges[-1])
+    if len(values):
+        counts = np.histogram(values, edges)[0]
         ax.stairs(
             centre + width * counts / counts.max(), edges, baseline=centre,
             orientation="horizontal", **line,
         )  # fmt: skip
-        median = np.median(cosines)
+        median = np.median(values)
         ax.plot([centre, centre + width], [median, median], color=line["color"], linewidth=0.8)

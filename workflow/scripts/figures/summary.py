@@ -6,7 +6,7 @@
 from gahb import store
 from gahb.density.nats import log_densities
 from gahb.harmonics.numbers import measures
-from gahb.summary import basis, ceiling, curves, optimum, over_seeds, similarity, write
+from gahb.summary import basis, ceiling, curves, optimum, over_seeds, risk, similarity, write
 from gahb.theory import minimax_slope
 from gahb.theory.optimum import LEVELS
 from study.job import Job, run
@@ -15,7 +15,8 @@ from study.job import Job, run
 COLUMNS = [
     "study", "dataset", "denoiser", "N", "seeds", "train_psnr", "test_psnr", "gap", "slope",
     "minimax_slope", "optimum", "optimum_slope", *(f"below_optimum_{p:g}" for p in LEVELS),
-    "optimum_error", "rhat", "between", "ceiling", "closest_S1", "closest_S2", "memorized", "scale",
+    "optimum_error", "rhat", "between", "ceiling", "closest_S1", "closest_S2", "memorized",
+    "at_risk", "scale",
     "between_embedded", "closest_embedded_S1", "closest_embedded_S2", "memorized_embedded",
     "samples", "diverged", "dimension", "asymmetry", "log_density", "log_density_gap",
     "harmonic", "harmonic_p", "mixed_p", "rising", "adaptive", "adaptive_p", "near", "near_p",
@@ -63,7 +64,8 @@ def _row(slope_range, made, *, alpha, stores, **names) -> dict:
     if alpha is not None:
         names["minimax_slope"] = minimax_slope(alpha)
     measured = [_measured(slope_range, best, **each) for each in seeds]
-    return names | over_seeds(measured) | ceiling(same)
+    at_risk = risk(opened["similarity"]) if "similarity" in opened else {}
+    return names | over_seeds(measured) | ceiling(same) | at_risk
 
 
 def _measured(slope_range, best, psnr, **others) -> dict:

@@ -7,6 +7,9 @@ from study.entries import pattern, root
 from study.files import is_url, listing, name_of, recorded
 from study.stage import Artifact, Stage, derived_seed
 
+#: |cosine| above which images are near-duplicates where the config says none: the paper's.
+ALIKE = 0.95
+
 
 def _entry(config: dict, job: Mapping) -> dict:
     return config["datasets"][job["dataset"]]
@@ -80,5 +83,18 @@ split = Stage(
         "seed": derived_seed(config, "split", root(config, job["dataset"])[0]),
     },
 )
+redundancy = Stage(
+    "redundancy",
+    writes={"redundancy": "results/{dataset}/redundancy.zarr"},
+    reads={"images": _unshuffled, "split": "split"},
+    uses=lambda config, job: {
+        # Of what is made by the workflow images are independent: likeness is chance.
+        "of_files": "path" in root(config, job["dataset"])[1],
+        "threshold": root(config, job["dataset"])[1].get("duplicates") or ALIKE,
+    },
+    expected=expected.duplicates,
+    threads=2,
+    script="memorization/redundancy.py",
+)
 
-STAGES = (fetched, images, duplicates, split)
+STAGES = (fetched, images, duplicates, split, redundancy)

@@ -1,0 +1,78 @@
+"""Clusters of near-duplicates and pairs on two sides, of images whose copies are known."""
+
+import numpy as np
+import scripts.memorization.redundancy
+import xarray as xr
+from gahb import store
+from gahb.duplicates import features, near_duplicates
+from gahb.memorization.redundancy import different, redundancy
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from study.job import Job
+
+PIXELS = ("image", "channel", "y", "x")
+
+
+def copies(of, side=16):
+    """Images of noise, the same one where `of` is the same, of other contrast and brightness."""
+    rng = np.random.default_rng(0)
+    drawn = rng.standard_normal((max(of) + 1, 1, side, side))[np.array(of)]
+    scale, level = rng.uniform(0.05, 0.1, len(of)), rng.uniform(0.4, 0.6, len(of))
+    return drawn * scale[:, None, None, None] + level[:, None, None, None]
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.lists(st.integers(0, 9), min_size=3, max_size=20), st.integers(1, 7), st.data())
+def test_clusters_are_the_copies_of_an_image(of, block, data):
+    of = np.array(of)
+    side = np.array(data.draw(st.lists(st.integers(0, 2), min_size=len(of), max_size=len(of))))
+    parts = [np.flatnonzero(side == s) for s in (0, 1)]  # those of 2 are on no side
+    found = redundancy(features(copies(of)), parts, 0.95, block=block)
+    assert found.cluster.tolist() == [of.tolist().index(name) for name in of]
+    assert different(found.cluster, parts[0]) == len(set(of[parts[0]]))
+    same = (of[:, None] == of) & np.tri(len(of), k=-1, dtype=bool)
+    a, b = side[:, None], side
+    for s in (0, 1):
+        assert found.pairs[s, s] == (same & (a == s) & (b == s)).sum()
+    assert found.across == found.pairs[0, 1] == (same & (a != b) & (a < 2) & (b < 2)).sum()
+    assert (of[found.crossing[:, 0]] == of[found.crossing[:, 1]]).all()
+    assert (np.sort(side[found.crossing]) == [0, 1]).all()
+    assert np.allclose(found.cosine, 1, atol=1e-5)
+
+
+def test_a_chain_is_one_cluster():
+    """Neighbours on a circle are near-duplicates, its ends are not."""
+    angle = np.linspace(0, 1, 9)
+    unit = np.stack([np.cos(angle), np.sin(angle)], 1).astype(np.float32)
+    found = redundancy(unit[::-1], [], 0.99, block=2)
+    assert (found.cluster == 0).all()
+
+
+def test_what_near_duplicates_keeps_is_not_redundant():
+    unit = np.random.default_rng(0).standard_normal((400, 3)).astype(np.float32)
+    unit /= np.linalg.norm(unit, axis=1, keepdims=True)
+    kept = np.setdiff1d(np.arange(400), near_duplicates(unit, 0.95)[0])
+    found = redundancy(unit, [kept[::2], kept[1::2]], 0.95)
+    assert found.pairs.sum() == 0
+    assert different(found.cluster) < len(kept)  # joined by those that are dropped
+
+
+def test_the_store_and_the_warning(tmp_path, capsys):
+    images = xr.Dataset({"images": (PIXELS, copies([0, 1, 2, 0, 3, 4, 4, 1]))})
+    split = xr.Dataset({"S1": ("member_S1", [0, 1, 2, 3]), "S2": ("member_S2", [3, 4]),
+                        "test": ("test_image", [5, 6, 7])})  # fmt: skip
+    for name, data in {"images": images, "split": split}.items():
+        store.save(data.assign_attrs(store.provenance(name, {})), tmp_path / f"{name}.zarr")
+    paths = [str(tmp_path / f"{name}.zarr") for name in ("images", "split", "redundancy")]
+    for of_files in (True, False):
+        scripts.memorization.redundancy.main(
+            paths[:1], *paths[1:], threshold=0.95, of_files=of_files, job=Job()
+        )
+        said = capsys.readouterr().out
+        assert "8 images, 5 different ones; largest cluster 2" in said
+        assert ("Warning: 2 pairs of near-duplicates" in said) == of_files
+    found = xr.open_zarr(paths[2])
+    assert found.images.sel(part=["all", "S1", "S2", "test"]).values.tolist() == [8, 2, 2, 3]
+    assert found.different.values.tolist() == [5, 2, 2, 2]
+    assert found.near_duplicates.values.tolist() == [[0, 1, 1], [1, 0, 0], [1, 0, 1]]
+    assert sorted(map(tuple, found.crossing.values)) == [(0, 3), (1, 7)]

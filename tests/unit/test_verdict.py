@@ -1,0 +1,96 @@
+"""The verdict: which N are at risk, of samples of which it is known, and what the page says."""
+
+import numpy as np
+import pytest
+import xarray as xr
+from figure_stores import ONE_AND_TEN, assert_legible, verdict_stores, words
+from gahb import statistics, summary
+from gahb.figures.beyond import verdict
+
+
+def judged(memorized: int, held_out: int, samples=64, diverged=0, images=200) -> xr.Dataset:
+    """Samples and held-out images of which so many are taken for memorized."""
+    taken = np.r_[np.full(diverged, np.nan), np.arange(samples - diverged) < memorized]
+    false = statistics.fraction(np.arange(images) < held_out)
+    return xr.Dataset(
+        {
+            "memorized": (("subset", "sample"), np.stack([taken] * 2)),
+            "false_positives": (("subset", "bound"), np.stack([false] * 2)),
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("stores", "at_risk"),
+    [
+        ([judged(64, 0)], "yes"),
+        ([judged(0, 0)], "no"),
+        # One copy is one too many, unless held-out images are taken for copies as often.
+        ([judged(1, 0)], "yes"),
+        ([judged(1, 2)], "no"),
+        # 5 of 64: Wilson's interval begins at 0.034, between 6 and 7 of 200.
+        ([judged(5, 6)], "yes"),
+        ([judged(5, 7)], "no"),
+        ([judged(64, 200)], "no"),
+        ([judged(0, 0), judged(0, 0), judged(9, 0)], "yes"),
+        # The others say nothing where most diverged.
+        ([judged(20, 0, diverged=40), judged(0, 0)], "no"),
+    ],
+)
+def test_at_risk(stores, at_risk):
+    assert summary.risk(stores) == {"at_risk": at_risk}
+
+
+def test_where_all_diverged_there_is_no_verdict():
+    assert np.isnan(summary.risk([judged(20, 0, diverged=40)])["at_risk"])
+    shown = {"sizes": [10], "denoiser": "unet", "datasets": ["one"]}
+    stores = verdict_stores([10], diverged=6)
+    figure = verdict.draw(stores, shown)
+    assert_legible(figure)
+    assert "no verdict" in words(figure)
+    (row,) = verdict.numbers(stores, shown)
+    assert all(np.isnan(row[name]) for name in ("memorized", "ratio", "at_risk"))
+
+
+def test_a_network_that_memorizes_as_often_as_it_seems_to_is_rarely_called_at_risk():
+    """The rule's level: where copies are as frequent as false positives, some 2.5 % are."""
+    rng = np.random.default_rng(0)
+    found = [summary.risk([judged(k, 20)])["at_risk"] for k in rng.binomial(64, 0.1, 600)]
+    assert np.mean(np.array(found) == "yes") < 0.05
+
+
+@pytest.mark.parametrize("sizes", [*ONE_AND_TEN, [1, 10, 100, 1000], [1, 10]])
+def test_the_page(sizes):
+    shown = {"sizes": sizes, "denoiser": "unet", "datasets": ["photographs"]}
+    stores = verdict_stores(sizes, channels=3, diverged=1, count=20)
+    figure = verdict.draw(stores, shown)
+    assert_legible(figure)
+    said = words(figure).replace("\n", " ")
+    if sizes == [1000]:
+        assert "no N that was tested is at risk" in said
+    elif sizes == [1, 10]:
+        assert "at risk of memorizing at N = 10, the largest that was tested" in said
+    else:
+        assert "the largest N at risk of memorizing is 10 " in said
+        assert f"Between N = 10 and {sizes[sizes.index(10) + 1]} nothing was tested." in said
+    assert "Of 20 images 19 are different" in said
+    rows = verdict.numbers(stores, shown)
+    assert [row["at_risk"] for row in rows] == [("no", "yes")[N <= 10] for N in sizes]
+    # None of 19: Wilson's interval ends at z^2 / (19 + z^2).
+    last = [row["memorized_high"] for row in rows if row["N"] > 10]
+    assert last == pytest.approx([1.96**2 / (19 + 1.96**2)] * len(last), abs=1e-3)
+
+
+def test_intervals_of_several_seeds_still_say_how_few_samples_there_are():
+    shown = {"sizes": [1000], "denoiser": "unet", "datasets": ["one"]}
+    (row,) = verdict.numbers(verdict_stores([1000], seeds=3, count=19), shown)
+    assert row["memorized_high"] == pytest.approx(1.96**2 / (19 + 1.96**2), abs=1e-3)
+
+
+def test_the_closest_pairs_are_shown_first():
+    shown = {"sizes": [1000], "denoiser": "unet", "datasets": ["one"]}
+    stores = verdict_stores([1000], diverged=2, count=20)
+    similarity = stores.first("similarity")
+    said = words(verdict.draw(stores, shown))
+    nearest = np.sort(similarity.ratio.values[0])[:12]
+    assert [f"{r:.2f}" for r in nearest] == [w for w in said.split() if len(w) == 4 and "0." in w]
