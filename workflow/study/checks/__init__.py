@@ -45,6 +45,7 @@ def mistakes_between(config: dict) -> list[str]:
     for name, entry in config["denoisers"].items():
         if "architecture" in entry:
             known(f"denoisers.{name}.training", [entry["training"]], "training")
+            found += _check_divided(entry, f"denoisers.{name}")
         if "function" in entry and code_file(entry["function"]) is None:
             found.append(
                 f"denoisers.{name}.function: found {entry['function']!r}, but no such module is in "
@@ -107,6 +108,17 @@ def _check_levels(config: dict) -> list[str]:
                 f"{path}.input_psnr; a slope is fitted to at least three"
             )
     return found
+
+
+def _check_divided(entry: dict, path: str) -> list[str]:
+    """Whether the options of a transformer divide one another."""
+    if entry["architecture"] != "transformer":
+        return []
+    return [
+        f"{path}.{whole}: found {entry[whole]}, no multiple of {part}, {entry[part]}"
+        for whole, part in (("side", "patch"), ("channels", "heads"))
+        if entry[whole] % entry[part]
+    ]
 
 
 def _check_options(entry: dict, path: str) -> list[str]:
