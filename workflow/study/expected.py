@@ -34,20 +34,31 @@ CPU_BASE, GPU_BASE = 1500, 4000
 CUDA_BASE = 1500
 #: Of images whose number or side only the files tell.
 IMAGES, SIDE = 200_000, 80
+#: Options of a transformer and their defaults.
+TRANSFORMER = ("channels", 96), ("layers", 4), ("patch", 2)
 #: Most minutes that a job asks for: many clusters give no more. A training goes on in another job.
 MOST_MINUTES = 24 * 60
 
 
 def forward_flop(network: dict, side: int, image_channels: int = 1) -> float:
-    """Operations of a network's convolutions on one image of side x side pixels.
+    """Operations of a network's convolutions and matrices on one image of side x side pixels.
 
     Args:
         network: entry of the config; one that is not trained here counts as the paper's UNet.
         side, image_channels: of an image.
     """
+    kind = network.get("architecture")
+    if kind == "mlp":
+        c = network.get("channels", 256)
+        return 4 * c * (image_channels * side**2 + network.get("layers", 2) * c)
+    if kind == "transformer":
+        c, layers, patch = (network.get(*of) for of in TRANSFORMER)
+        tokens = (side // patch) ** 2
+        each = layers * (12 * c * c + 2 * tokens * c)
+        return 2 * tokens * (each + 2 * image_channels * patch**2 * c)
     c = network.get("channels", 64)
     ends = 9 * 2 * image_channels * c
-    if network.get("architecture") == "bfcnn":
+    if kind == "bfcnn":
         inner = 9 * (network.get("layers", 21) - 2) * c * c
     else:
         # Twice the channels on a fourth of the pixels: every scale costs as much, 1/2 + 1 going

@@ -57,6 +57,7 @@ def mistakes_between(config: dict) -> list[str]:
     for name, entry in config["denoisers"].items():
         if "architecture" in entry:
             known(f"denoisers.{name}.training", [entry["training"]], "training")
+            found += _check_divided(entry, f"denoisers.{name}")
         if "function" in entry:
             found += _check_function(f"denoisers.{name}.function", entry["function"])
         if "reference" in entry:
@@ -125,6 +126,17 @@ def _check_levels(config: dict) -> list[str]:
                 f"{path}.input_psnr; a slope is fitted to at least three"
             )
     return found
+
+
+def _check_divided(entry: dict, path: str) -> list[str]:
+    """Whether the options of a transformer divide one another."""
+    if entry["architecture"] != "transformer":
+        return []
+    return [
+        f"{path}.{whole}: found {entry[whole]}, no multiple of {part}, {entry[part]}"
+        for whole, part in (("side", "patch"), ("channels", "heads"))
+        if entry[whole] % entry[part]
+    ]
 
 
 def _check_options(entry: dict, path: str) -> list[str]:

@@ -30,8 +30,13 @@ def check_study(config: dict, path: str, study: dict) -> list[str]:
         found += _check_judged(config, path, study, dataset, declared)
         found += _check_optimum(config, path, study, dataset)
         for denoiser in study["denoisers"]:
-            blocks = config["denoisers"][denoiser].get("blocks", 0)
-            side = known_side(config, dataset)
+            network = config["denoisers"][denoiser]
+            blocks, side = network.get("blocks", 0), known_side(config, dataset)
+            if side and "architecture" in network and side != network.get("side", side):
+                found.append(
+                    f"{path}: the {side} pixels of {dataset} are not the {network['side']} that "
+                    f"denoisers.{denoiser}.side says"
+                )
             if side and side % 2**blocks:
                 found.append(
                     f"{path}: the {side} pixels of {dataset} are not a multiple of "
