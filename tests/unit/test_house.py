@@ -134,6 +134,7 @@ def test_nothing_but_its_module_and_caption_names_a_figure():
         "dynamics",
         "phase",
         "harmonics",
+        "verdict",
     }:
         named = [p for p, text in texts.items() if f'"{figure}"' in text and p.stem != figure]
         assert named == [], figure
