@@ -76,7 +76,7 @@ def test_checking_leaves_its_argument_alone():
         ("datasets.calpha.alpha", "two", ["datasets.calpha.alpha", "'two'", "number"]),
         ("datasets.calpha.alpha", -1, ["datasets.calpha.alpha", "-1", "minimum"]),
         ("datasets.calpha.source", "celeb", ["datasets.calpha.source", "celeb", "archive, arrays"]),
-        ("datasets.calpha.test", 0, ["datasets.calpha.test", "0", "minimum of 1"]),
+        ("datasets.calpha.test", 0, ["datasets.calpha.test", "0", "one at least"]),
         ("datasets.disk", {"source": "disks", "side": 8}, ["datasets.disk", "images"]),
         ("datasets.photo-shuffled.of", "fotos", ["photo-shuffled.of", "fotos", "datasets"]),
         ("datasets.my_set", {"source": "shuffled", "of": "photo"}, ["my_set", "letters, digits"]),

@@ -1,0 +1,260 @@
+"""`python tests/faults.py`: faults at every stage of a tiny study, which must leave no trace.
+
+Run by hand, as it takes a while. The study is made once undisturbed; and once with faults, one
+after the other, while a job of each stage runs: SIGKILL, SIGINT, a full disk. Each time it goes on
+with the command of docs/staleness.md, and all files of results/ must be the same bytes at the end.
+Prints a table; exit status 1 if anything was lost or differs.
+
+Stages and moments are drawn from --seed. A full disk needs Linux' `unshare`.
+"""
+
+import argparse
+import contextlib
+import hashlib
+import http.server
+import itertools
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import psutil
+from conftest import TINY, Study
+from study.stages import STAGES as DECLARED
+
+#: In the order in which they can run; all figures are one.
+STAGES = tuple(dict.fromkeys("figure" if n.startswith("figure_") else n for n in DECLARED))
+#: Seconds after which a run that does not end has failed, and bytes of the disk that fills up.
+LONGEST, DISK = 1800, 2**26
+
+
+def study_of_every_stage(folder: Path, url: str, sha256: str) -> Study:
+    """A study whose jobs are few, and of every stage."""
+    config = TINY | {
+        "run": ["trained", "brought"],
+        "datasets": {
+            "mine": {"source": "arrays", "path": url, "sha256": sha256, "side": 8, "test": 10}
+        },
+        "denoisers": {
+            "watched": TINY["denoisers"]["watched"],
+            "own": {"function": "torch.nn:Identity", "predicts": "noise"},
+            "wiener": {"reference": "wiener"},
+            "flexible": {"reference": "flexible", "calibrated": "watched"},
+        },
+        "studies": {
+            "trained": {
+                "datasets": ["mine"], "denoisers": ["watched"], "sizes": [4],
+                "references": ["wiener", "flexible"],
+                "figures": ["psnr_curves", "samples", "shrinkage", "nats", "agreement",
+                            "dynamics", "transition"],
+            },
+            "brought": {
+                "datasets": ["mine"], "denoisers": ["own"], "sizes": [4],
+                "figures": ["psnr_curves"],
+            },
+        },
+    }  # fmt: skip
+    return Study(folder, config)
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """Hash of every file below a folder, but for Snakemake's."""
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not path.name.startswith(".snakemake")
+    }
+
+
+class Run:
+    """One run of snakemake, in a process group of its own."""
+
+    def __init__(self, study: Study, *arguments: str):
+        self.study, self.begin = study, time.time()
+        self.output = tempfile.TemporaryFile("w+")
+        self.process = subprocess.Popen(
+            study.command(*arguments or ("all",)), cwd=study.folder, start_new_session=True,
+            env=os.environ | {"OMP_NUM_THREADS": "1"}, text=True,
+            stdout=self.output, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+
+    def reaches(self, stage: str) -> bool:
+        """Wait for a job of the stage; False if the run ends before."""
+        logs = self.study.folder / "logs"
+        while self.process.poll() is None:
+            for log in logs.glob(f"{stage}*/**/*.log"):
+                with contextlib.suppress(FileNotFoundError):
+                    if log.stat().st_mtime >= self.begin:
+                        return True
+            time.sleep(0.02)
+        return False
+
+    def ends(self) -> int:
+        """Exit status, once it has ended; a run that does not end is killed."""
+        try:
+            return self.process.wait(LONGEST)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            raise
+
+    def said(self) -> str:
+        self.output.seek(0)
+        return self.output.read()
+
+
+def killed(run: Run, choice: random.Random) -> str:
+    """As by `kill -9` of snakemake alone, or of everything at once, as when the power fails."""
+    alone = choice.random() < 0.5
+    if alone:
+        run.process.kill()
+    else:
+        os.killpg(run.process.pid, signal.SIGKILL)
+    run.ends()
+    return "SIGKILL of snakemake" if alone else "SIGKILL of all"
+
+
+def interrupted(run: Run, choice: random.Random) -> str:
+    """As by Ctrl-C, or by another program that signals snakemake alone."""
+    alone = choice.random() < 0.5
+    begin = time.time()
+    if alone:
+        run.process.send_signal(signal.SIGINT)
+    else:
+        os.killpg(run.process.pid, signal.SIGINT)
+    run.ends()
+    return f"SIGINT of {'snakemake' if alone else 'all'}, ends in {time.time() - begin:.0f} s"
+
+
+def filled(run: Run, choice: random.Random) -> str:
+    """The disk is full but for a few bytes until the run has ended by itself."""
+    room, ballast = choice.choice([0, 2**12, 2**15, 2**17]), run.study.folder / "ballast"
+    with contextlib.suppress(OSError), open(ballast, "wb", buffering=0) as file:
+        while (free := shutil.disk_usage(ballast).free - room) > 0:
+            file.write(bytes(min(free, 2**20)))
+    status = run.ends()
+    ballast.unlink()
+    return f"{room} bytes left, exit status {status}"
+
+
+def drawn(counts: dict, choice: random.Random) -> list[tuple[str, Callable]]:
+    """(stage, fault), in the order of the stages: all of them before one gets the same again."""
+    found = []
+    for fault, count in counts.items():
+        rounds = [choice.sample(STAGES, len(STAGES)) for _ in range(-(-count // len(STAGES)))]
+        found += [(stage, fault) for stage in itertools.chain(*rounds)][:count]
+    choice.shuffle(found)
+    return sorted(found, key=lambda each: STAGES.index(each[0]))
+
+
+def suffered(study: Study, faults, choice: random.Random, longest: float) -> list[str]:
+    """Make the study with these faults; what went wrong, a line each.
+
+    A fault comes at most `longest` seconds after a job of its stage has opened its log.
+    """
+    wrong = []
+    for number, (stage, fault) in enumerate(faults, 1):
+        # A job of the stage runs even if the last fault came when all of them had ended.
+        rule = "figure_psnr_curves" if stage == "figure" else stage
+        run = Run(study, "--forcerun", rule, "--", "all")
+        if not run.reaches(stage):
+            wrong.append(f"{number} {stage}: the run ended before\n{run.said()[-3000:]}")
+            continue
+        # Mostly soon: by the time that a job opens its log, most of it is over.
+        moment = longest * choice.random() ** 3
+        time.sleep(moment)
+        what = fault(run, choice)
+        print(f"{number:3}  {stage:12} {moment:5.1f} s  {what}", flush=True)
+        # What ends by itself leaves no lock, unless it cannot write.
+        if fault is not interrupted:
+            Run(study, "--unlock").ends()
+    run = Run(study)
+    if run.ends():
+        wrong.append(f"the run does not go on\n{run.said()[-4000:]}")
+    return wrong
+
+
+def compared(study: Study, undisturbed: dict[str, str]) -> list[str]:
+    """Files of results/ that are missing, are others, or should not be there."""
+    found = contents(study.folder / "results")
+    names = sorted(found.keys() | undisturbed.keys())
+    return [f"{n}: differs" for n in names if found.get(n) != undisturbed.get(n)]
+
+
+def left_over(folder: Path) -> list[str]:
+    """Processes that still run in the folder."""
+    found = []
+    for process in psutil.process_iter(["cwd", "cmdline"]):
+        if process.info["cwd"] == str(folder):
+            found.append(f"still runs: {process.pid} {' '.join(process.info['cmdline'] or [])}")
+    return found
+
+
+def served(folder: Path) -> str:
+    """Serve the folder by HTTP; its URL."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *arguments):
+            pass
+
+    def handler(*arguments):
+        return Quiet(*arguments, directory=str(folder))
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return f"http://127.0.0.1:{server.server_port}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seed", type=int, default=0, help="of the moments")
+    parser.add_argument("--kills", type=int, default=20, help="SIGKILLs")
+    parser.add_argument("--interrupts", type=int, default=10, help="SIGINTs")
+    parser.add_argument("--full", type=int, default=20, help="times that the disk is full")
+    parser.add_argument("--folder", type=Path, help="where to run; a temporary one by default")
+    given = parser.parse_args()
+    in_namespace = ["unshare", "--map-root-user", "--mount"]
+    if given.full and "FAULTS_MAY_MOUNT" not in os.environ:
+        if not shutil.which("unshare") or subprocess.run([*in_namespace, "true"]).returncode:
+            sys.exit("unshare: not possible here, so no disk can be filled; use --full 0")
+        os.environ["FAULTS_MAY_MOUNT"] = "1"
+        os.execvp("unshare", [*in_namespace, sys.executable, *sys.argv])
+    folder = given.folder or Path(tempfile.mkdtemp(prefix="faults-"))
+    folder.mkdir(parents=True, exist_ok=True)
+    images = np.random.default_rng(given.seed).random((40, 8, 8), np.float32)
+    np.save(folder / "images.npy", images)
+    sha256 = hashlib.sha256((folder / "images.npy").read_bytes()).hexdigest()
+    url = f"{served(folder)}/images.npy"
+
+    begin = time.time()
+    (folder / "undisturbed").mkdir()
+    study = study_of_every_stage(folder / "undisturbed", url, sha256)
+    study.run("all")
+    undisturbed = contents(study.folder / "results")
+    jobs = len(list((study.folder / "logs").rglob("*.log")))
+    longest = (time.time() - begin) * os.cpu_count() / jobs
+    print(f"undisturbed: {jobs} jobs, {len(undisturbed)} files, {time.time() - begin:.0f} s")
+
+    choice = random.Random(given.seed)
+    counts = {killed: given.kills, interrupted: given.interrupts, filled: given.full}
+    study = study_of_every_stage(folder / "disturbed", url, sha256)
+    study.folder.mkdir()
+    if given.full:
+        mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", study.folder]
+        subprocess.run(mount, check=True)
+    wrong = suffered(study, drawn(counts, choice), choice, longest)
+    wrong += compared(study, undisturbed) + left_over(study.folder)
+    same = "not all" if wrong else "all"
+    print(*wrong, f"{same} results are the same bytes; {time.time() - begin:.0f} s", sep="\n")
+    sys.exit(bool(wrong))
+
+
+if __name__ == "__main__":
+    main()
