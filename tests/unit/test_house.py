@@ -135,6 +135,8 @@ def test_nothing_but_its_module_and_caption_names_a_figure():
         "phase",
         "harmonics",
         "verdict",
+        "pairs",
+        "properties",
     }:
         named = [p for p, text in texts.items() if f'"{figure}"' in text and p.stem != figure]
         assert named == [], figure
