@@ -137,6 +137,7 @@ def test_nothing_but_its_module_and_caption_names_a_figure():
         "verdict",
         "pairs",
         "properties",
+        "along",
     }:
         named = [p for p, text in texts.items() if f'"{figure}"' in text and p.stem != figure]
         assert named == [], figure
