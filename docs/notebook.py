@@ -1,17 +1,16 @@
-"""Runs docs/library.ipynb as Jupyter would, which it does without, and stores what its cells show.
+"""Runs a notebook as Jupyter would, which it does without, and stores what its cells show.
 
-python docs/notebook.py
+python docs/notebook.py docs/library.ipynb
 """
 
 import base64
 import contextlib
 import io
 import json
+import sys
 from pathlib import Path
 
 import matplotlib
-
-PAGE = Path(__file__).with_name("library.ipynb")
 
 
 def run(notebook: dict) -> dict:
@@ -32,7 +31,7 @@ def run(notebook: dict) -> dict:
 
         plt.show = show
         with contextlib.redirect_stdout(printed):
-            exec(compile("".join(cell["source"]), f"{PAGE.name}, cell {number}", "exec"), values)
+            exec(compile("".join(cell["source"]), f"cell {number}", "exec"), values)
         if printed.getvalue():
             text = printed.getvalue().splitlines(True)
             outputs.append({"output_type": "stream", "name": "stdout", "text": text})
@@ -41,6 +40,7 @@ def run(notebook: dict) -> dict:
 
 
 if __name__ == "__main__":
-    notebook = json.loads(PAGE.read_text())
+    page = Path(sys.argv[1])
+    notebook = json.loads(page.read_text())
     run(notebook)
-    PAGE.write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n")
+    page.write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n")
