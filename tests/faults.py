@@ -54,7 +54,7 @@ def study_of_every_stage(folder: Path, url: str, sha256: str) -> Study:
                 "datasets": ["mine"], "denoisers": ["watched"], "sizes": [4],
                 "references": ["wiener", "flexible"],
                 "figures": ["psnr_curves", "samples", "shrinkage", "nats", "agreement",
-                            "dynamics", "transition"],
+                            "dynamics", "transition", "verdict"],
             },
             "brought": {
                 "datasets": ["mine"], "denoisers": ["own"], "sizes": [4],

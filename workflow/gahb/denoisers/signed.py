@@ -3,7 +3,9 @@
 import json
 from pathlib import Path
 
-import safetensors.torch
+from gahb.outside.packages import Needed
+
+safetensors, safetensors_torch = Needed("safetensors"), Needed("safetensors.torch")
 
 
 def sign(path: str | Path, parameters: dict) -> None:
@@ -17,5 +19,5 @@ def sign(path: str | Path, parameters: dict) -> None:
         header = file.metadata()
     written = {"parameters": json.dumps(parameters, sort_keys=True)}
     # Read into memory: tensors that are mapped from the file would change beneath the writer.
-    tensors = safetensors.torch.load(Path(path).read_bytes())
-    safetensors.torch.save_file(tensors, path, header | written)
+    tensors = safetensors_torch.load(Path(path).read_bytes())
+    safetensors_torch.save_file(tensors, path, header | written)
