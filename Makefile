@@ -8,7 +8,7 @@ ARGS ?=
 PROFILE ?= profiles/local
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: all report publish resume test stale cost verify lint docs lock
+.PHONY: all report publish resume test stale cost verify gpu lint docs lock
 all: $(READY)
 	$(BIN)/snakemake --profile $(PROFILE) $(ARGS) -- all
 
@@ -41,6 +41,10 @@ cost: $(READY)
 # Every store and every file of weights of results/: whole, as declared, finite?
 verify: $(READY)
 	$(BIN)/python -m study.verify results
+
+# On a machine with a GPU: tests, a tiny study and benchmarks on it, in ten minutes, to results/gpu.
+gpu: $(READY)
+	$(BIN)/python benchmarks/gpu.py
 
 lint: $(READY)
 	$(BIN)/ruff check .
