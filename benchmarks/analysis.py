@@ -188,8 +188,8 @@ def stored(path: Path, count: int) -> Members:
     return Members(store.open_store(path).images, np.arange(count))
 
 
-def nearest_neighbours(weights: str | None, count: int = 100_000) -> dict:
-    """The nearest of 100,000 stored images of 80 x 80 to each of 1,000, by cosine and by L2."""
+def nearest_neighbours(weights: str | None, count: int) -> dict:
+    """The nearest of stored images of 80 x 80 to each of 1,000, by cosine and by L2."""
     with tempfile.TemporaryDirectory() as folder:
         among = stored(Path(folder) / "images.zarr", count)
         samples = torch.rand(1000, 1, 80, 80, device=DEVICE)
@@ -215,8 +215,8 @@ def nearest_neighbours(weights: str | None, count: int = 100_000) -> dict:
     }
 
 
-def memorizer(weights: str | None, count: int = 100_000) -> dict:
-    """The memorizer of 100,000 stored images of 80 x 80: 64 images, and 64 rows of a Jacobian."""
+def memorizer(weights: str | None, count: int) -> dict:
+    """The memorizer of stored images of 80 x 80: 64 images, and 64 rows of a Jacobian."""
     with tempfile.TemporaryDirectory() as folder:
         denoiser = Memorizer(stored(Path(folder) / "images.zarr", count)).to(DEVICE)
         y, others = torch.rand(64, 1, 80, 80, device=DEVICE), torch.rand(4096, 6400, device=DEVICE)
@@ -251,10 +251,11 @@ BENCHMARKS = {
 }
 
 
-def measured(name: str, weights: str | None, threads: int) -> dict:
+def measured(name: str, weights: str | None, threads: int, count: int) -> dict:
     torch.set_num_threads(threads)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-    result = BENCHMARKS[name](weights)
+    of_stored = {"count": count} if name in ("nearest", "memorizer") else {}
+    result = BENCHMARKS[name](weights, **of_stored)
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     return {**result, "GB of memory at most": after, "GB before it began": before}
 
@@ -264,6 +265,7 @@ if __name__ == "__main__":
     parser.add_argument("--only", choices=BENCHMARKS)
     parser.add_argument("--weights", help="a file of weights of a trained denoiser")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--images", type=int, default=100_000, help="stored ones, where any are")
     parser.add_argument("--json", type=Path, help="where the numbers are written")
     options = parser.parse_args()
     results = {"device": str(DEVICE), "threads": options.threads}
@@ -275,7 +277,8 @@ if __name__ == "__main__":
     for name in chosen:
         context = multiprocessing.get_context("spawn")
         with concurrent.futures.ProcessPoolExecutor(1, context) as pool:
-            found = pool.submit(measured, name, options.weights, options.threads).result()
+            arguments = (name, options.weights, options.threads, options.images)
+            found = pool.submit(measured, *arguments).result()
         results[name] = found
         print(f"\n{name}")
         for what, value in found.items():

@@ -84,7 +84,7 @@ class Params(SimpleNamespace):
     def items(self):
         return self.__dict__.items()
 
-job._visible = lambda: ["0", "1"]
+job._visible = lambda: ["none", "nowhere"]
 job.run(main, SimpleNamespace(
     rule="training", wildcards={{}}, threads=1, log=["log"], resources={{"gpu": 2}},
     params=Params(values={VALUES}), input=named(["images", "split"], {INPUT}),

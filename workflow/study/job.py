@@ -107,7 +107,10 @@ def _together(job: Job, log: TextIO) -> None:
         environment["SNAKEMAKE_PID"] = str(os.getpid())
         if nodes > 1:
             del environment["SNAKEMAKE_PID"], environment["CUDA_VISIBLE_DEVICES"]
-        sys.exit(gpus.together(gpus.command(on_each), environment, log))
+        status = gpus.together(gpus.command(on_each), environment, log)
+        if status == os.EX_TEMPFAIL:
+            print(f"\n{job.name}: stopped; run again to go on")
+        sys.exit(status)
 
 
 def _meet(device) -> None:
