@@ -39,6 +39,7 @@ def job_of(stage: str) -> dict:
         return {"study": study, "of": of}
     special = {
         "duplicates": {"dataset": "mine"},
+        "grouped": {"dataset": "faces"},
         "imported": RUN | {"denoiser": "own"},
         "reference": OF_SEEDS | {"denoiser": "flexible"},
         "calibration": OF_SEEDS | {"denoiser": "flexible"},
@@ -57,6 +58,7 @@ def job_of(stage: str) -> dict:
 def plan() -> Plan:
     config = copy.deepcopy(TINY)
     config["datasets"]["mine"] = {"source": "folder", "path": "somewhere", "side": 8}
+    config["datasets"]["faces"] = config["datasets"]["mine"] | {"groups": "folder"}
     config["denoisers"]["own"] = {"function": "torch.nn:Identity", "predicts": "denoised"}
     return Plan(checked(config))
 
@@ -131,6 +133,7 @@ def test_nothing_but_its_module_and_caption_names_a_figure():
         "shrinkage",
         "dynamics",
         "phase",
+        "verdict",
     }:
         named = [p for p, text in texts.items() if f'"{figure}"' in text and p.stem != figure]
         assert named == [], figure
