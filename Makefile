@@ -8,13 +8,8 @@ ARGS ?=
 PROFILE ?= profiles/local
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-<<<<<<< HEAD
 .PHONY: all report publish resume test stale cost verify gpu lint docs site lock written
 all: $(READY) written
-=======
-.PHONY: all report publish resume test stale cost verify gpu lint docs site lock written
-all: $(READY)
->>>>>>> machines
 	$(BIN)/snakemake --profile $(PROFILE) $(ARGS) -- all
 
 # All of it in one file: results/report/index.html
@@ -47,16 +42,14 @@ cost: $(READY) written
 verify: $(READY)
 	$(BIN)/python -m study.verify results
 
-<<<<<<< HEAD
 # The files of --configfile: snakemake says neither in which a mistake is nor in which line.
 written: $(READY)
 	@$(BIN)/python -m study.written \
 	    $(filter %.yaml %.yml %.json,$(patsubst --configfile=%,%,$(ARGS))) > /dev/null
-=======
+
 # On a machine with a GPU: tests, a tiny study and benchmarks on it, in ten minutes, to results/gpu.
 gpu: $(READY)
 	$(BIN)/python benchmarks/gpu.py
->>>>>>> machines
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -41,6 +41,7 @@ def job_of(stage: str) -> dict:
         return {"study": study, "of": of}
     special = {
         "duplicates": {"dataset": "mine"},
+        "grouped": {"dataset": "faces"},
         "imported": RUN | {"denoiser": "own"},
         "reference": OF_SEEDS | {"denoiser": "flexible"},
         "calibration": OF_SEEDS | {"denoiser": "flexible"},
@@ -59,6 +60,7 @@ def job_of(stage: str) -> dict:
 def plan() -> Plan:
     config = copy.deepcopy(TINY)
     config["datasets"]["mine"] = {"source": "folder", "path": "somewhere", "side": 8}
+    config["datasets"]["faces"] = config["datasets"]["mine"] | {"groups": "folder"}
     config["denoisers"]["own"] = {"function": "torch.nn:Identity", "predicts": "denoised"}
     return Plan(checked(config))
 

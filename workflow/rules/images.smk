@@ -64,6 +64,8 @@ rule split:
         **stages.split.output("split"),
     log:
         stages.split.log,
+    wildcard_constraints:
+        dataset=plan.names("datasets", without=STAGES["grouped"].makes),
     localrule: True
     conda:
         "../../envs/environment.yml"
@@ -71,6 +73,25 @@ rule split:
         **stages.split.params,
     script:
         "../scripts/split.py"
+
+
+# The same of images in groups, none of which is divided.
+rule grouped:
+    input:
+        **stages.grouped.input("images", "duplicates", "table"),
+    output:
+        **stages.grouped.output("split"),
+    log:
+        stages.grouped.log,
+    wildcard_constraints:
+        dataset=plan.names("datasets", *STAGES["grouped"].makes),
+    localrule: True
+    conda:
+        "../../envs/environment.yml"
+    params:
+        **stages.grouped.params,
+    script:
+        "../scripts/splits/grouped.py"
 
 
 # Near-duplicates in clusters and on two sides of the split, before anything is trained on them.

@@ -56,6 +56,14 @@ def count(path: str, match: str | None = None) -> int | None:
     return len(_files(path, match)) if os.path.isdir(os.path.expanduser(path)) else None
 
 
+def names(path: str, match: str | None = None) -> list[str] | None:
+    """The names that `count` counts, as stores have them: bytes that are not UTF-8 are escaped."""
+    if not os.path.isdir(os.path.expanduser(path)):
+        return None
+    found = (name.encode(errors="surrogateescape") for name, *_ in _files(path, match))
+    return [name.decode(errors="backslashreplace") for name in found]
+
+
 @functools.cache
 def listing(path: str, match: str | None = None) -> str | None:
     """Hash that tells whether files have changed: of their content, and names below a folder.

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from study import figures
+from study.entries import root
 from study.fingerprint import fingerprint
 from study.stage import Artifact, Stage, content
 from study.stages import STAGES
@@ -30,8 +31,12 @@ class Plan:
         """The stage that makes an artifact."""
         makers = [s for s in STAGES.values() if artifact.kind in s.writes]
         if len(makers) > 1:
-            entry = self.config["denoisers"][artifact.job["denoiser"]]
-            makers = [s for s in makers if any(key in entry for key in s.makes)]
+            if "{denoiser}" in makers[0].path:
+                entry = self.config["denoisers"][artifact.job["denoiser"]]
+            else:
+                entry = root(self.config, artifact.job["dataset"])[1]
+            chosen = [s for s in makers if any(key in entry for key in s.makes)]
+            makers = chosen or [s for s in makers if not s.makes]
         (stage,) = makers
         return stage
 
@@ -69,10 +74,17 @@ class Plan:
             self._keys[path] = _hash(parts)
         return self._keys[path]
 
-    def names(self, section: str, *keys: str) -> str:
-        """Pattern of the names of a section's entries, all or those that have one of these keys."""
-        entries = self.config[section].items()
-        named = [n for n, entry in entries if not keys or any(k in entry for k in keys)]
+    def names(self, section: str, *keys: str, without: tuple[str, ...] = ()) -> str:
+        """Pattern of the names of a section's entries, all or those that have one of these keys,
+        and none of those of `without`. A shuffled data set has the keys of its original."""
+        entries = dict(self.config[section])
+        if section == "datasets" and (keys or without):
+            entries = {name: root(self.config, name)[1] for name in entries}
+        named = [
+            n
+            for n, entry in entries.items()
+            if (not keys or any(k in entry for k in keys)) and not any(k in entry for k in without)
+        ]
         return "|".join(map(re.escape, named)) or "(?!)"  # or what matches nothing
 
     def drawn(self) -> list[str]:

@@ -29,7 +29,8 @@ class Stage:
     uses: (config, job) -> the config values that a job uses, by the names that its script gives
         them.
     imports: (config, job) -> modules that its script imports by a name from the config.
-    makes: key of those entries of `denoisers` that this stage makes, where several can.
+    makes: key of those entries of `denoisers`, or of `datasets`, that this stage makes, where
+        several can; none: those that no other makes.
     expected: (config, job) -> seconds and megabytes. None: so light that the job runs where
         snakemake does.
     files: (config, job) -> files that its code is made of beyond modules of the project.

@@ -1,8 +1,9 @@
 """Mistakes in a config that no schema sees: names of nothing, sizes and figures that cannot be."""
 
+from study import groups
 from study.checks.studies import check_study
-from study.entries import closest
-from study.files import code_file, is_url
+from study.entries import closest, pattern
+from study.files import code_file, is_url, names
 from study.fingerprint import REFERENCES, constant, keywords
 
 
@@ -31,6 +32,8 @@ def mistakes_between(config: dict) -> list[str]:
                 if is_url(path)
                 else f"datasets.{name}.sha256: is for a file from a URL, but path is {path!r}"
             )
+        if "groups" in entry and (mistake := _check_groups(entry)):
+            found.append(f"datasets.{name}.groups: {mistake}")
         if entry.get("patches") and entry["side"] is None:
             found.append(f"datasets.{name}.side: not given; it is the side of the patches")
         if "of" in entry:
@@ -103,6 +106,12 @@ def _check_function(path: str, function: str) -> list[str]:
     return [
         f"{path}: found {function!r}, but no such module is in the working directory or installed"
     ]
+
+
+def _check_groups(entry: dict) -> str:
+    """Whether every file has a group; of an archive only its job can tell."""
+    used, every = (names(entry["path"], match) for match in (pattern(entry), None))
+    return groups.mistakes(entry["groups"], used, every or [])
 
 
 def _check_levels(config: dict) -> list[str]:

@@ -1,8 +1,9 @@
 """From the sources of images to the training sets."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
-from study import expected
+from study import expected, groups
 from study.entries import pattern, root
 from study.files import is_url, listing, name_of, recorded
 from study.stage import Artifact, Stage, derived_seed
@@ -17,7 +18,7 @@ def _entry(config: dict, job: Mapping) -> dict:
 
 def _images(config: dict, job: Mapping) -> dict:
     entry = dict(_entry(config, job))
-    for later in ("test", "duplicates"):
+    for later in ("test", "duplicates", "groups"):
         entry.pop(later, None)
     if "images" in entry:
         entry["count"] = entry.pop("images")
@@ -52,6 +53,22 @@ def _duplicates_of(config: dict, job: Mapping) -> list[Artifact]:
     return [Artifact("duplicates", {"dataset": name})] if entry.get("duplicates") else []
 
 
+def _table(config: dict, job: Mapping) -> list[Path]:
+    """The CSV of the groups, whose content counts, wherever it lies."""
+    path = groups.table(root(config, job["dataset"])[1].get("groups", ""))
+    return [Path(path)] if path else []
+
+
+def _grouped(config: dict, job: Mapping) -> dict:
+    name, entry = root(config, job["dataset"])
+    key = entry.get("groups", "")
+    return {
+        "by": key if isinstance(key, str) else key.get("pattern"),
+        "test": entry["test"],
+        "seed": derived_seed(config, "split", name),
+    }
+
+
 fetched = Stage(
     "fetched",
     writes={"fetched": "data/{sha256}/{file}"},
@@ -83,6 +100,14 @@ split = Stage(
         "seed": derived_seed(config, "split", root(config, job["dataset"])[0]),
     },
 )
+grouped = Stage(
+    "grouped",
+    makes=("groups",),
+    writes={"split": split.path},
+    reads={"images": _unshuffled, "duplicates": _duplicates_of, "table": _table},
+    uses=_grouped,
+    script="splits/grouped.py",
+)
 redundancy = Stage(
     "redundancy",
     writes={"redundancy": "results/{dataset}/redundancy.zarr"},
@@ -97,4 +122,4 @@ redundancy = Stage(
     script="memorization/redundancy.py",
 )
 
-STAGES = (fetched, images, duplicates, split, redundancy)
+STAGES = (fetched, images, duplicates, split, grouped, redundancy)

@@ -25,7 +25,7 @@ FIGURE = {
 
 #: Columns of images, and space between their rows, in parts of an image; bins of the ratio, of
 #: which ten lie below 1/3; characters in a line, and in a bold one.
-COLUMNS, SPACE, BINS, LINE, BOLD = 12, 0.4, 30, 54, 48
+COLUMNS, SPACE, BINS, LINE, BOLD = 12, 0.4, 30, 50, 42
 HELD_OUT = {"color": "0.35", "label": "held-out images"}
 SAMPLES = {"color": "C0", "label": "samples"}
 PAIR = ("sample, its cosine", "nearest, its ratio")

@@ -1,0 +1,157 @@
+"""Groups by folder, by a pattern and by a CSV: what they are, and what is refused by name."""
+
+import copy
+
+import numpy as np
+import pytest
+import scripts.splits.grouped
+import xarray as xr
+from conftest import TINY
+from gahb import store
+from gahb.split import TooFewImages
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from study.config import ConfigError, checked
+from study.groups import GroupError, of_names, read
+from study.job import Job
+from study.plan import Plan
+from study.stage import Artifact
+from study.stages import STAGES
+
+
+@pytest.fixture(autouse=True, scope="module")
+def few_divisions():
+    """Which division is taken is not asked here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("gahb.split.DIVISIONS", 20)
+        yield
+
+
+def test_groups_of_names(tmp_path):
+    names = ["ann/1.png", "ann/2.png", "bob/1.png", "c.png"]
+    assert of_names(names, "folder", None) == ["ann", "ann", "bob", "."]
+    assert of_names(["v1_1.png", "v1_2.png", "v2_1.png"], r"^(v\d+)_", None) == ["v1", "v1", "v2"]
+    table = tmp_path / "a.csv"
+    table.write_text("group,name,more\n7,c.png,x\n8,ann/1.png,y\n8,ann/2.png,\n8,bob/1.png,\n")
+    assert of_names(names, None, str(table)) == ["8", "8", "8", "7"]
+    with pytest.raises(GroupError, match=r"pattern '\^\(v\)' finds no group in 'c' \(1 of 2 files"):
+        of_names(["v", "c"], "^(v)", None)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            "file,group\na,1\n",
+            "its first line is 'file,group'; it needs the columns name and group",
+        ),
+        ("name,group\na,1\na,2\n", "line 3: 'a' is in the group '2', but above in '1'"),
+        ("name,group\na\n", "line 2: has no name or no group"),
+    ],
+)
+def test_tables_that_are_refused(tmp_path, text, words):
+    (tmp_path / "a.csv").write_text(text)
+    with pytest.raises(GroupError, match=words):
+        read(str(tmp_path / "a.csv"))
+
+
+def data_set(folder, group, picture=None):
+    """Stores of images that lie in a folder for each group."""
+    names = np.array([f"{g}/{i}.png" for i, g in enumerate(group)])
+    images = np.random.default_rng(0).random((len(group if picture is None else picture), 1, 8, 8))
+    found = xr.Dataset({"images": (("image", "channel", "y", "x"), images)})
+    if picture is None:
+        found["file"] = store.variable("image", names, "file")
+    else:
+        found["picture"] = ("image", picture)
+        found["picture_name"] = store.variable("source", names, "name of the picture")
+    store.save(found.assign_attrs(store.provenance("Images", {})), folder / "images.zarr")
+    return [str(folder / "images.zarr")], [], [], str(folder / "split.zarr")
+
+
+@settings(deadline=None, max_examples=10)
+@given(sizes=st.lists(st.integers(1, 12), min_size=5, max_size=12), test=st.integers(1, 4))
+def test_no_group_is_on_two_sides(tmp_path_factory, sizes, test):
+    paths = data_set(tmp_path_factory.mktemp("grouped"), np.repeat(np.arange(len(sizes)), sizes))
+    try:
+        scripts.splits.grouped.main(*paths, by="folder", test=test, seed=0)
+    except TooFewImages as error:
+        assert "that share no group" in str(error)  # large groups, all of them in the test set
+        return
+    made = xr.open_zarr(paths[-1])
+    names = made.group_name.values[made.group.values]
+    assert names.tolist() == np.repeat(np.arange(len(sizes)), sizes).astype(str).tolist()
+    S1, S2, held_out = (names[made[part].values] for part in ("S1", "S2", "test"))
+    assert not set(S1) & set(held_out) and len(held_out) == test
+    for N in range(1, len(S2) + 1):
+        assert not set(S1[:N]) & set(S2[:N])
+    # As many of each as whole groups leave: every image is in S1 or in a group of the test set.
+    assert len(S1) == len(names) - np.isin(names, held_out).sum()
+
+
+def test_patches_are_in_the_group_of_their_picture(tmp_path):
+    picture = np.repeat(np.arange(6), 5)
+    paths = data_set(tmp_path, list("aabbcc"), picture)
+    scripts.splits.grouped.main(*paths, by="folder", test=3, seed=0)
+    made = xr.open_zarr(paths[-1])
+    assert made.group_name.values[made.group.values].tolist() == list(np.repeat(list("abc"), 10))
+
+
+def test_too_few_groups_and_names_of_no_image(tmp_path, capsys):
+    paths = data_set(tmp_path, list("aabb"))
+    with pytest.raises(TooFewImages, match=r"4 images of 2 groups are too few .* share no group"):
+        scripts.splits.grouped.main(*paths, by="folder", test=1, seed=0)
+    table = tmp_path / "a.csv"
+    table.write_text("name,group\na/0.png,1\na/1.png,1\nb/2.png,2\nb/3.png,3\nx.png,4\n")
+    scripts.splits.grouped.main(*paths[:2], [str(table)], paths[3], by=None, test=1, seed=0,
+                                job=Job())  # fmt: skip
+    assert "1 names are of no image, as 'x.png'" in capsys.readouterr().out
+
+
+def config(folder, groups, **more):
+    found = copy.deepcopy(TINY)
+    found["datasets"]["mine"] = {"source": "folder", "path": str(folder), "side": 8, **more}
+    if groups is not None:
+        found["datasets"]["mine"]["groups"] = groups
+    found["datasets"]["moved"] = {"source": "shuffled", "of": "mine"}
+    return found
+
+
+def test_a_mistake_in_groups_is_named_before_any_job(tmp_path):
+    for name in ("a_1.png", "a_2.png", "b.png"):
+        (tmp_path / name).touch()
+    table = tmp_path.parent / f"{tmp_path.name}.csv"
+    table.write_text("name,group\na_1.png,1\na_2.png,1\nb.png,2\nc.png,3\n")
+    for groups, words in (
+        ({"pattern": "^(.+"}, "is not a regular expression"),
+        ({"pattern": "^a"}, "it needs one group in parentheses"),
+        ({"pattern": "^(.+)_"}, r"finds no group in 'b.png' \(1 of 3 files\)"),
+        ({"csv": "nowhere.csv"}, "nowhere.csv: cannot be read as a CSV file"),
+        ({"csv": str(table)}, r"names 'c.png', and no such file is in the folder \(1 unknown"),
+        ("person", "groups: found 'person'"),
+    ):
+        with pytest.raises(
+            ConfigError,
+            match=rf"datasets\.mine\.groups: .*{words}" if groups != "person" else words,
+        ):
+            checked(config(tmp_path, groups))
+    checked(config(tmp_path, {"pattern": "^(.+)_"}, match="a*"))
+    table.write_text("name,group\na_1.png,1\n")
+    with pytest.raises(ConfigError, match=r"has no row for 'a_2.png' \(2 of 3 files\)"):
+        checked(config(tmp_path, {"csv": str(table)}))
+
+
+def test_groups_change_the_split_and_no_image(tmp_path):
+    """And nothing of data sets without groups, of which no key speaks of them."""
+    (tmp_path / "a.png").touch()
+    with_groups, without = (Plan(checked(config(tmp_path, g))) for g in ("folder", None))
+    for dataset in ("mine", "moved"):
+        split, images = (Artifact(kind, {"dataset": dataset}) for kind in ("split", "images"))
+        assert with_groups.stage_of(split).name == "grouped"
+        assert without.stage_of(split).name == "split"
+        assert with_groups.path(split) == without.path(split)
+        assert with_groups.key(split) != without.key(split)
+        assert with_groups.key(images) == without.key(images)
+    calpha = {"dataset": "calpha"}
+    assert with_groups.values(STAGES["split"], calpha) == without.values(STAGES["split"], calpha)
+    assert "groups" not in str(with_groups.values(STAGES["images"], {"dataset": "mine"}))
