@@ -65,7 +65,8 @@ TINY = {
             ],
         },
         "photographs": {
-            "datasets": ["photo"], "denoisers": ["cnn"], "sizes": [16], "figures": ["shrinkage"]
+            "datasets": ["photo"], "denoisers": ["cnn"], "sizes": [16],
+            "figures": ["shrinkage", "properties"],
         },
         "slopes": {
             "datasets": ["rough", "calpha"], "denoisers": ["tiny"], "sizes": [8],
@@ -104,6 +105,7 @@ TINY = {
     "samples": {"count": 4, "h0": 0.2, "max_steps": 80},
     "dynamics": {"count": 4, "steps": 3},
     "eigenbasis": {"images": [0]},
+    "properties": {"sigma": [0.3, 0.1], "count": 2, "pixels": 4},
     "density": {"input_psnr": [0, 20], "intervals": 8, "count": 4},
 }  # fmt: skip
 

@@ -28,6 +28,7 @@ from gahb.figures.beyond import (
     nats,
     optimum,
     phase,
+    properties,
     theories,
     transition,
     verdict,
@@ -502,6 +503,32 @@ def density_stores(sizes, seeds=1, references=()) -> Stores:
     return Stores(opened, "unet")
 
 
+def properties_store(scale: float) -> xr.Dataset:
+    """Every measure is `scale` at the least noise, 1 pixel the radius; the field falls by 1/e."""
+    sigma, images = np.array([0.4, 0.2, 0.1]), np.arange(4)
+    values = scale * sigma[:, None] / 0.1 * (1 + 0.1 * (images - 1.5))
+    away = np.arange(1 - SIDE, SIDE)
+    field = np.exp(-np.hypot(away[:, None], away)) + np.zeros((3, 4, 1, 1))
+    measures = ("homogeneity", "linearity", "equivariance", "radius")
+    return xr.Dataset(
+        {name: (("sigma", "image"), values) for name in measures}
+        | {"field": (("sigma", "image", "dy", "dx"), field)},
+        coords={"sigma": sigma, "image": images},
+        attrs={"even": 4.6},
+    )
+
+
+def properties_stores(names, seeds: int = 1) -> Stores:
+    """Of several denoisers, each of which is less of everything than the one before."""
+    return Stores(
+        [
+            ("properties", {"denoiser": name, "N": 100, "seed": seed}, properties_store(0.3 / i))
+            for i, name in enumerate(names, 1)
+            for seed in range(seeds)
+        ]
+    )
+
+
 def draw_curves(sizes):
     stores = stores_of(psnr={N: psnr_store(0.6, gap=10 / N) for N in sizes})
     return psnr_curves.draw(stores, {"sizes": sizes})
@@ -553,6 +580,7 @@ def several(count: int) -> dict:
         transition: (transition_stores(sizes, seeds=count), values),
         verdict: (verdict_stores(sizes, diverged=1, seeds=count), values),
         phase: (phase_stores(sizes, seeds=count), values | {"denoisers": NETWORKS}),
+        properties: (properties_stores(NETWORKS, count), values | {"denoisers": NETWORKS}),
         nats: (densities, values),
         likelihood: (densities, values),
         dimension: (density_stores([100], count), values | {"references": []}),

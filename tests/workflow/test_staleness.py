@@ -57,6 +57,7 @@ CALIBRATED = stores(
     "calibration.zarr", {f"rough/{n}/S1-4-seed0" for n in ("equivariant", "flexible")}
 )
 CALIBRATED |= {path.replace("calibration.zarr", "denoiser.safetensors") for path in CALIBRATED}
+PROPERTIES = {"photo/cnn/S1-16-seed0/properties.zarr"}
 ORACLES = {"photo/oracles.zarr", "disk/oracles.zarr"}
 SUMMARY = {"summary.csv"}
 
@@ -78,6 +79,7 @@ HISTORY = drawn("pair", "history", "calpha_tiny") | drawn("seeds", "history", "r
 SHRINKAGE = drawn("photographs", "shrinkage", "photo_cnn")
 CLOSED_SHRINKAGE = drawn("closed-forms", "shrinkage", "disk_wiener", "disk_memorizer")
 SLOPES = drawn("slopes", "slopes", "tiny")
+KINDS = drawn("photographs", "properties", "photo")
 DISKS = drawn("disks", "disks", "disk_tiny")
 GEOMETRY = drawn("geometry", "geometry", "cnn")
 HARMONIC = drawn("geometry", "harmonics", "all")
@@ -88,7 +90,7 @@ NATS = drawn("pair", "nats", "calpha_tiny") | drawn("pair", "likelihood", "calph
 DIMENSION = drawn("disks", "dimension", "disk_tiny")
 THEORIES = drawn("seeds", "agreement", "rough_tiny") | drawn("seeds", "theories", "rough_tiny")
 EVERY_FIGURE = CURVES | SAMPLES | HISTORY | SHRINKAGE | CLOSED_SHRINKAGE | SLOPES | DISKS | GEOMETRY
-EVERY_FIGURE |= THEORIES
+EVERY_FIGURE |= THEORIES | KINDS
 EVERY_FIGURE |= NATS | DIMENSION | IN_TIME | TRANSITION | HARMONIC
 PAGES = {"figures/photographs/eigenbasis_photo_cnn.html"}
 CLOSED_PAGES = {
@@ -313,6 +315,8 @@ CHANGES = {
         | stores("psnr.zarr", OF_CNN)
         | stores("eigenbasis.zarr", OF_CNN)
         | stores("harmonics.zarr", OF_CNN)
+        | PROPERTIES
+        | KINDS
         | SHRINKAGE
         | PAGES
         | GEOMETRY
@@ -384,6 +388,7 @@ def test_trained_networks_are_kept_on_purpose_after_a_change_of_code(copy):
     copy.run("--touch", "--until", "training", "--", "all")
     assert {path: (copy.folder / "results" / path).read_bytes() for path in trained} == before
     made = ALL_PSNR | EIGENBASES | HARMONICS | ALL_SAMPLES | ALL_SIMILARITIES | DYNAMICS | DENSITIES
+    made |= PROPERTIES
     closed = ("/wiener/", "/memorizer/", "/threshold/", "/nonlocal/")
     of_networks = {path for path in made if not any(name in path for name in closed)}
     figures = {p for p in EVERY_FIGURE | PAGES if "wiener" not in p and "memorizer" not in p}

@@ -22,6 +22,7 @@ FIGURES = [
     "pair/likelihood_calpha_tiny",
     "pair/verdict_calpha_tiny",
     "photographs/shrinkage_photo_cnn",
+    "photographs/properties_photo",
     "slopes/slopes_tiny",
     "disks/disks_disk_tiny",
     "disks/dimension_disk_tiny",
@@ -66,7 +67,7 @@ def test_every_store_opens_with_xarray_alone(finished):
     assert {p.name.partition("-")[0].removesuffix(".zarr") for p in paths} == {
         "images", "split", "history", "psnr", "samples", "similarity", "eigenbasis", "dynamics",
         "prediction", "density", "calibration", "agreement", "oracles", "harmonics",
-        "redundancy",
+        "redundancy", "properties",
     }  # fmt: skip
     for path in paths:
         opened = xr.open_zarr(path)

@@ -129,6 +129,27 @@ rule harmonics:
         "../scripts/bases/harmonics.py"
 
 
+# What kind of map a denoiser is, and how far it looks.
+rule properties:
+    input:
+        **stages.properties.input("images", "split", "denoiser"),
+    output:
+        **stages.properties.output("properties"),
+    log:
+        stages.properties.log,
+    benchmark:
+        stages.properties.benchmark
+    conda:
+        "../../envs/environment.yml"
+    threads: stages.properties.threads
+    resources:
+        **stages.properties.resources,
+    params:
+        **stages.properties.params,
+    script:
+        "../scripts/bases/properties.py"
+
+
 # The best shrinkage of test images in fixed bases.
 rule oracles:
     input:

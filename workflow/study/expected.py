@@ -190,6 +190,15 @@ def harmonics(config: dict, job: Mapping) -> tuple[float, float]:
     return START + noisy * (held / READING + nulls), CPU_BASE + 4 * held / 1e6
 
 
+def properties(config: dict, job: Mapping) -> tuple[float, float]:
+    entry, found = config["properties"], _images(config, job)
+    noisy = entry["count"] * len(entry["sigma"])
+    # A row of the Jacobian is a pass forward and two backward.
+    passes = 3 * min(entry["pixels"], found.pixels) + 6
+    work = noisy * passes * _flop(config, job) / FLOPS
+    return START + max(8 * STEP * noisy, work), GPU_BASE + 8 * found.bytes * entry["pixels"] / 1e6
+
+
 def density(config: dict, job: Mapping) -> tuple[float, float]:
     entry, found = config["density"], _images(config, job)
     d, noisy = found.pixels, (entry["intervals"] + 1) * entry["noises"]

@@ -44,6 +44,8 @@ def check_study(config: dict, path: str, study: dict) -> list[str]:
                 )
         if any("eigenbasis" in d["reads"] for d in declared.values()):
             found += _check_eigenbasis(config, dataset)
+        if any("properties" in d["reads"] for d in declared.values()):
+            found += _check_properties(config, dataset)
     for denoiser in study["denoisers"]:
         entry = config["denoisers"][denoiser]
         if any("density" in d["reads"] for d in declared.values()):
@@ -192,6 +194,14 @@ def _check_eigenbasis(config: dict, dataset: str) -> list[str]:
             f"eigenbasis.keep: found {chosen['keep']}; the images of {dataset} have {pixels} pixels"
         )
     return found
+
+
+def _check_properties(config: dict, dataset: str) -> list[str]:
+    """Whether there are as many test images as denoisers are looked at."""
+    asked, test = config["properties"]["count"], root(config, dataset)[1]["test"]
+    if test == "all" or asked <= test:
+        return []
+    return [f"properties.count: found {asked}; {dataset} has {test} test images"]
 
 
 def _check_sources(config, path, datasets, figure, allowed: str | None) -> list[str]:

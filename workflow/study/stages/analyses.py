@@ -131,6 +131,19 @@ harmonics = Stage(
     expected=expected.harmonics,
     script="bases/harmonics.py",
 )
+properties = Stage(
+    "properties",
+    writes={"properties": f"{RUN}/properties.zarr"},
+    reads={"images": "images", "split": "split", "denoiser": "denoiser"},
+    # The same noisy images and pixels for every denoiser of a data set.
+    uses=lambda config, job: {
+        **config["properties"], "seed": derived_seed(config, "properties", job["dataset"])
+    },
+    imports=modules,
+    expected=expected.properties,
+    gpu=True,
+    script="bases/properties.py",
+)  # fmt: skip
 density = Stage(
     "density",
     writes={"density": f"{RUN}/density.zarr"},
@@ -274,5 +287,5 @@ prediction = Stage(
 
 STAGES = (
     psnr, samples, similarity, eigenbasis, harmonics, oracles, density, agreement, dynamics,
-    prediction,
+    prediction, properties,
 )  # fmt: skip
