@@ -163,13 +163,17 @@ STORES = {
     for kind, path in stage.writes.items()
     if not name.startswith("figure_")
 }
-#: Beside the default study: near-duplicates of images that are fetched, and other denoisers.
+#: Beside the default study: images that are fetched, images in groups, and other denoisers.
 MORE = {
     "datasets": {
         "fetched": {
             "source": "arrays", "side": 8,
             "path": "https://example.org/a.npy", "sha256": sha256().hexdigest(),
-        }
+        },
+        "in-groups": {
+            "source": "archive", "side": 8, "groups": "folder",
+            "path": "https://example.org/a.zip", "sha256": sha256().hexdigest(),
+        },
     },
     "denoisers": {
         "imported": {"function": "torch.nn:Identity", "predicts": "denoised"},
@@ -177,7 +181,8 @@ MORE = {
     },
     "studies": {
         "more": {
-            "datasets": ["fetched"], "denoisers": ["imported", "wiener"], "sizes": [1],
+            "datasets": ["fetched", "in-groups"], "denoisers": ["imported", "wiener"],
+            "sizes": [1],
             "figures": ["psnr_curves"],
         }
     },

@@ -329,10 +329,11 @@ def test_all_mistakes_are_named_at_once():
 def _keys(node):
     """Every key that a schema names, with what it says of it."""
     if isinstance(node, dict):
-        for name, entry in node.get("properties", {}).items():
-            yield name, entry
-        for entry in node.values():
-            yield from _keys(entry)
+        yield from node.get("properties", {}).items()
+        for key, entry in node.items():
+            # What is in these two are names, of which `properties` is one.
+            for below in entry.values() if key in ("properties", "$defs") else [entry]:
+                yield from _keys(below)
     elif isinstance(node, list):
         for entry in node:
             yield from _keys(entry)
