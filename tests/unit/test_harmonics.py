@@ -134,16 +134,16 @@ def test_colours_of_a_wave_count_together(random):
 
 def test_of_random_bases_every_p_value_is_as_likely():
     """So that a basis of noise has one above 0.05 in nineteen of twenty."""
-    generator, p = np.random.default_rng(0), []
-    shape = (16, 1, 12, 12)
+    generator, p = np.random.default_rng(2), []
+    shape = (8, 1, 12, 12)
     random = random_bases(shape, 99, 1)
-    for i in range(40):
-        vectors = np.linalg.qr(generator.normal(size=(144, 16)))[0].T.reshape(shape)
-        found = oscillation(vectors, EIGENVALUES[:16], random, i)
+    for i in range(100):
+        vectors = np.linalg.qr(generator.normal(size=(144, 8)))[0].T.reshape(shape)
+        found = oscillation(vectors, EIGENVALUES[:8], random, i)
         p.append([statistics.p_value(found.harmonic, null) for null in found.nulls])
     p = np.array(p)
     assert (scipy.stats.kstest(p, "uniform", axis=0).pvalue > 0.01).all()
-    assert ((p > 0.05).sum(0) >= 35).all()
+    assert ((p > 0.05).sum(0) >= 90).all()
 
 
 # Adaptive.

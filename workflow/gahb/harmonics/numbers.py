@@ -64,7 +64,8 @@ def one_image(measured: xr.Dataset, image: int) -> dict:
     at = int(np.flatnonzero(measured.image.values == image)[0])
     one = measured.isel(sigma=[0])
     chosen = one.isel(image=[at])
-    value, null = float(chosen.harmonic), chosen.harmonic_null.sel(null="permuted").squeeze()
+    value = chosen.harmonic.item()
+    null = chosen.harmonic_null.sel(null="permuted").squeeze()
     found = {"harmonic": value, "harmonic_p": intervals.p_value(value, null)}
     counts = one.coefficients.isel(image=at, sigma=0).values
     found["coefficients_own"] = float(counts[at])

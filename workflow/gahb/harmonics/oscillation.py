@@ -93,8 +93,8 @@ def local_spectra(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         lobes.append(np.where(strongest, power, 0))
         power = np.where(strongest, 0, power)
     inside = sum(lobe.sum(1) for lobe in lobes)
-    # The strongest lobe stands for all of its window.
-    at = (lobes[0] @ frequency) / lobes[0].sum(1)
+    # The strongest lobe stands for all of its window; one without energy counts for nothing.
+    at = (lobes[0] @ frequency) / np.maximum(lobes[0].sum(1), np.finfo(np.float32).tiny)
     energy, inside, at = (each.reshape(len(vectors), -1) for each in (energy, inside, at))
     whole = energy.sum(1, dtype=float)
     return inside.sum(1, dtype=float) / whole, (energy * at).sum(1) / whole

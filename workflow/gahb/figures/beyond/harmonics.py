@@ -36,21 +36,22 @@ def draw(stores: Stores, shown: dict) -> Figure:
     rows = _rows(stores, shown)
     figure = Figure((style.PAGE, AROUND + ROW * max(len(rows), LEAST_ROWS)))
     harmonic, adapted, rising = figure.subplots(1, 3, width_ratios=[1, 1, 1])
-    for y, (name, each) in enumerate(rows):
+    for y, (_, each) in enumerate(rows):
         line = {"color": f"C{y % 6}", "marker": MARKERS[y % len(MARKERS)]}
         _harmonic(harmonic, y, each, line)
         _adaptive(adapted, y, each, line)
         frequency = together([one.frequency.isel(sigma=0).median("image") for one in each])
-        # Lines are told apart by their colour and by the marker of the row.
-        panels.curve(rising, frequency["rank"], frequency, label=name, **line)
-        rising.lines[-1].set(linewidth=0, markersize=2)
+        # Told apart by the colour and the marker of the row.
+        rising.plot(frequency["rank"], frequency.median("seed"), linestyle="none", **line)
     for ax in (harmonic, adapted):
         ax.set(ylim=(len(rows) - 0.4, -0.6), yticks=[])
         ax.axvline(0, **panels.REFERENCE)
     harmonic.set_yticks(range(len(rows)), [name for name, _ in rows])
     harmonic.tick_params(axis="y", length=0)
-    harmonic.set(xlabel="harmonic (0: noise, 1: waves)")
-    adapted.set(xlabel="adaptive (0: as others' bases)")
+    harmonic.set(xlabel="harmonic (0: noise, 1: waves)", xlim=(None, 1.03))
+    # Ratios have no lower bound.
+    least = max(-1, min(adapted.get_xlim()[0], -0.06))
+    adapted.set(xlabel="adaptive (0: as others' bases)", xlim=(least, 1.06))
     rising.set(xscale="log", xlabel="rank $k$", ylabel="frequency (1/pixel)", ylim=(0, None))
     figure.legend(*harmonic.get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure
