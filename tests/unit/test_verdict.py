@@ -5,6 +5,7 @@ import pytest
 import xarray as xr
 from figure_stores import ONE_AND_TEN, assert_legible, verdict_stores, words
 from gahb import statistics, summary
+from gahb.drawing.stores import Stores
 from gahb.figures.beyond import verdict
 
 
@@ -94,3 +95,17 @@ def test_the_closest_pairs_are_shown_first():
     said = words(verdict.draw(stores, shown))
     nearest = np.sort(similarity.ratio.values[0])[:12]
     assert [f"{r:.2f}" for r in nearest] == [w for w in said.split() if len(w) == 4 and "0." in w]
+
+
+def test_one_network_alone_has_the_same_verdict():
+    shown = {"denoiser": "mine", "datasets": ["faces"], "sizes": [10, 100], "count": 20}
+    pair, opened = verdict_stores([10, 100], count=20), []
+    for kind, of, data in pair._opened:
+        if kind == "similarity":
+            of, data = of | {"pair": "single"}, data.sel(subset=["S1"])
+            data = data.drop_vars(["between", "closest_pair", "closest_pair_image", "member"])
+        if of.get("subset") != "S2":
+            opened.append((kind, of, data))
+    alone = Stores(opened)
+    assert verdict.numbers(alone, shown) == verdict.numbers(pair, shown)
+    assert words(verdict.draw(alone, shown)) == words(verdict.draw(pair, shown))

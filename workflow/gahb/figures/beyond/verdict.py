@@ -21,8 +21,11 @@ FIGURE = {
     "sizes": "every",
     "compares": "nothing",
     "uses": {"count": "samples.count", "sampler": "samples.sampler"},
+    "single": True,
 }
 
+#: Of two networks, or of one that has no other.
+KINDS = ("disjoint", "single")
 #: Columns of images, and space between their rows, in parts of an image; bins of the ratio, of
 #: which ten lie below 1/3; characters in a line, and in a bold one.
 COLUMNS, SPACE, BINS, LINE, BOLD = 12, 0.4, 30, 50, 42
@@ -46,7 +49,7 @@ def draw(stores: Stores, shown: dict) -> Figure:
     _words(axes["words"], rows, shown)
     images, columns, similarity = stores.first("images").images, {}, {}
     for N in sizes:
-        of_seeds = stores.of("similarity", N=N, pair="disjoint")
+        of_seeds = stores.of("similarity", N=N, pair=KINDS)
         similarity[N] = together(of_seeds).isel(subset=0)
         drawn = stores.first("samples", N=N, subset="S1").samples
         columns[N] = _closest(of_seeds[0].isel(subset=0), drawn, images, each)
@@ -158,7 +161,7 @@ def numbers(stores: Stores, shown: dict) -> list[dict]:
     }
     rows = []
     for N in shown["sizes"]:
-        each = stores.of("similarity", N=N, pair="disjoint")
+        each = stores.of("similarity", N=N, pair=KINDS)
         first = each[0].isel(subset=0)
         # No seed changes these.
         held_out = summary.bounded("false_positives", first.false_positives.values)
