@@ -83,7 +83,7 @@ def _link(staged: Path, page: Path, found: re.Match) -> str:
         leads = staged / _place(target)
     elif _module(target) in _modules():
         return f"{before}#{_module(target)})"
-    elif target.suffix in (".png", ".csv"):
+    elif target.suffix in (".png", ".csv", ".ipynb"):
         leads = staged / target.relative_to(ROOT)
         leads.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(target, leads)

@@ -19,7 +19,7 @@ from gahb import store
 from gahb.theory import LEAST
 from gahb.theory import optimum as optima
 
-#: Digits after the point of what is no cosine, part or slope; these have three.
+#: Digits after the point of what is not a cosine, fraction or slope; these have three.
 DIGITS = (
     {"dimension": 1, "loss": 5, "tau_gen": 0, "tau_mem": 0}
     | dict.fromkeys(

@@ -61,7 +61,7 @@ async def _no_file_of_ours_is_newer(file, time):
 
 # Params alone decide what is stale: they reach from the images to the figures. Snakemake compares
 # time stamps whatever rerun-triggers says (its pull request 3690), and would train again for a
-# touched file. `inputflags: ancient` is no way out: what depends on a stale job then is not looked at.
+# touched file. `inputflags: ancient` does not help: what depends on a stale job is then ignored.
 # Other rules, of a workflow that has this one as a module, go by time stamps as ever.
 snakemake.io._IOFile.is_newer = _no_file_of_ours_is_newer
 scheduling.wake_once()

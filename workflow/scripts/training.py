@@ -4,8 +4,8 @@ Input: images.zarr, split.zarr. Output: denoiser.safetensors, and history.zarr w
 loss (step), the learning rate (step) and the PSNR on training and test images (step, set, sigma) at
 steps that are spaced logarithmically; with `snapshots`, the weights (step, weight) too.
 
-A checkpoint beside the weights is no declared output, so that Snakemake does not delete it: a job
-that is killed goes on from it. SIGTERM, SIGUSR1 and SIGINT save one and end the job with exit code
+A checkpoint beside the weights is not a declared output, so Snakemake does not delete it: a job
+that is killed continues from it. SIGTERM, SIGUSR1 and SIGINT save one and end the job with code
 75: run again. On several GPUs this script runs in a process for each; the first one writes.
 """
 

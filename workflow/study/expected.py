@@ -37,7 +37,7 @@ CUDA_BASE = 1500
 IMAGES, SIDE = 200_000, 80
 #: Options of a transformer and their defaults.
 TRANSFORMER = ("channels", 96), ("layers", 4), ("patch", 2)
-#: Most minutes that a job asks for: many clusters give no more. A training goes on in another job.
+#: Most minutes that a job asks for, as clusters often allow no more. Trainings continue in another.
 MOST_MINUTES = 24 * 60
 
 

@@ -52,7 +52,7 @@ def _files(path: str, match: str | None) -> tuple[tuple, ...]:
 
 
 def count(path: str, match: str | None = None) -> int | None:
-    """How many files a folder holds (those that match); None if it is no folder."""
+    """How many files a folder holds (those that match); None if it is not a folder."""
     return len(_files(path, match)) if os.path.isdir(os.path.expanduser(path)) else None
 
 

@@ -31,7 +31,7 @@ def archive(*, path: str, match: str | None = None, **options) -> Source:
         options: see `prepared`.
 
     Raises:
-        ImageError: it is no archive, is damaged, or its names or sizes are not to be trusted.
+        ImageError: it is not an archive, is damaged, or has names or sizes that cannot be trusted.
     """
     try:
         members = _zip(path) if zipfile.is_zipfile(path) else _tar(path)

@@ -20,7 +20,7 @@ def pictures_of(array, path: str) -> Pictures:
         path: for messages.
 
     Raises:
-        ImageError: it has another shape or type; on reading, a value that is no intensity.
+        ImageError: it has another shape or type; on reading, a value that is not an intensity.
     """
     if array.dtype != np.uint8 and array.dtype.kind != "f":
         raise ImageError(f"{path}: holds {array.dtype}; expected bytes (uint8) or floats in [0, 1]")

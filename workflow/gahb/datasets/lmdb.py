@@ -17,7 +17,7 @@ def lmdb(*, path: str, **options) -> Source:
         options: see `prepared`.
 
     Raises:
-        ImageError: it is no LMDB environment.
+        ImageError: it is not an LMDB environment.
     """
     try:
         # Nobody writes while we read; without locks, it may lie on a read-only disk.

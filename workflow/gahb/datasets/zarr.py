@@ -17,7 +17,7 @@ def zarr(*, path: str, key: str | None = None, **options) -> Source:
         options: see `prepared`; `unreadable` has no meaning here.
 
     Raises:
-        ImageError: it is no zarr store, or has no such array.
+        ImageError: it is not a zarr store, or has no such array.
     """
     try:
         node = open_node(path, mode="r")

@@ -80,7 +80,7 @@ def normal_bundle(
 def at_gap(values: np.ndarray, floor: float = 1e-3) -> tuple[int, float]:
     """How many singular values lie below the widest gap, and the ratio of the two beside it.
 
-    A ratio near 1 is no gap, and the number then says nothing.
+    A ratio near 1 means that there is no gap, and the number then says nothing.
 
     Args:
         values: (d,), falling, scaled as those of `normal_bundle`.

@@ -1,6 +1,6 @@
 """Appendix: samples beside the training patches that are closest to their patches.
 
-Between memorization and generalization, a sample that is no training image can still be put
+Between memorization and generalization, a sample that is not a training image can still be put
 together of parts of several.
 """
 

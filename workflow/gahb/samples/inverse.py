@@ -52,7 +52,7 @@ def super_resolution(image: torch.Tensor, factor: int) -> Measurement:
     """Means of `image` (channel, y, x) over blocks of factor x factor pixels.
 
     Raises:
-        ValueError: a side of the image is no multiple of `factor`.
+        ValueError: a side of the image is not a multiple of `factor`.
     """
     if image.shape[1] % factor or image.shape[2] % factor:
         raise ValueError(f"sides {tuple(image.shape[1:])} must be multiples of factor = {factor}")

@@ -1,4 +1,4 @@
-"""What a killed training goes on from."""
+"""What a killed training continues from."""
 
 import contextlib
 import glob
@@ -21,7 +21,7 @@ class CheckpointError(Exception):
 
 
 class Checkpoint:
-    """A file from which a killed training goes on exactly where it was.
+    """A file from which a killed training continues exactly where it was.
 
     Its name ends in a hash of the settings, so that a checkpoint of other settings is not found.
 

@@ -170,7 +170,7 @@ class Calpha(nn.Module):
         Of any side, by conjugate gradients with the covariance in the Fourier domain.
 
         Args:
-            mask: (image, y, x), of `gahb.truths.contours.masks`; which side is which is no matter.
+            mask: (image, y, x), of `gahb.truths.contours.masks`; either side may be the marked one.
             y: (image, 1, y, x).
         """
         data = y[:, 0].float().cpu() - 0.5

@@ -37,7 +37,7 @@ def cancel_what_was_left_behind() -> None:
     if not shutil.which("squeue") or len(list(locks)) > 1 or not (jobs := _left_behind()):
         return
     print(f"Cancelling SLURM jobs of a run that was killed: {' '.join(jobs)}", flush=True)
-    subprocess.run(["scancel", *jobs])  # a job that has just ended is no error
+    subprocess.run(["scancel", *jobs])  # it is not an error if a job has just ended
     while _left_behind() != []:
         time.sleep(2)
 
