@@ -41,9 +41,13 @@ def test_a_job_of_several_takes_different_ones():
     assert gpus.taken([], 1) == []
 
 
-def test_what_slurm_has_given_is_the_jobs_alone(monkeypatch):
+def test_what_slurm_has_given_is_the_jobs_alone(monkeypatch, tmp_path):
     monkeypatch.setenv("SLURM_JOB_ID", "7")
-    assert [gpus.taken(["0", "1"], 1) for _ in range(2)] == [[0], [0]]
+    assert [gpus.taken(["0"], 1) for _ in range(2)] == [[0], [0]]
+    assert not list(tmp_path.iterdir())
+    assert [gpus.taken(["0", "1"], 1) for _ in range(2)] == [[0], [1]]  # packed into one
+    monkeypatch.setenv("SLURM_JOB_ID", "8")
+    assert gpus.taken(["0", "1"], 1) == [0]
 
 
 @pytest.mark.parametrize(

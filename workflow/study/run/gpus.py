@@ -19,11 +19,11 @@ _HELD = []
 def taken(visible: list[str], wanted: int) -> list[int]:
     """Places in `visible` of the GPUs of this job: those that the fewest jobs of this user have.
 
-    A job on a GPU holds the lock of a file with the GPU's name. SLURM has given what a job sees to
-    this job alone.
+    A job on a GPU holds the lock of a file with the GPU's name. What a job of SLURM sees is its
+    own, whatever its name: only jobs that are packed into it share it.
     """
-    wanted, found = min(wanted, len(visible)), []
-    if "SLURM_JOB_ID" in os.environ:
+    wanted, found, owner = min(wanted, len(visible)), [], os.environ.get("SLURM_JOB_ID", "")
+    if owner and wanted == len(visible):
         return list(range(wanted))
     folder = Path(tempfile.gettempdir(), f"gahb-gpus-{os.getuid()}")
     folder.mkdir(exist_ok=True)
@@ -32,7 +32,7 @@ def taken(visible: list[str], wanted: int) -> list[int]:
     while len(found) < wanted:
         slot, place = next(slots)
         if place not in found:
-            lock = FileLock(folder / f"{visible[place].replace('/', '-')}.{slot}")
+            lock = FileLock(folder / f"{owner}.{visible[place].replace('/', '-')}.{slot}")
             try:
                 lock.acquire(blocking=False)
             except Timeout:
