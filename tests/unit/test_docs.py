@@ -84,7 +84,7 @@ def test_the_config_of_the_readme_is_valid():
     for section, value in yaml.safe_load(example).items():
         config[section] = config[section] | value if section in config else value
     drawn = Plan(checked(config)).drawn()
-    assert len([path for path in drawn if path.endswith(".pdf")]) == 6
+    assert len([path for path in drawn if path.endswith(".pdf")]) == 9
 
 
 def texts(path) -> list[str]:

@@ -172,7 +172,7 @@ def test_captions_can_be_read(name, seeds, tmp_path):
         "denoiser": "unet", "datasets": ["one"], "sizes": [1, 10], "seeds": seeds, "rows": [row],
         "jobs": {"similarity": [pair]}, "count": 64, "sigma": [0.1], "precision": "float32",
         "alphas": [1], "patch": 4, "references": ["wiener"], "steps": 20, "noises": 4,
-        "input_psnr": [0, 40], "source": ["disks"], "sampler": "ode",
+        "input_psnr": [0, 40], "source": ["disks"], "sampler": "ode", "pixels": 32,
         "denoisers": ["unet"], "optimum": "optimal" if seeds > 1 else None, "linear": "wiener",
     }  # fmt: skip
     snakemake = SimpleNamespace(
