@@ -1,12 +1,14 @@
 """Builds the documentation as static pages with search: `make site`, or python build.py FOLDER.
 
-The pages are the Markdown files of the repository, as they are, and an API made from docstrings.
+The pages are the Markdown files and notebooks of the repository, and an API made from docstrings.
 They are laid out once more in a folder of their own, where links to files of the repository lead to
 pages that show these files, and Sphinx makes HTML of that. Nothing is fetched.
 """
 
 import ast
+import base64
 import functools
+import json
 import os
 import re
 import shutil
@@ -22,11 +24,15 @@ WORKFLOW = ROOT / "workflow"
 
 #: The menu. Pages of docs/ that no section names stand in the last one.
 MENU = {
-    "Start here": ["docs/howto", "docs/gallery/README", "docs/results", "docs/faq"],
-    "What was found": ["docs/optimum", "docs/phase", "docs/comparison"],
+    "Start here": [
+        "docs/tutorial.notebook", "docs/howto", "docs/gallery/README", "docs/results", "docs/faq",
+    ],
+    "What was found": [
+        "docs/findings", "docs/optimum", "docs/phase", "docs/architectures", "docs/comparison",
+    ],
     "Your own study": [
         "docs/data", "docs/denoisers", "docs/training", "docs/config", "docs/staleness",
-        "docs/cluster",
+        "docs/cluster", "docs/library", "docs/library.notebook",
     ],
     "How it works": [
         "docs/method", "docs/architecture", "docs/extending", "api/index", "CONTRIBUTING",
@@ -52,13 +58,15 @@ def build(out: Path) -> int:
 
 
 def pages() -> list[Path]:
-    """The Markdown files of the repository that are documentation."""
-    return sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+    """The Markdown files and notebooks of the repository that are documentation."""
+    docs = ROOT / "docs"
+    return sorted([*ROOT.glob("*.md"), *docs.rglob("*.md"), *docs.rglob("*.ipynb")])
 
 
 def _put(staged: Path, page: Path) -> None:
     """A page with its links, and the files that it links to."""
-    parts = CODE.split(page.read_text())
+    text = page.read_text()
+    parts = CODE.split(_cells(staged, page, text) if page.suffix == ".ipynb" else text)
     # Of each piece of code there are two groups: all of it, and its fence.
     text = "".join(
         part if i % 3 else LINK.sub(lambda m: _link(staged, page, m), part)
@@ -70,7 +78,26 @@ def _put(staged: Path, page: Path) -> None:
 
 def _place(page: Path) -> Path:
     """Where a page lies: as in the repository; the README is the front page."""
+    if page.suffix == ".ipynb":
+        return page.relative_to(ROOT).with_suffix(".notebook.md")
     return Path("index.md") if page == ROOT / "README.md" else page.relative_to(ROOT)
+
+
+def _cells(staged: Path, page: Path, notebook: str) -> str:
+    """The cells of a notebook as Markdown, with what they print and show."""
+    parts = []
+    for number, cell in enumerate(json.loads(notebook)["cells"]):
+        source = "".join(cell["source"])
+        parts.append(source if cell["cell_type"] == "markdown" else f"```python\n{source}\n```")
+        for shown, output in enumerate(cell.get("outputs", ())):
+            if "text" in output:
+                parts.append(f"```text\n{''.join(output['text'])}```")
+                continue
+            picture = staged / _place(page).with_name(f"{page.stem}-{number}-{shown}.png")
+            picture.parent.mkdir(parents=True, exist_ok=True)
+            picture.write_bytes(base64.b64decode(output["data"]["image/png"]))
+            parts.append(f"```{{image}} {picture.name}\n```")
+    return "\n\n".join(parts)
 
 
 def _link(staged: Path, page: Path, found: re.Match) -> str:
@@ -83,7 +110,7 @@ def _link(staged: Path, page: Path, found: re.Match) -> str:
         leads = staged / _place(target)
     elif _module(target) in _modules():
         return f"{before}#{_module(target)})"
-    elif target.suffix in (".png", ".csv", ".ipynb"):
+    elif target.suffix in (".png", ".csv"):
         leads = staged / target.relative_to(ROOT)
         leads.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(target, leads)
