@@ -30,8 +30,12 @@ import psutil
 from conftest import TINY, Study
 from study.stages import STAGES as DECLARED
 
-#: In the order in which they can run; all figures are one.
-STAGES = tuple(dict.fromkeys("figure" if n.startswith("figure_") else n for n in DECLARED))
+#: In the order in which they can run; all figures are one, and `grouped` makes what `split` does.
+STAGES = tuple(
+    dict.fromkeys(
+        "figure" if name.startswith("figure_") else name for name in DECLARED if name != "grouped"
+    )
+)
 #: Seconds after which a run that does not end has failed, and bytes of the disk that fills up.
 LONGEST, DISK = 1800, 2**26
 
@@ -54,7 +58,7 @@ def study_of_every_stage(folder: Path, url: str, sha256: str) -> Study:
                 "datasets": ["mine"], "denoisers": ["watched"], "sizes": [4],
                 "references": ["wiener", "flexible"],
                 "figures": ["psnr_curves", "samples", "shrinkage", "nats", "agreement",
-                            "dynamics", "transition", "verdict"],
+                            "dynamics", "transition", "verdict", "properties"],
             },
             "brought": {
                 "datasets": ["mine"], "denoisers": ["own"], "sizes": [4],

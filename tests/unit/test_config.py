@@ -199,6 +199,12 @@ def test_without_training_images_others_networks_are_judged_alone(denoiser, chan
         assert plan.values(STAGES["psnr"], job)["sets"] == ["test"]
 
 
+def test_groups_of_test_images_alone_are_refused(tmp_path):
+    folder = {"source": "folder", "path": str(tmp_path), "groups": "folder", "test": "all"}
+    with pytest.raises(ConfigError, match=r"datasets.mine.groups: there is nothing to divide"):
+        checked(changed("datasets.mine", folder))
+
+
 def test_the_seed_changes_images_only_where_some_are_drawn(tmp_path):
     def values(**changes):
         folder = {"source": "folder", "path": str(tmp_path), **changes}

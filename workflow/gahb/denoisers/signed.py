@@ -3,21 +3,23 @@
 import json
 from pathlib import Path
 
-from gahb.outside.packages import Needed
-
-safetensors, safetensors_torch = Needed("safetensors"), Needed("safetensors.torch")
-
 
 def sign(path: str | Path, parameters: dict) -> None:
     """Write into the header of a file of weights what it was made with.
+
+    The header is written here, in order: safetensors shuffles its entries, and the same weights
+    would be other bytes each time. It is JSON after its length in 8 bytes; its own length is a
+    multiple of 8, so that tensors are aligned.
 
     Args:
         path: of the file, which is replaced.
         parameters: as in `gahb.store.provenance`.
     """
-    with safetensors.safe_open(path, "pt") as file:
-        header = file.metadata()
-    written = {"parameters": json.dumps(parameters, sort_keys=True)}
-    # Read into memory: tensors that are mapped from the file would change beneath the writer.
-    tensors = safetensors_torch.load(Path(path).read_bytes())
-    safetensors_torch.save_file(tensors, path, header | written)
+    content = Path(path).read_bytes()
+    start = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:start])
+    header["__metadata__"]["parameters"] = json.dumps(parameters, sort_keys=True)
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    written = json.dumps(header).encode()
+    written += b" " * (-len(written) % 8)
+    Path(path).write_bytes(len(written).to_bytes(8, "little") + written + content[start:])

@@ -34,6 +34,11 @@ def mistakes_between(config: dict) -> list[str]:
             )
         if "groups" in entry and (mistake := _check_groups(entry)):
             found.append(f"datasets.{name}.groups: {mistake}")
+        if "groups" in entry and entry["test"] == "all":
+            found.append(
+                f"datasets.{name}.groups: there is nothing to divide; all images are test images "
+                "(`test: all`)"
+            )
         if entry.get("patches") and entry["side"] is None:
             found.append(f"datasets.{name}.side: not given; it is the side of the patches")
         if "of" in entry:

@@ -12,7 +12,7 @@ from study.fingerprint import TRUTHS
 #: Input PSNR in dB of the least noise of `noise: mixed`, sigma = 0.005.
 MIXED_PSNR = 46.02
 #: Stores that need no training images.
-OF_TEST_SETS = {"psnr", "eigenbasis", "harmonics", "oracles", "density"}
+OF_TEST_SETS = {"psnr", "eigenbasis", "harmonics", "properties", "oracles", "density"}
 
 
 def check_study(config: dict, path: str, study: dict) -> list[str]:
