@@ -113,10 +113,10 @@ def rules(images: int, cores: int) -> dict:
         folder = Path(name)
         make_jpegs(folder / "jpegs", max(images, JPEGS))
         make_array(folder / "array.npy", images)
-        figures = {"datasets": ["jpegs", "calpha", "array"], "networks": ["unet"], "sizes": [10]}
+        figures = {"datasets": ["jpegs", "calpha", "array"], "denoisers": ["unet"], "sizes": [10]}
         config = {
-            "networks": {"unet": {"architecture": "unet", "training": "none"}},
-            "trainings": {"none": {"steps": 1}},
+            "denoisers": {"unet": {"architecture": "unet", "training": "none"}},
+            "training": {"none": {"steps": 1}},
             "datasets": {
                 "jpegs": {"source": "celeba", "path": "jpegs", "side": SIDE},
                 "calpha": {"source": "calpha", "alpha": 2, "side": SIDE, "images": images},

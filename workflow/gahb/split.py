@@ -54,7 +54,7 @@ def split(
             alike. Only used with `group`; None takes the first division.
 
     Raises:
-        TooFewImages: the data set cannot give `test` test images and two sides.
+        TooFewImages: the data set cannot give `test` test images and two training sets.
     """
     order = np.random.default_rng(seed).permutation(count)
     left_out = ""
@@ -66,7 +66,7 @@ def split(
     if group is None:
         if len(order) < test + 2:
             raise TooFewImages(
-                f"{len(order)} images are too few for a test set of {test} and two sides{left_out}"
+                f"{len(order)} images are too few for a test set of {test} and two training sets{left_out}"
             )
         held, rest = order[:test], order[test:]
         return Split(rest, rest[::-1][: len(rest) // 2], held)
@@ -76,7 +76,7 @@ def split(
     if len(held) < test or not len(first) or not len(second):
         raise TooFewImages(
             f"{len(order)} images of {group.max() + 1} pictures are too few for a test set of "
-            f"{test} and two sides that share no picture{left_out}"
+            f"{test} and two training sets that share no picture{left_out}"
         )
     pairs = min(len(first), len(second))
     return Split(np.concatenate([first, second]), second[:pairs], held[:test])
@@ -151,7 +151,7 @@ def difficulties(images) -> np.ndarray:
 
 def check(split: Split, count: int, group: np.ndarray | None = None) -> None:
     """Raise ValueError unless indices are of `count` images, none twice in a part, and the test set
-    and the sides of every pair share no image nor, with `group`, a picture."""
+    and the two sets of every pair share no image nor, with `group`, a picture."""
     for name, part in vars(split).items():
         if len(np.unique(part)) != len(part) or not np.isin(part, np.arange(count)).all():
             raise ValueError(
