@@ -66,7 +66,8 @@ def split(
     if group is None:
         if len(order) < test + 2:
             raise TooFewImages(
-                f"{len(order)} images are too few for a test set of {test} and two training sets{left_out}"
+                f"{len(order)} images are too few for a test set of {test} and two training sets"
+                f"{left_out}"
             )
         held, rest = order[:test], order[test:]
         return Split(rest, rest[::-1][: len(rest) // 2], held)
