@@ -8,7 +8,7 @@ from conftest import ROOT, checkout
 SMALLER = {
     "count = 2000": "count = 160",
     "steps: 650": "steps: 20",
-    "[10, 100, 900]": "[10, 40]",
+    "[10, 100, 800]": "[10, 40]",
     "side: 16}": "side: 16, test: 40}",
 }
 
