@@ -49,6 +49,7 @@ def main(images, split, denoiser, properties, *, sigma, count, pixels, seed, job
                 np.stack(found[name]).reshape(len(sigma), len(clean), *found[name][0].shape),
                 long_name,
                 units,
+                nan="no such pixels were looked at" if dims else "",
             )
             for name, (dims, long_name, units) in FIELDS.items()
         },
