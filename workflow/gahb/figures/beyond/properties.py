@@ -24,7 +24,7 @@ FIGURE = {
 
 #: Measures, in words, and the scale of their axes.
 WORDS = {
-    "homogeneity": ("not homogeneous", "log"),
+    "homogeneity": ("not homogeneous", "linear"),
     "linearity": ("not its tangent", "log"),
     "equivariance": ("not equivariant", "linear"),
     "radius": ("receptive field (pixels)", "linear"),
@@ -42,6 +42,7 @@ def draw(stores: Stores, shown: dict) -> Figure:
     top, bottom = figure.subfigures(2, 1, height_ratios=[3.7, width])
     axes = top.subplots(2, 2, sharex=True)
     found = {name: _of(stores, shown, name) for name in names}
+    axes[1, 1].axhline(next(iter(found.values())).attrs["even"], **panels.REFERENCE)
     for ax, (measure, (words, scale)) in zip(axes.flat, WORDS.items(), strict=True):
         for i, name in enumerate(names):
             line = {"color": f"C{i % 6}", "linestyle": "-" if i < 6 else "--", "label": name}
@@ -49,7 +50,6 @@ def draw(stores: Stores, shown: dict) -> Figure:
         ax.set(ylabel=words, xscale="log", yscale=scale)
         if scale == "linear":
             ax.set_ylim(bottom=0)
-    axes[1, 1].axhline(next(iter(found.values())).attrs["even"], **panels.REFERENCE)
     for ax in axes[1]:
         levels = next(iter(found.values())).sigma.values
         ax.set_xticks(levels, [f"{level:g}" for level in levels])
