@@ -6,7 +6,9 @@ and one is dropped if and only if it is too close to an earlier one that is kept
 a ~ b ~ c with a and c far apart, only b is dropped.
 """
 
-from collections.abc import Callable
+import contextlib
+import tempfile
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -14,6 +16,8 @@ import torch
 POOLED = 20
 #: Rounding of a cosine in float32 is far below this; closer calls are decided in float64.
 MARGIN = 1e-4
+#: Images, and pixels, that are pooled at a time.
+IMAGES, PIXELS = 2048, 2**24
 
 
 def _pooling(length: int) -> np.ndarray:
@@ -34,11 +38,27 @@ def features(images: np.ndarray) -> np.ndarray:
     """
     gray = images.mean(1, dtype=np.float64) / (255 if images.dtype == np.uint8 else 1)
     height, width = (_pooling(length) for length in gray.shape[1:])
-    pooled = (height @ gray @ width.T).reshape(len(images), -1)
-    pooled -= pooled.mean(1, keepdims=True)
-    norm = np.linalg.norm(pooled, axis=1, keepdims=True)
-    blank = norm <= 1e-6 * pooled.shape[1] ** 0.5
-    return np.where(blank, 0, pooled / np.where(blank, 1, norm)).astype(np.float32)
+    parts = (height @ gray @ width.T).reshape(len(images), -1)
+    parts -= parts.mean(1, keepdims=True)
+    norm = np.linalg.norm(parts, axis=1, keepdims=True)
+    blank = norm <= 1e-6 * parts.shape[1] ** 0.5
+    return np.where(blank, 0, parts / np.where(blank, 1, norm)).astype(np.float32)
+
+
+@contextlib.contextmanager
+def pooled(images) -> Iterator[np.ndarray]:
+    """The features of all images of a store, (image, feature), in a file that goes at the end.
+
+    Args:
+        images: the variable (image, channel, y, x), which is read a block at a time.
+    """
+    width = features(images[:1].values).shape[1]
+    with tempfile.TemporaryFile() as file:
+        unit = np.memmap(file, np.float32, "w+", shape=(len(images), width))
+        step = max(1, min(IMAGES, PIXELS // images[0].size))
+        for start in range(0, len(images), step):
+            unit[start : start + step] = features(images[start : start + step].values)
+        yield unit
 
 
 def near_duplicates(

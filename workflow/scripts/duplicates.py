@@ -5,26 +5,18 @@ Input: images.zarr. Output: duplicates.zarr with, for each image that is dropped
 two, pooled and mean-removed.
 """
 
-import tempfile
-
-import numpy as np
 import xarray as xr
 from gahb import store
-from gahb.duplicates import features, near_duplicates
+from gahb.duplicates import near_duplicates, pooled
 from study.job import Job, run
 
-#: Images compared with as many others at a time, and pixels that are pooled at a time.
-BLOCK, PIXELS = 2048, 2**24
+#: Images compared with as many others at a time.
+BLOCK = 2048
 
 
 def main(images: str, duplicates: str, *, threshold: float, job: Job = Job()) -> None:
     pixels = store.open_store(images).images
-    width = features(pixels[:1].values).shape[1]
-    with tempfile.TemporaryFile() as file, job.progress(len(pixels), "images") as bar:
-        unit = np.memmap(file, np.float32, "w+", shape=(len(pixels), width))
-        step = max(1, min(BLOCK, PIXELS // pixels[0].size))
-        for start in range(0, len(pixels), step):
-            unit[start : start + step] = features(pixels[start : start + step].values)
+    with pooled(pixels) as unit, job.progress(len(pixels), "images") as bar:
         dropped, duplicate_of, cosine = near_duplicates(
             unit, threshold, job.device, BLOCK, bar.update
         )

@@ -10,17 +10,15 @@ near_duplicates (side, other), how many pairs have one image in each;
 crossing (pair, end) and cosine (pair), the closest pairs on two sides, at most 1,000.
 """
 
-import tempfile
-
 import numpy as np
 import xarray as xr
 from gahb import store
-from gahb.duplicates import features
+from gahb.duplicates import pooled
 from gahb.memorization.redundancy import different, redundancy
 from study.job import Job, run
 
-#: Images compared with as many others at a time, and pixels that are pooled at a time.
-BLOCK, PIXELS = 2048, 2**24
+#: Images compared with as many others at a time.
+BLOCK = 2048
 
 
 def main(images, split, redundancy, *, threshold, of_files, job=Job()):
@@ -70,12 +68,7 @@ def main(images, split, redundancy, *, threshold, of_files, job=Job()):
 
 def compared(pixels, sides, threshold, job):
     """The redundancy of images (image, channel, y, x) of a store, pooled into a temporary file."""
-    width = features(pixels[:1].values).shape[1]
-    with tempfile.TemporaryFile() as file, job.progress(len(pixels), "images") as bar:
-        unit = np.memmap(file, np.float32, "w+", shape=(len(pixels), width))
-        step = max(1, min(BLOCK, PIXELS // pixels[0].size))
-        for start in range(0, len(pixels), step):
-            unit[start : start + step] = features(pixels[start : start + step].values)
+    with pooled(pixels) as unit, job.progress(len(pixels), "images") as bar:
         return redundancy(unit, sides, threshold, job.device, BLOCK, bar.update)
 
 
