@@ -110,6 +110,19 @@ TINY = {
 }  # fmt: skip
 
 
+class Stored:
+    """Images that are read when indexed, as from a store."""
+
+    def __init__(self, images):
+        self.images = images
+
+    def __len__(self):
+        return len(self.images)
+
+    def __getitem__(self, places):
+        return self.images.numpy()[places]
+
+
 class Study:
     """A folder in which snakemake runs a study.
 

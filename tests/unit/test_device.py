@@ -4,6 +4,7 @@ import copy
 
 import pytest
 import torch
+from conftest import Stored
 from gahb import denoisers
 from gahb.denoisers.batchnorm import EPS, BFBatchNorm2d
 from gahb.jacobian import Products
@@ -18,19 +19,6 @@ def device(request):
     torch.set_num_threads(1)
     with torch.backends.cudnn.flags(allow_tf32=False):
         yield torch.device(request.param)
-
-
-class _Reader:
-    """Images that are read when indexed, as from a store."""
-
-    def __init__(self, images):
-        self.images = images
-
-    def __len__(self):
-        return len(self.images)
-
-    def __getitem__(self, places):
-        return self.images.numpy()[places]
 
 
 def _network(blocks=1):
@@ -70,7 +58,7 @@ def test_streamed_and_compiled_trainings_are_those_that_are_held(device, precisi
     recipe = Recipe(
         6, 8, 0.02, loss="weighted", noise="mixed", optimizer="muon", ema=0.9, precision=precision
     )
-    streamed = Streamed(_Reader(_images()), 16, device)
+    streamed = Streamed(Stored(_images()), 16, device)
     trainings = [
         Training(_network(), images, recipe, seed=0) for images in (_images().to(device), streamed)
     ]

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 import torch.distributed as dist
+from conftest import Stored
 from gahb import denoisers
 from gahb.training import Checkpoint, Recipe, Streamed, Training, processes, training_flop
 
@@ -26,19 +27,6 @@ def one_thread():
     torch.set_num_threads(1)
 
 
-class _Stored:
-    """Images that are read when indexed, as from a store."""
-
-    def __init__(self, images):
-        self.images = images
-
-    def __len__(self):
-        return len(self.images)
-
-    def __getitem__(self, places):
-        return self.images.numpy()[places]
-
-
 class _Plain(torch.nn.Sequential):
     """A network without norms."""
 
@@ -52,7 +40,7 @@ def _training(architecture, recipe, streamed=False, network=None) -> Training:
     generator = torch.Generator().manual_seed(0)
     images = torch.randint(256, (20, 1, 8, 8), generator=generator, dtype=torch.uint8)
     if streamed:
-        images = Streamed(_Stored(images), 9, torch.device("cpu"))
+        images = Streamed(Stored(images), 9, torch.device("cpu"))
     options = {"unet": {"blocks": 1}, "bfcnn": {"layers": 4}}.get(architecture)
     network = network or denoisers.initialized(architecture, 0, channels=4, gain=0.1, **options)
     fixed = {"steps": STEPS, "batch": 8, "learning_rate": 0.01, "epoch": 50, "precision": "fp32"}
