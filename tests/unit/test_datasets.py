@@ -205,6 +205,17 @@ def test_crops_take_the_right_pixels():
         np.testing.assert_array_equal(found[0], picture[rows, columns, 0])
 
 
+def test_both_orientations_make_one_data_set(tmp_path):
+    lying = np.random.default_rng(0).random((12, 18)).astype(np.float32)
+    for name, picture in (("a", lying), ("b", np.rot90(lying))):
+        Image.fromarray(np.uint8(255 * picture)).save(tmp_path / f"{name}.png")
+    options = {"source": "folder", "path": str(tmp_path)}
+    says(refusal(**options), "b.png", "18 x 12", "`landscape: true` turns")
+    first, second = everything(open_source(**options, landscape=True, seed=0))
+    assert first.shape == (1, 12, 18)
+    np.testing.assert_array_equal(second, np.rot90(first, 2, (1, 2)))
+
+
 def test_gray_is_the_mean_or_luma():
     picture = np.array([[[10, 20, 40], [255, 0, 0]]], np.uint8)
     assert Preparation(gray="mean").picture(picture, "it").tolist() == [[[23, 85]]]

@@ -130,10 +130,15 @@ def prepared(
         for i, picture in zip(index, pictures.read(index), strict=True):
             image = preparation.picture(picture, pictures.name(i))
             if image.shape != shape:
-                first = pictures.name(chosen[0])
+                first, turned = pictures.name(chosen[0]), image.shape[:0:-1] == shape[1:]
+                remedy = (
+                    "`landscape: true` turns those that are higher than wide"
+                    if turned
+                    else "`side` resizes them, with `crop: center` where not square"
+                )
                 raise ImageError(
                     f"{pictures.name(i)}: has {_size(image.shape)}, but {first} has "
-                    f"{_size(shape)}; `side` resizes them, with `crop: center` where not square"
+                    f"{_size(shape)}; {remedy}"
                 )
             found.append(image)
         return np.stack(found)

@@ -1,4 +1,4 @@
-"""From pictures as they come to images of one size: crop, gray, resize, patches.
+"""From pictures as they come to images of one size: turn, crop, gray, resize, patches.
 
 A picture is an array (y, x, channel), bytes or float32 in [0, 1], and an image is one
 (channel, y, x) of the same type: bytes stay bytes, rounded once. The paper's faces are
@@ -21,6 +21,7 @@ class Preparation:
     """What is done to every picture.
 
     Args:
+        landscape: pictures that are higher than wide are turned by 90 degrees.
         crop: None; "center", the largest centered square; a number of pixels, the side of a
             centered square; or {"rows": [start, stop], "columns": [start, stop]}, either one,
             counted from the end where negative, as Python does.
@@ -31,18 +32,21 @@ class Preparation:
             pictures are resized before patches are cut}.
     """
 
+    landscape: bool = False
     crop: str | int | dict | None = None
     gray: str | None = "mean"
     side: int | None = None
     patches: dict | None = None
 
     def picture(self, picture: np.ndarray, name: str) -> np.ndarray:
-        """The picture, cropped, gray and resized: (channel, y, x). Patches are cut from it.
+        """The picture, turned, cropped, gray and resized: (channel, y, x). Patches are cut from it.
 
         Raises:
             UnusableImage: it is smaller than what is asked for.
             ImageError: resizing would distort it.
         """
+        if self.landscape and picture.shape[0] > picture.shape[1]:
+            picture = np.rot90(picture)
         height, width = picture.shape[:2]
         rows, columns = (
             _inside(*bounds, f"{name}: is {height} x {width} pixels (height x width)")
