@@ -1,6 +1,7 @@
 """Groups by folder, by a pattern and by a CSV: what they are, and what is refused by name."""
 
 import copy
+import itertools
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from gahb.split import TooFewImages
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from study.config import ConfigError, checked
-from study.groups import GroupError, of_names, read
+from study.groups import GroupError, most_for_pairs, of_names, read
 from study.job import Job
 from study.plan import Plan
 from study.stage import Artifact
@@ -83,6 +84,7 @@ def test_no_group_is_on_two_sides(tmp_path_factory, sizes, test):
     assert names.tolist() == np.repeat(np.arange(len(sizes)), sizes).astype(str).tolist()
     S1, S2, held_out = (names[made[part].values] for part in ("S1", "S2", "test"))
     assert not set(S1) & set(held_out) and len(held_out) == test
+    assert len(S2) <= most_for_pairs(sizes, test)
     for N in range(1, len(S2) + 1):
         assert not set(S1[:N]) & set(S2[:N])
     # As many of each as whole groups leave: every image is in S1 or in a group of the test set.
@@ -139,6 +141,23 @@ def test_a_mistake_in_groups_is_named_before_any_job(tmp_path):
     table.write_text("name,group\na_1.png,1\n")
     with pytest.raises(ConfigError, match=r"has no row for 'a_2.png' \(2 of 3 files\)"):
         checked(config(tmp_path, {"csv": str(table)}))
+
+
+def test_a_size_that_whole_groups_cannot_give_is_named_before_any_job(tmp_path):
+    """Three videos of 10 frames: one has the test image, and each network one of the others."""
+    for video, frame in itertools.product("abc", range(10)):
+        (tmp_path / f"{video}_{frame}.png").touch()
+    study = {"datasets": ["mine"], "denoisers": ["tiny"], "figures": ["samples"]}
+    by_video, found = {"pattern": "^(.)_"}, {}
+    for groups, N in ((by_video, 10), (by_video, 11), (None, 11)):
+        found[N, groups is None] = config(tmp_path, groups, test=1) | {"run": ["mine"]}
+        found[N, groups is None]["studies"]["mine"] = study | {"sizes": [N]}
+    checked(found[10, False]), checked(found[11, True])
+    with pytest.raises(
+        ConfigError,
+        match=r"studies\.mine\.sizes: found 11; the 30 images of mine are in 3 groups, .* 10 each",
+    ):
+        checked(found[11, False])
 
 
 def test_groups_change_the_split_and_no_image(tmp_path):

@@ -22,7 +22,7 @@ os.environ.update(
 
 
 from study import figures
-from study.run import internals, missing, origins, progress, scheduling
+from study.run import gpus, internals, missing, origins, progress, scheduling
 from study.run.cluster import cancel_what_was_left_behind, interrupt_jobs_too
 from study.config import ConfigError, checked
 from study.run.directives import Directives
@@ -91,9 +91,12 @@ wildcard_constraints:
 
 
 onstart:
-    jobs = workflow.dag.needrun_jobs()
+    jobs = list(workflow.dag.needrun_jobs())
     to_be_made = {j.wildcards.dataset for j in jobs if j.rule.name == "images"}
-    if mistakes := missing.mistakes(config, to_be_made):
+    trained = {j.wildcards.denoiser for j in jobs if j.rule.name == "training"}
+    limit = workflow.global_resources.get("gpu")
+    mistakes = missing.mistakes(config, to_be_made)
+    if mistakes := mistakes + gpus.mistakes(config, trained, limit and limit.value):
         raise WorkflowError("\n".join(mistakes))
     if not workflow.touch:
         unknown, touched = origins.unlike(workflow.dag, workflow.persistence)

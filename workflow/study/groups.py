@@ -3,6 +3,7 @@
 import csv
 import os
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 
@@ -14,6 +15,10 @@ class GroupError(ValueError):
 def table(groups: str | Mapping) -> str | None:
     """Path of the CSV of the key `groups`; None if groups are told by the names alone."""
     return os.path.expanduser(groups["csv"]) if "csv" in groups else None
+
+
+def _by(groups: str | Mapping) -> str | None:
+    return groups if isinstance(groups, str) else groups.get("pattern")
 
 
 def of_names(names: Sequence[str], by: str | None, path: str | None) -> list[str]:
@@ -42,6 +47,26 @@ def of_names(names: Sequence[str], by: str | None, path: str | None) -> list[str
     if without:
         raise GroupError(f"{missing} {without[0]!r} ({len(without)} of {len(names)} files)")
     return found
+
+
+def sizes(groups: str | Mapping, names: Sequence[str]) -> list[int]:
+    """How many images each group has, by the key `groups`."""
+    return [*Counter(of_names(names, _by(groups), table(groups))).values()]
+
+
+def most_for_pairs(sizes: Sequence[int], test: int) -> int:
+    """Each network of a pair has no more images than these, as no group is divided.
+
+    Args:
+        sizes: images of each group.
+        test: images of the test set at least.
+    """
+    sums = 1  # bit s: some groups have s images together
+    for size in sizes:
+        sums |= sums << size
+    smallest = next((s for s in range(test, sum(sizes)) if sums >> s & 1), sum(sizes))
+    half = sums & (1 << (sum(sizes) - smallest) // 2 + 1) - 1
+    return half.bit_length() - 1
 
 
 def read(path: str) -> dict[str, str]:
@@ -82,8 +107,7 @@ def mistakes(groups: str | Mapping, matching: Sequence[str] | None, every: Seque
         matching: names of the files that are used; None if only a job can list them.
         every: names of all files of the folder.
     """
-    by = groups if isinstance(groups, str) else groups.get("pattern")
-    path = table(groups)
+    by, path = _by(groups), table(groups)
     try:
         if path is None and by != "folder" and re.compile(by).groups != 1:
             return f"found the pattern {by!r}; it needs one group in parentheses, as in '^(.+)_'"

@@ -4,9 +4,9 @@ import itertools
 import math
 from pathlib import Path
 
-from study import figures
+from study import figures, groups
 from study.entries import channels, is_optimal, is_single, known_side, pattern, root
-from study.files import count
+from study.files import count, names
 from study.fingerprint import TRUTHS
 
 #: Input PSNR in dB of the least noise of `noise: mixed`, sigma = 0.005.
@@ -88,12 +88,21 @@ def _check_sizes(config, path, study, dataset, subsets: int) -> list[str]:
     """Whether a data set has so many images."""
     entry, N = root(config, dataset)[1], max(study["sizes"])
     available = _available(entry)
-    if available is None or subsets * N + entry["test"] <= available:
-        return []
-    return [
-        f"{path}.sizes: found {N}; {dataset} has {available} images, too few for {subsets} x {N} "
-        f"training images and {entry['test']} test images"
-    ]
+    if available is not None and subsets * N + entry["test"] > available:
+        return [
+            f"{path}.sizes: found {N}; {dataset} has {available} images, too few for {subsets} x "
+            f"{N} training images and {entry['test']} test images"
+        ]
+    divided = "groups" in entry and not entry["images"] and not entry["patches"]
+    files = names(entry["path"], pattern(entry)) if divided and subsets == 2 else None
+    sizes = groups.sizes(entry["groups"], files) if files else []
+    if sizes and N > (most := groups.most_for_pairs(sizes, entry["test"])):
+        return [
+            f"{path}.sizes: found {N}; the {available} images of {dataset} are in {len(sizes)} "
+            f"groups, none of which is divided: beside {entry['test']} test images they give two "
+            f"networks {most} each at most"
+        ]
+    return []
 
 
 def _check_untrained(config, path, study, dataset, declared) -> list[str]:

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TextIO
 
@@ -40,6 +41,21 @@ def taken(visible: list[str], wanted: int) -> list[int]:
             _HELD.append(lock)
             found.append(place)
     return found
+
+
+def mistakes(config: dict, trained: Iterable[str], limit: int | None) -> list[str]:
+    """One line for each recipe of these denoisers that asks for more GPUs than any job gets.
+
+    limit: `resources: [gpu=...]` of the profile, to which snakemake lowers what a job asks for
+        without a word; None if it has none.
+    """
+    recipes = sorted({config["denoisers"][name]["training"] for name in trained})
+    return [
+        f"training.{name}.gpus: found {wanted}, but the profile gives no job more than "
+        f"`resources: [gpu={limit}]`; raise that to {wanted}"
+        for name in recipes
+        if limit is not None and (wanted := config["training"][name]["gpus"]) > max(limit, 1)
+    ]
 
 
 def shared_by(wanted: int, visible: int) -> int:
