@@ -50,7 +50,9 @@ def signed(vector: xr.DataArray | np.ndarray) -> np.ndarray:
     return style.DIVERGING(values[..., 0])[..., :3] if values.shape[-1] == 1 else values
 
 
-def mosaic(ax: Axes, rows: list[list], names=(), left=None, space: float = GAP) -> None:
+def mosaic(
+    ax: Axes, rows: list[list], names=(), left=None, space: float = GAP, slant: float = 0
+) -> None:
     """Draw images in a grid, each one unit wide, y downwards.
 
     Args:
@@ -60,8 +62,12 @@ def mosaic(ax: Axes, rows: list[list], names=(), left=None, space: float = GAP) 
         names: name of each row.
         left: left edge of each column; side by side by default.
         space: between rows.
+        slant: degrees by which notes rise, where they are wider than images.
     """
     columns = max(map(len, rows))
+    along = (
+        {"ha": "left", "rotation": slant, "rotation_mode": "anchor"} if slant else {"ha": "center"}
+    )
     left = (1 + GAP) * np.arange(columns) if left is None else np.asarray(left)
     top = (1 + space) * np.arange(len(rows))
     for y, row in zip(top, rows, strict=True):
@@ -70,9 +76,8 @@ def mosaic(ax: Axes, rows: list[list], names=(), left=None, space: float = GAP) 
                 _tile(ax, image, x, y)
             if note:
                 ax.annotate(
-                    note, (x + 0.5, y), (0, 1.5), textcoords="offset points",
-                    ha="center", va="bottom",
-                )  # fmt: skip
+                    note, (x + 0.5, y), (0, 1.5), textcoords="offset points", va="bottom", **along
+                )
     ax.set(xlim=(left[0], left[-1] + 1), ylim=(top[-1] + 1, 0), aspect="equal", xticks=[])
     ax.set_yticks(top + 0.5 if len(names) else [], names)
     ax.tick_params(length=0)

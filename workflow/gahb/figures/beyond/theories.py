@@ -1,5 +1,7 @@
 """What theories make of one noisy image and of one start, side by side with both networks."""
 
+import math
+
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
@@ -19,8 +21,8 @@ FIGURE = {
 #: Most sizes N that have a row, and most theories that have a column.
 ROWS, COLUMNS = 5, 9
 MOST_INCHES = 8.8
-#: Columns beside which names have room.
-WIDE = 6
+#: Columns beside which names have room; in degrees, how they rise above more. Points of a letter.
+WIDE, SLANT, LETTER = 8, 45, 4
 NAMES = {"network": "network 1", "other images": "network 2"}
 
 
@@ -40,7 +42,12 @@ def draw(stores: Stores, shown: dict) -> Figure:
         below.append([(None, "")] * 2 + _row(ends, names))
     for rows in (above, below):
         rows[1:] = [[(image, "") for image, _ in row] for row in rows[1:]]
-    height = panels.mosaic_height(style.PAGE - 0.6, len(above[0]), len(sizes), notes=0.6)
+    slant = SLANT if len(above[0]) > WIDE else 0
+    longest = max(len(name) for _, name in above[0])
+    notes = 10 + LETTER * longest * math.sin(math.radians(slant))
+    height = panels.mosaic_height(
+        style.PAGE - 0.6, len(above[0]), len(sizes), notes=(notes + 20) / 72
+    )
     figure = Figure((style.PAGE, min(MOST_INCHES, 2 * height + 0.1)))
     names = [f"$N$ = {N:,}" for N in sizes]
     titles = (
@@ -48,18 +55,14 @@ def draw(stores: Stores, shown: dict) -> Figure:
         "where one start leads",
     )
     for ax, rows, title in zip(figure.subplots(2, 1), (above, below), titles, strict=True):
-        panels.mosaic(ax, rows, names)
-        ax.set_title(title, pad=14 + 12 * max(name.count("\n") for _, name in rows[0]))
+        panels.mosaic(ax, rows, names, slant=slant)
+        ax.set_title(title, pad=notes)
     return figure
 
 
 def _row(outputs: xr.DataArray, names: list[str]) -> list[tuple]:
-    shown = [NAMES.get(name, name).replace(".", "\n.") for name in names]
-    if len(names) > WIDE:  # every second name above its neighbours
-        lines = max(name.count("\n") + 1 for name in shown)
-        shown = [name + "\n" * lines * (i % 2) for i, name in enumerate(shown)]
     pictures = [panels.photo(outputs.sel(output=name)) for name in names]
-    return list(zip(pictures, shown, strict=True))
+    return [(p, NAMES.get(name, name)) for p, name in zip(pictures, names, strict=True)]
 
 
 def _middle(found: xr.Dataset) -> int:
