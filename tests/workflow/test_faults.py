@@ -63,7 +63,7 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_bytes(small, tmp_path):
     moments = random.Random(0)
     kills = 0
     while kills < 20:
-        subprocess.run(study.command("--unlock"), cwd=tmp_path, capture_output=True)
+        shutil.rmtree(tmp_path / ".snakemake" / "locks", ignore_errors=True)
         process = started(study)
         try:
             process.wait(moments.uniform(1, 9))
@@ -194,6 +194,6 @@ def test_a_damaged_or_old_store_is_named_and_nothing_else_is_harmed(small, tmp_p
     assert all(after[name] == before[name] for name in before.keys() & after.keys())
     # As the message says: delete the store, and it is made again, the same as before.
     subprocess.run(["rm", "-r", study.folder / "results/calpha/images.zarr"], check=True)
-    study.run("all")
+    study.run("results/calpha/tiny/S1-4-seed0/psnr.zarr")
     made = contents(study.folder / "results/calpha/images.zarr")
     assert made == contents(small.folder / "results/calpha/images.zarr")

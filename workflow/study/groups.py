@@ -55,18 +55,17 @@ def sizes(groups: str | Mapping, names: Sequence[str]) -> list[int]:
 
 
 def most_for_pairs(sizes: Sequence[int], test: int) -> int:
-    """Each network of a pair has no more images than these, as no group is divided.
+    """Each network of a pair has no more images than these: the test set takes whole groups.
 
     Args:
-        sizes: images of each group.
+        sizes: images of each group; fewer, as of near-duplicates, give no more.
         test: images of the test set at least.
     """
     sums = 1  # bit s: some groups have s images together
     for size in sizes:
         sums |= sums << size
-    smallest = next((s for s in range(test, sum(sizes)) if sums >> s & 1), sum(sizes))
-    half = sums & (1 << (sum(sizes) - smallest) // 2 + 1) - 1
-    return half.bit_length() - 1
+    taken = next((s for s in range(test, sum(sizes)) if sums >> s & 1), sum(sizes))
+    return (sum(sizes) - taken) // 2
 
 
 def read(path: str) -> dict[str, str]:

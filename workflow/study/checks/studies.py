@@ -93,8 +93,8 @@ def _check_sizes(config, path, study, dataset, subsets: int) -> list[str]:
             f"{path}.sizes: found {N}; {dataset} has {available} images, too few for {subsets} x "
             f"{N} training images and {entry['test']} test images"
         ]
-    divided = "groups" in entry and not entry["images"] and not entry["patches"]
-    files = names(entry["path"], pattern(entry)) if divided and subsets == 2 else None
+    grouped = "groups" in entry and not entry.get("images") and not entry.get("patches")
+    files = names(entry["path"], pattern(entry)) if grouped and subsets == 2 else None
     sizes = groups.sizes(entry["groups"], files) if files else []
     if sizes and N > (most := groups.most_for_pairs(sizes, entry["test"])):
         return [
