@@ -15,6 +15,7 @@ import http.server
 import itertools
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -94,7 +95,7 @@ class Run:
         """Wait for a job of the stage; False if the run ends before."""
         logs = self.study.folder / "logs"
         while self.process.poll() is None:
-            for log in logs.glob(f"{stage}*/**/*.log"):
+            for log in (*logs.glob(f"{stage}*/**/*.log"), *logs.glob(f"{stage}.log")):
                 with contextlib.suppress(FileNotFoundError):
                     if log.stat().st_mtime >= self.begin:
                         return True
@@ -158,10 +159,11 @@ def drawn(counts: dict, choice: random.Random) -> list[tuple[str, Callable]]:
     return sorted(found, key=lambda each: STAGES.index(each[0]))
 
 
-def suffered(study: Study, faults, choice: random.Random, longest: float) -> list[str]:
+def suffered(study: Study, faults, choice: random.Random, longest: float, made) -> list[str]:
     """Make the study with these faults; what went wrong, a line each.
 
-    A fault comes at most `longest` seconds after a job of its stage has opened its log.
+    A fault comes at most `longest` seconds after a job of its stage has opened its log. At the end
+    all that is `made` is asked for: what a forced job had begun to replace, no other job may need.
     """
     wrong = []
     for number, (stage, fault) in enumerate(faults, 1):
@@ -179,7 +181,7 @@ def suffered(study: Study, faults, choice: random.Random, longest: float) -> lis
         # What ends by itself leaves no lock, unless it cannot write.
         if fault is not interrupted:
             Run(study, "--unlock").ends()
-    run = Run(study)
+    run = Run(study, "--", "all", *made)
     if run.ends():
         wrong.append(f"the run does not go on\n{run.said()[-4000:]}")
     return wrong
@@ -244,7 +246,10 @@ def main() -> None:
     undisturbed = contents(study.folder / "results")
     jobs = len(list((study.folder / "logs").rglob("*.log")))
     longest = (time.time() - begin) * os.cpu_count() / jobs
-    print(f"undisturbed: {jobs} jobs, {len(undisturbed)} files, {time.time() - begin:.0f} s")
+    print(
+        f"undisturbed: {jobs} jobs, {len(undisturbed)} files, {time.time() - begin:.0f} s",
+        flush=True,
+    )
 
     choice = random.Random(given.seed)
     counts = {killed: given.kills, interrupted: given.interrupts, filled: given.full}
@@ -253,7 +258,8 @@ def main() -> None:
     if given.full:
         mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", study.folder]
         subprocess.run(mount, check=True)
-    wrong = suffered(study, drawn(counts, choice), choice, longest)
+    made = {f"results/{re.sub('[.]zarr/.*', '.zarr', name)}" for name in undisturbed}
+    wrong = suffered(study, drawn(counts, choice), choice, longest, sorted(made))
     wrong += compared(study, undisturbed) + left_over(study.folder)
     same = "not all" if wrong else "all"
     print(*wrong, f"{same} results are the same bytes; {time.time() - begin:.0f} s", sep="\n")

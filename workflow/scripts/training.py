@@ -35,7 +35,7 @@ from gahb.training import (
 from study.job import Job, run
 
 SIGMAS = [0.5, 0.2, 0.1, 0.05, 0.02]
-MEASURED_IMAGES = 64
+MEASURED_IMAGES = 32
 
 
 def main(
