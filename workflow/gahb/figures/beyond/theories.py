@@ -44,7 +44,7 @@ def draw(stores: Stores, shown: dict) -> Figure:
         rows[1:] = [[(image, "") for image, _ in row] for row in rows[1:]]
     slant = SLANT if len(above[0]) > WIDE else 0
     longest = max(len(name) for _, name in above[0])
-    notes = 10 + LETTER * longest * math.sin(math.radians(slant))
+    notes = 14 + LETTER * longest * math.sin(math.radians(slant))
     height = panels.mosaic_height(
         style.PAGE - 0.6, len(above[0]), len(sizes), notes=(notes + 20) / 72
     )
