@@ -65,9 +65,7 @@ def mosaic(
         slant: degrees by which notes rise, where they are wider than images.
     """
     columns = max(map(len, rows))
-    along = (
-        {"ha": "left", "rotation": slant, "rotation_mode": "anchor"} if slant else {"ha": "center"}
-    )
+    along = {"ha": "left" if slant else "center", "rotation": slant, "rotation_mode": "anchor"}
     left = (1 + GAP) * np.arange(columns) if left is None else np.asarray(left)
     top = (1 + space) * np.arange(len(rows))
     for y, row in zip(top, rows, strict=True):
