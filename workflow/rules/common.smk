@@ -96,7 +96,8 @@ onstart:
     trained = {j.wildcards.denoiser for j in jobs if j.rule.name == "training"}
     limit = workflow.global_resources.get("gpu")
     mistakes = missing.mistakes(config, to_be_made)
-    if mistakes := mistakes + gpus.mistakes(config, trained, limit and limit.value):
+    mistakes += gpus.mistakes(config, trained, limit and limit.value)
+    if mistakes:
         raise WorkflowError("\n".join(mistakes))
     if not workflow.touch:
         unknown, touched = origins.unlike(workflow.dag, workflow.persistence)

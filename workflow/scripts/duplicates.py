@@ -10,15 +10,12 @@ from gahb import store
 from gahb.duplicates import near_duplicates, pooled
 from study.job import Job, run
 
-#: Images compared with as many others at a time.
-BLOCK = 2048
-
 
 def main(images: str, duplicates: str, *, threshold: float, job: Job = Job()) -> None:
     pixels = store.open_store(images).images
     with pooled(pixels) as unit, job.progress(len(pixels), "images") as bar:
         dropped, duplicate_of, cosine = near_duplicates(
-            unit, threshold, job.device, BLOCK, bar.update
+            unit, threshold, job.device, progress=bar.update
         )
     print(f"{len(dropped)} of {len(pixels)} images are near-duplicates")
     dataset = xr.Dataset(

@@ -61,11 +61,11 @@ def most_for_pairs(sizes: Sequence[int], test: int) -> int:
         sizes: images of each group; fewer, as of near-duplicates, give no more.
         test: images of the test set at least.
     """
-    sums = 1  # bit s: some groups have s images together
+    total, sums = sum(sizes), 1  # bit s: some groups have s images together
     for size in sizes:
         sums |= sums << size
-    taken = next((s for s in range(test, sum(sizes)) if sums >> s & 1), sum(sizes))
-    return (sum(sizes) - taken) // 2
+    taken = next((s for s in range(test, total) if sums >> s & 1), total)
+    return (total - taken) // 2
 
 
 def read(path: str) -> dict[str, str]:

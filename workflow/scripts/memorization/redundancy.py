@@ -17,9 +17,6 @@ from gahb.duplicates import pooled
 from gahb.memorization.redundancy import different, redundancy
 from study.job import Job, run
 
-#: Images compared with as many others at a time.
-BLOCK = 2048
-
 
 def main(images, split, redundancy, *, threshold, of_files, job=Job()):
     (path,) = images
@@ -69,7 +66,7 @@ def main(images, split, redundancy, *, threshold, of_files, job=Job()):
 def compared(pixels, sides, threshold, job):
     """The redundancy of images (image, channel, y, x) of a store, pooled into a temporary file."""
     with pooled(pixels) as unit, job.progress(len(pixels), "images") as bar:
-        return redundancy(unit, sides, threshold, job.device, BLOCK, bar.update)
+        return redundancy(unit, sides, threshold, job.device, progress=bar.update)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ FIGURE = {
 #: Most sizes N that have a row, and most theories that have a column.
 ROWS, COLUMNS = 5, 9
 MOST_INCHES = 8.8
-#: Columns beside which names have room; in degrees, how they rise above more. Points of a letter.
+#: Columns above which names have room, degrees by which they rise above more, points of a letter.
 WIDE, SLANT, LETTER = 8, 45, 4
 NAMES = {"network": "network 1", "other images": "network 2"}
 
