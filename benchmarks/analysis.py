@@ -34,13 +34,14 @@ sys.path.insert(0, str(ROOT / "workflow"))
 
 from gahb import denoisers, store  # noqa: E402
 from gahb.datasets import open_source  # noqa: E402
-from gahb.denoisers import NetworkDenoiser, published  # noqa: E402
+from gahb.denoisers import NetworkDenoiser  # noqa: E402
+from gahb.denoisers.imported import published  # noqa: E402
 from gahb.denoisers.references.memorizer import Memorizer  # noqa: E402
 from gahb.eigenbasis import eigenbasis  # noqa: E402
 from gahb.images import Members, to_float  # noqa: E402
 from gahb.jacobian import Products  # noqa: E402
-from gahb.samples import sample  # noqa: E402
-from gahb.similarity import nearest  # noqa: E402
+from gahb.samples.sampler import sample  # noqa: E402
+from gahb.similarity.pixels import nearest  # noqa: E402
 from gahb.training import Recipe, Training, train  # noqa: E402
 
 #: Of an image at which Jacobians are computed.

@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "workflow"))
 
 from gahb import denoisers  # noqa: E402
-from gahb.denoisers.batchnorm import EPS, BFBatchNorm2d  # noqa: E402
+from gahb.denoisers.networks.batchnorm import EPS, BFBatchNorm2d  # noqa: E402
 
 #: name: (architecture, its options, side), of config.phase.yaml and of the default study.
 CASES = {

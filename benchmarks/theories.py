@@ -23,7 +23,7 @@ sys.path.insert(0, str(ROOT / "workflow"))
 
 from gahb.datasets import open_source  # noqa: E402
 from gahb.denoisers.references.equivariant import Equivariant  # noqa: E402
-from gahb.denoisers.softmax import TILE  # noqa: E402
+from gahb.denoisers.references.softmax import TILE  # noqa: E402
 
 SIDE, IMAGES, NOISY, SIGMA = 16, 500, 8, 0.2
 

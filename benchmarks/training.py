@@ -28,7 +28,7 @@ sys.path.insert(0, str(ROOT / "workflow"))
 from gahb import denoisers  # noqa: E402
 from gahb.datasets import open_source  # noqa: E402
 from gahb.denoisers import NetworkDenoiser  # noqa: E402
-from gahb.denoisers.batchnorm import EPS, BFBatchNorm2d  # noqa: E402
+from gahb.denoisers.networks.batchnorm import EPS, BFBatchNorm2d  # noqa: E402
 from gahb.psnr import psnr_curve, sigma_from_psnr  # noqa: E402
 from gahb.training import Recipe, Training, training_flop, use_gpu_kernels  # noqa: E402
 

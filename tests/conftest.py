@@ -47,7 +47,7 @@ TINY = {
         "flexible": {"reference": "flexible", "calibrated": "tiny"},
         "threshold": {"reference": "threshold", "basis": "wavelet"},
         "nonlocal": {"reference": "nonlocal"},
-        "optimal": {"reference": "optimal", "psnr": {"count": 4, "input_psnr": [10, 15, 20]}},
+        "optimum": {"reference": "optimum", "psnr": {"count": 4, "input_psnr": [10, 15, 20]}},
     },
     "training": {
         "tiny": {"steps": 60, "batch": 8, "learning_rate": 0.01},
@@ -95,7 +95,7 @@ TINY = {
             "sizes": [2, 8], "figures": ["dynamics", "along", "transition", "phase"],
         },
         "truths": {
-            "datasets": ["gauss", "mixed"], "denoisers": ["wiener"], "references": ["optimal"],
+            "datasets": ["gauss", "mixed"], "denoisers": ["wiener"], "references": ["optimum"],
             "sizes": [8], "figures": ["psnr_curves"],
         },
     },

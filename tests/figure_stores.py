@@ -8,27 +8,25 @@ from gahb import statistics, store
 from gahb.drawing import style
 from gahb.drawing.stores import Stores
 from gahb.figures import (
+    agreement,
+    along,
+    dimension,
     disks,
+    dynamics,
     geometry,
+    harmonics,
     history,
+    likelihood,
+    nats,
+    optimum,
     pairs,
     patches,
+    phase,
+    properties,
     psnr_curves,
     samples,
     shrinkage,
     slopes,
-)
-from gahb.figures.beyond import (
-    agreement,
-    along,
-    dimension,
-    dynamics,
-    harmonics,
-    likelihood,
-    nats,
-    optimum,
-    phase,
-    properties,
     theories,
     transition,
     verdict,
@@ -260,10 +258,10 @@ def networks_of(count: int) -> tuple[Stores, dict]:
         curves = [psnr_store(0.6, 10 + i + s / 50) for s in range(count)]
         return {"psnr": {10: tuple(curves)}, "history": {10: tuple(rises)}}
 
-    known = {"optimal": {"psnr": {10: optimum_store(0.6, 13)}},
+    known = {"optimum": {"psnr": {10: optimum_store(0.6, 13)}},
              "wiener": {"psnr": {10: psnr_store(0.6, 9)}}}  # fmt: skip
     stores = stores_of({name: of(i) for i, name in enumerate(names)} | known)
-    shown = {"denoisers": names, "sizes": [10], "optimum": "optimal", "linear": "wiener"}
+    shown = {"denoisers": names, "sizes": [10], "optimum": "optimum", "linear": "wiener"}
     return stores, shown
 
 
@@ -543,18 +541,18 @@ def several(count: int) -> dict:
     learned = {N: tuple(dynamics_store(100 * N**0.5 * 1.5**s) for s in of_seeds) for N in sizes}
     drawn = sample_stores(sizes, diverged=1, seeds=count)
     agreed = {N: tuple(agreement_store(0.5 + s / 10, seed=s) for s in of_seeds) for N in sizes}
-    best = {"optimal": {"psnr": [optimum_store(0.5), optimum_store(0.7)]}}
+    best = {"optimum": {"psnr": [optimum_store(0.5), optimum_store(0.7)]}}
     waves = tuple(harmonics_store(2, seed, "contour") for seed in of_seeds)
     around = tuple(harmonics_store(2, seed, "disk") for seed in of_seeds)
     both = stores_of(best, psnr=lines, eigenbasis=[bases, bases], harmonics=[waves, waves])
-    first = {"optimal": {"psnr": [optimum_store(0.5)]}}
+    first = {"optimum": {"psnr": [optimum_store(0.5)]}}
     one = stores_of(
         first, psnr=lines[:1], eigenbasis=[bases], oracles=[oracles_store(2)], harmonics=[around]
     )
-    known = {"optimal": {"psnr": {100: optimum_store(0.5)}},
+    known = {"optimum": {"psnr": {100: optimum_store(0.5)}},
              "wiener": {"psnr": {100: psnr_store(0.4)}}}  # fmt: skip
     curves = stores_of(known, psnr=dict.fromkeys(sizes, lines[0]))
-    beside = {"optimum": "optimal", "references": ["wiener", "optimal"], "denoiser": "network"}
+    beside = {"optimum": "optimum", "references": ["wiener", "optimum"], "denoiser": "network"}
     densities = density_stores(sizes, count, ["wiener"])
     values = RANGE | {"denoiser": "unet", "references": ["wiener"], "source": ["disks"]}
     values |= {"sizes": sizes, "patch": 4, "alphas": [2, 1], "datasets": DATASETS[:2]}

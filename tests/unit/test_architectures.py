@@ -6,7 +6,7 @@ import torch
 from conftest import TINY
 from gahb import denoisers
 from gahb.denoisers import NetworkDenoiser
-from gahb.denoisers.batchnorm import BFBatchNorm2d
+from gahb.denoisers.networks.batchnorm import BFBatchNorm2d
 from gahb.properties import properties
 from gahb.training import Recipe, Training, train, training_flop
 from study import expected

@@ -13,7 +13,7 @@ from gahb import denoisers, store
 from gahb.agreement import noisy_images
 from gahb.calibration import best, cosines, sensitivity, windows
 from gahb.denoisers.references import local
-from gahb.figures.beyond import agreement
+from gahb.figures import agreement
 from gahb.images import Members
 from gahb.jacobian import jacobian
 

@@ -116,12 +116,12 @@ def test_checking_leaves_its_argument_alone():
         ("datasets.gauss.beta", 2, ["datasets.gauss", "either `beta` and `side`, or `of`"]),
         ("datasets.gauss", {"source": "gaussian", "beta": 2, "images": 40}, ["gauss", "`side`"]),
         ("datasets.mixed.templates", 0, ["datasets.mixed.templates", "minimum of 1"]),
-        ("studies.geometry.references", ["optimal"], ["optimum is known of", "photographs"]),
-        ("studies.truths.denoisers", ["optimal"], ["studies.truths", "name it in `references`"]),
-        ("denoisers.optimal.contour", "known", ["optimal.contour", "of gaussian images"]),
-        ("denoisers.optimal.psnr.input_psnr", [10, 12, 15, 20], ["optimal.psnr", "found 12"]),
-        ("denoisers.optimal.psnr.input_psnr", [0, 10, 15], ["optimal.psnr", "at least three"]),
-        ("denoisers.optimal.psnr.seed", 1, ["denoisers.optimal.psnr", "seed"]),
+        ("studies.geometry.references", ["optimum"], ["optimum is known of", "photographs"]),
+        ("studies.truths.denoisers", ["optimum"], ["studies.truths", "name it in `references`"]),
+        ("denoisers.optimum.contour", "known", ["optimum.contour", "of gaussian images"]),
+        ("denoisers.optimum.psnr.input_psnr", [10, 12, 15, 20], ["optimum.psnr", "found 12"]),
+        ("denoisers.optimum.psnr.input_psnr", [0, 10, 15], ["optimum.psnr", "at least three"]),
+        ("denoisers.optimum.psnr.seed", 1, ["denoisers.optimum.psnr", "seed"]),
     ],
 )
 def test_mistakes_are_named(path, value, words):
@@ -309,14 +309,14 @@ def test_the_optimum_is_of_the_largest_size_alone():
     (job,) = {
         tuple(artifact.job.items())
         for artifact in plan.reads(STAGES["summary"], {})["psnr"]
-        if artifact.job["denoiser"] == "optimal" and artifact.job["dataset"] == "mixed"
+        if artifact.job["denoiser"] == "optimum" and artifact.job["dataset"] == "mixed"
     }
     job = dict(job)
     assert job["N"] == 8
-    assert STAGES["psnr"].imports(plan.config, job)[-1] == "gahb.truths.mixture"
+    assert STAGES["psnr"].imports(plan.config, job)[-1] == "gahb.denoisers.optima.mixture"
     assert plan.values(STAGES["psnr"], job)["sets"] == ["test"]
     assert plan.values(STAGES["psnr"], job)["count"] == 4
-    known = plan.values(STAGES["reference"], job)["known"]
+    known = plan.values(STAGES["reference"], job)["distribution"]
     assert known == {"source": "mixture", "of": "disk", "templates": 3, "sd": 0.1}
     assert not plan.values(STAGES["reference"], job | {"denoiser": "wiener"}).get("known")
 

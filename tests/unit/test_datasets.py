@@ -15,7 +15,7 @@ import pytest
 import zarr
 from gahb.datasets import archive, base, calpha, disks, open_source, photographs
 from gahb.datasets.base import ImageError
-from gahb.datasets.pictures.preparation import Preparation, patches
+from gahb.datasets.preparation import Preparation, patches
 from gahb.duplicates import features, near_duplicates
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -5,7 +5,7 @@ import pytest
 import torch
 from gahb import denoisers
 from gahb.denoisers import NetworkDenoiser
-from gahb.denoisers.batchnorm import EPS, BFBatchNorm2d, folded
+from gahb.denoisers.networks.batchnorm import EPS, BFBatchNorm2d, folded
 from torch import nn
 
 SMALL = {

@@ -6,16 +6,16 @@ import torch
 import xarray as xr
 from gahb.datasets import disks
 from gahb.denoisers.network import NetworkDenoiser
+from gahb.denoisers.optima.disks import Disks
 from gahb.denoisers.references.memorizer import Memorizer
 from gahb.denoisers.references.wiener import Wiener, fit
-from gahb.density import nats
 from gahb.density.dimension import at_gap, flipd, normal_bundle
 from gahb.density.errors import measured, noises
 from gahb.density.integral import integration_error, weights
 from gahb.density.likelihood import gaussian_log_density, log_density
 from gahb.jacobian import jacobian
 from gahb.psnr import sigma_from_psnr
-from gahb.truths.disks import Disks
+from gahb.summaries import density as nats
 from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 from figure_stores import assert_legible, density_store, density_stores, words
-from gahb import summary
-from gahb.figures.beyond import dimension, likelihood, nats
+from gahb.figures import dimension, likelihood, nats
+from gahb.summaries import tables
 
 SIZES = [1, 10, 100, 1000]
 
@@ -87,7 +87,7 @@ def test_dimensions(references):
 def test_the_summary_of_densities_takes_the_gaussian_off():
     """Training images that are likely in themselves are no memory."""
     data = density_store(excess=2.0)
-    row = summary.over_seeds([nats.nats.log_densities(data)])
+    row = tables.over_seeds([nats.nats.log_densities(data)])
     alike = data.copy()
     more = 7.0 * (data.log_density["set"] == "S1")
     alike["log_density"] = data.log_density + more

@@ -6,7 +6,7 @@ import pytest
 import torch
 from conftest import Stored
 from gahb import denoisers
-from gahb.denoisers.batchnorm import EPS, BFBatchNorm2d
+from gahb.denoisers.networks.batchnorm import EPS, BFBatchNorm2d
 from gahb.jacobian import Products
 from gahb.training import Recipe, Streamed, Training
 from gahb.training.muon import orthogonal

@@ -2,16 +2,16 @@
 
 import numpy as np
 import pytest
-import scripts.memorization.dynamics
+import scripts.dynamics
 import torch
 import xarray as xr
 from gahb import denoisers, store
 from gahb.denoisers.references import wiener
 from gahb.denoisers.references.memorizer import Memorizer
-from gahb.memorization import times
-from gahb.memorization.dynamics import at_step, explained, followed, memory, noisy
+from gahb.dynamics import at_step, explained, followed, memory, noisy
 from gahb.samples.flow import noise_levels
 from gahb.samples.start import gaussian
+from gahb.summaries import dynamics as times
 from gahb.training import Recipe, Training, history_steps
 
 SIGMAS = noise_levels(1.0, 0.01, 10)
@@ -243,7 +243,7 @@ def test_the_stage_measures_every_snapshot(tmp_path):
     histories = {subset: made(tmp_path, 4, subset) for subset in ("S1", "S2")}
 
     def run(name: str, history: str, other: list[str]) -> xr.Dataset:
-        scripts.memorization.dynamics.main(
+        scripts.dynamics.main(
             str(tmp_path / "images.zarr"), str(tmp_path / "split.zarr"), history, other, [],
             tmp_path / name, names=[], architecture="bfcnn", subset="S1", N=4, count=6, steps=4,
             options={"channels": 4, "layers": 4, "gain": 0.1}, start="gaussian", mean=0.5, sd=1.0,

@@ -5,9 +5,10 @@ import pytest
 import scripts.similarity
 import torch
 import xarray as xr
-from gahb import store, summary
+from gahb import store
 from gahb.similarity import embedding
 from gahb.similarity.embedding import features, nearest, ratio
+from gahb.summaries import memorization
 from torch import nn
 
 MODULE = """
@@ -139,9 +140,9 @@ def test_a_blur_sees_no_noise_and_pixels_do(folder):
     assert not [name for name in without.variables if "embedded" in name]
     alike = found.drop_vars([n for n in found.variables if n.endswith("_embedded")])
     xr.testing.assert_identical(alike.drop_attrs(), without.drop_attrs())
-    row = summary.similarity(found)
+    row = memorization.similarity(found)
     assert (row["memorized_embedded"], row["closest_embedded_S1"]) == (3 / 5, pytest.approx(1))
-    assert row["closest_S1"] == summary.similarity(without)["closest_S1"]
+    assert row["closest_S1"] == memorization.similarity(without)["closest_S1"]
 
 
 def test_the_same_images_are_embedded_once(folder, monkeypatch):
@@ -160,7 +161,7 @@ def test_one_network_alone_is_compared_with_its_training_images_only(folder):
     assert "member" not in alone.dims
     for name in ("closest", "closest_image", "memorized", "memorized_fraction", "false_positives"):
         np.testing.assert_array_equal(alone[name][0], pair[name][0])
-    row = summary.similarity(alone.isel(sample=slice(5)))
+    row = memorization.similarity(alone.isel(sample=slice(5)))
     assert {"closest_S1", "memorized", "scale"} <= row.keys()
     assert not {"between", "closest_S2"} & row.keys()
 

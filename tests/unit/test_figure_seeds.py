@@ -11,9 +11,9 @@ from types import SimpleNamespace
 import jinja2
 import numpy as np
 import pytest
-import scripts.figures.figure
-import scripts.figures.page
-import scripts.figures.summary
+import scripts.figure
+import scripts.page
+import scripts.summary
 from conftest import ROOT
 from docutils.core import publish_parts
 from figure_stores import (
@@ -32,8 +32,9 @@ from figure_stores import (
     stores_of,
     words,
 )
-from gahb import store, summary
+from gahb import store
 from gahb.figures import disks, geometry, pairs, psnr_curves, samples, shrinkage, slopes
+from gahb.summaries import tables
 
 
 def caption(name: str) -> str:
@@ -88,9 +89,9 @@ def test_histograms_hold_the_samples_of_all_seeds_and_pairs_stand_once():
 
 def test_medians_over_seeds():
     row = {"N": 10, "slope": 0.5, "kept": 4, "between": np.nan}
-    assert summary.over_seeds([row]) is row
+    assert tables.over_seeds([row]) is row
     others = [row | {"slope": 0.9, "kept": 2}, row | {"slope": 0.6, "between": 0.3}]
-    assert summary.over_seeds([row, *others]) == {
+    assert tables.over_seeds([row, *others]) == {
         "N": 10, "slope": 0.6, "slope_low": 0.5, "slope_high": 0.9, "kept": 4, "kept_low": 2,
         "kept_high": 4, "between": 0.3, "between_low": 0.3, "between_high": 0.3,
     }  # fmt: skip
@@ -99,7 +100,7 @@ def test_medians_over_seeds():
 @pytest.mark.parametrize("count", [2, 3, 5])
 def test_the_interval_holds_the_true_median_as_often_as_it_says(count):
     found = np.random.default_rng(0).exponential(size=(4000, count))
-    rows = [summary.over_seeds([{"x": x} for x in each]) for each in found]
+    rows = [tables.over_seeds([{"x": x} for x in each]) for each in found]
     held = np.mean([row["x_low"] < np.log(2) < row["x_high"] for row in rows])
     assert held == pytest.approx(1 - 2 ** (1 - count), abs=0.03)
 
@@ -173,7 +174,7 @@ def test_captions_can_be_read(name, seeds, tmp_path):
         "jobs": {"similarity": [pair]}, "count": 64, "sigma": [0.1], "precision": "float32",
         "alphas": [1], "patch": 4, "references": ["wiener"], "steps": 20, "noises": 4,
         "input_psnr": [0, 40], "source": ["disks"], "sampler": "ode", "pixels": 32,
-        "denoisers": ["unet"], "optimum": "optimal" if seeds > 1 else None, "linear": "wiener",
+        "denoisers": ["unet"], "optimum": "optimum" if seeds > 1 else None, "linear": "wiener",
     }  # fmt: skip
     snakemake = SimpleNamespace(
         params=SimpleNamespace(values=values),
@@ -232,13 +233,13 @@ def test_script_draws_a_figure_and_writes_its_numbers(tmp_path):
     files = [tmp_path / name for name in ("a.pdf", "a.png", "a.csv")]
     of = {"dataset": "one", "subset": "S1"}
     jobs = [of | {"N": 1, "seed": 0}, of | {"N": 10, "seed": 1}, of | {"N": 10, "seed": 0}]
-    scripts.figures.figure.main(
+    scripts.figure.main(
         *files, figure="psnr_curves", jobs={"psnr": jobs[::2]}, psnr=[paths["few"], paths["a"]],
         denoiser="unet", datasets=["one"], sizes=[1, 10], slope_range=[10, 20], count=3,
     )  # fmt: skip
     assert [row["slope"] for row in table(files[2])] == ["0.500", "0.600"]
     assert all(file.stat().st_size for file in files)
-    scripts.figures.figure.main(
+    scripts.figure.main(
         *files, figure="psnr_curves", jobs={"psnr": jobs[1:]}, psnr=[paths["b"], paths["a"]],
         denoiser="unet", datasets=["one"], sizes=[10], slope_range=[10, 20], count=3,
     )  # fmt: skip
@@ -248,7 +249,7 @@ def test_script_draws_a_figure_and_writes_its_numbers(tmp_path):
 
 def test_script_of_the_page(tmp_path):
     paths = saved(tmp_path, basis=eigenbasis_store(3, images=2))
-    scripts.figures.page.main([paths["basis"]], tmp_path / "a.html", denoiser="unet")
+    scripts.page.main([paths["basis"]], tmp_path / "a.html", denoiser="unet")
     assert "data:image/png;base64" in (tmp_path / "a.html").read_text()
 
 
@@ -270,12 +271,12 @@ def test_summary_has_columns_of_what_the_studies_have(tmp_path):
         },
     }
     file = tmp_path / "summary.csv"
-    scripts.figures.summary.main(file, rows=[one], slope_range=[10, 20])
+    scripts.summary.main(file, rows=[one], slope_range=[10, 20])
     assert ",".join(table(file)[0]) == (
         "study,dataset,denoiser,N,train_psnr,test_psnr,gap,slope,slope_low,slope_high,"
         "dimension,asymmetry"
     )
-    scripts.figures.summary.main(file, rows=[one, two], slope_range=[10, 20])
+    scripts.summary.main(file, rows=[one, two], slope_range=[10, 20])
     first, second = table(file)
     assert first["seeds"] == first["ceiling"] == second["dimension"] == ""
     assert (second["seeds"], second["minimax_slope"]) == ("2", "0.500")

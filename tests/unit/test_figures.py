@@ -29,22 +29,26 @@ from figure_stores import (
     stores_of,
     words,
 )
-from gahb import store, summary
+from gahb import store
 from gahb.drawing import panels, style
 from gahb.drawing.stores import Stores
 from gahb.figures import (
+    agreement,
     disks,
     geometry,
     history,
+    optimum,
     pairs,
     patches,
     psnr_curves,
     samples,
     shrinkage,
     slopes,
+    theories,
 )
-from gahb.figures.beyond import agreement, optimum, theories
-from gahb.harmonics import roughness
+from gahb.harmonics.oscillation import roughness
+from gahb.summaries import memorization, tables
+from gahb.summaries.optimum import against_optimum
 from matplotlib.axes import Axes
 from matplotlib.image import imread
 from matplotlib.testing.compare import compare_images
@@ -395,13 +399,13 @@ def test_distances_to_the_optimum_are_of_the_same_noisy_images():
     at = [i for i, p in enumerate(own.input_psnr.values) if p in (10, 20)]
     best = own.isel(sigma=at, image=[0, 1]).sel(set=["test"])
     best["psnr"] = best.psnr + best.input_psnr / 10
-    found = summary.optimum(own, best, 10, 20)
+    found = against_optimum(own, best, 10, 20)
     assert [found[f"below_optimum_{p}"] for p in (10, 20)] == pytest.approx([1, 2])
     assert found["below_optimum_20_low"] == pytest.approx(2)
     assert found["optimum"] == pytest.approx(12 + 0.6 * 15 + 1.5)
     assert "below_optimum_15" not in found and "rhat" not in found
     with pytest.raises(ValueError, match="not of the first test images"):
-        summary.optimum(own, best.isel(image=[1, 0]), 10, 20)
+        against_optimum(own, best.isel(image=[1, 0]), 10, 20)
 
 
 def test_numbers_of_bases():
@@ -459,9 +463,9 @@ def test_where_most_samples_diverged_there_are_no_numbers_of_the_others():
     (row,) = patches.numbers(stores, shown)
     assert all(np.isnan(row[name]) for name in ("closest_S2", "closest_patch_S1"))
     few, most = (sample_stores([10], diverged=n).first("similarity") for n in (2, 4))
-    assert np.isnan(summary.ceiling([most])["ceiling"])
+    assert np.isnan(memorization.ceiling([most])["ceiling"])
     ended = float(few.between[2:].median())
-    assert summary.ceiling([few])["ceiling"] == pytest.approx(ended)
+    assert memorization.ceiling([few])["ceiling"] == pytest.approx(ended)
 
 
 def test_numbers_of_histories():
@@ -472,7 +476,7 @@ def test_numbers_of_histories():
 
 def test_tables_are_csv(tmp_path):
     rows = [{"N": 1, "slope": 0.12345, "images": "original"}, {"N": 10, "slope": None}]
-    summary.write(rows, tmp_path / "a.csv")
+    tables.write(rows, tmp_path / "a.csv")
     assert (tmp_path / "a.csv").read_text().splitlines() == [
         "N,slope,images", "1,0.123,original", "10,,"
     ]  # fmt: skip

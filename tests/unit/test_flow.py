@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import torch
 from gahb.denoisers.references.wiener import Wiener
-from gahb.samples import sample, start
+from gahb.samples import start
 from gahb.samples.flow import noise_levels, probability_flow
+from gahb.samples.sampler import sample
 
 SHAPE = (1, 4, 4)
 #: From far above to far below the noise that samples start with.

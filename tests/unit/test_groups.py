@@ -5,7 +5,7 @@ import itertools
 
 import numpy as np
 import pytest
-import scripts.splits.grouped
+import scripts.grouped
 import xarray as xr
 from conftest import TINY
 from gahb import store
@@ -75,7 +75,7 @@ def data_set(folder, group, picture=None):
 def test_no_group_is_on_two_sides(tmp_path_factory, sizes, test):
     paths = data_set(tmp_path_factory.mktemp("grouped"), np.repeat(np.arange(len(sizes)), sizes))
     try:
-        scripts.splits.grouped.main(*paths, by="folder", test=test, seed=0)
+        scripts.grouped.main(*paths, by="folder", test=test, seed=0)
     except TooFewImages as error:
         assert "that share no group" in str(error)  # large groups, all of them in the test set
         return
@@ -96,7 +96,7 @@ def test_no_group_is_on_two_sides(tmp_path_factory, sizes, test):
 def test_patches_are_in_the_group_of_their_picture(tmp_path):
     picture = np.repeat(np.arange(6), 5)
     paths = data_set(tmp_path, list("aabbcc"), picture)
-    scripts.splits.grouped.main(*paths, by="folder", test=3, seed=0)
+    scripts.grouped.main(*paths, by="folder", test=3, seed=0)
     made = xr.open_zarr(paths[-1])
     assert made.group_name.values[made.group.values].tolist() == list(np.repeat(list("abc"), 10))
 
@@ -104,10 +104,10 @@ def test_patches_are_in_the_group_of_their_picture(tmp_path):
 def test_too_few_groups_and_names_of_no_image(tmp_path, capsys):
     paths = data_set(tmp_path, list("aabb"))
     with pytest.raises(TooFewImages, match=r"4 images of 2 groups are too few .* share no group"):
-        scripts.splits.grouped.main(*paths, by="folder", test=1, seed=0)
+        scripts.grouped.main(*paths, by="folder", test=1, seed=0)
     table = tmp_path / "a.csv"
     table.write_text("name,group\na/0.png,1\na/1.png,1\nb/2.png,2\nb/3.png,3\nx.png,4\n")
-    scripts.splits.grouped.main(*paths[:2], [str(table)], paths[3], by=None, test=1, seed=0,
+    scripts.grouped.main(*paths[:2], [str(table)], paths[3], by=None, test=1, seed=0,
                                 job=Job())  # fmt: skip
     assert "1 names are of no image, as 'x.png'" in capsys.readouterr().out
 

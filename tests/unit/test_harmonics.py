@@ -7,13 +7,12 @@ import scipy.special
 import scipy.stats
 import torch
 import xarray as xr
-from gahb import statistics
+from gahb import bases, statistics
 from gahb.datasets import calpha as images_of_calpha
 from gahb.datasets.disks import parameters, render
 from gahb.harmonics.adaptivity import adaptive, centred, decay, needed, swapped
-from gahb.harmonics.known import calpha, disks
+from gahb.harmonics.geometries import calpha, disks
 from gahb.harmonics.oscillation import local_spectra, oscillation, random_bases
-from gahb.theory import bases
 
 SIDE, LEADING = 24, 64
 #: Eigenvalues like those of a network.

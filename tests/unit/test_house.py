@@ -179,15 +179,6 @@ def test_imports_point_one_way(path):
 
 def test_every_module_can_be_read_in_one_sitting():
     assert {p.name: n for p in MODULES if (n := len(p.read_text().splitlines())) > 300} == {}
-    folders = {path.parent for path in WORKFLOW.rglob("*") if "__pycache__" not in path.parts}
-    full = {
-        str(f): count
-        for f in folders
-        # Captions are one for each figure, and found by its name.
-        if (count := sum(p.is_file() and p.suffix != ".rst" for p in f.iterdir())) > 15
-        and f.name != "__pycache__"
-    }
-    assert full == {}
 
 
 def test_another_snakemake_is_refused(monkeypatch):

@@ -7,10 +7,10 @@ import pytest
 import xarray as xr
 from conftest import TINY
 from figure_stores import networks_of, optimum_store, psnr_store, stores_of, words
-from gahb import summary
+from gahb.figures import optimum as figure
 from gahb.figures import psnr_curves, slopes
-from gahb.figures.beyond import optimum as figure
-from gahb.theory import optimum
+from gahb.summaries import optimum
+from gahb.summaries.optimum import below_optimum
 from study import figures
 from study.checks import mistakes_between
 from study.config import checked
@@ -24,7 +24,7 @@ def test_distances_are_taken_image_by_image_at_levels_of_both():
     found = optimum.below(curves, best)
     assert found.sizes == {"input_psnr": 4, "image": 2}
     np.testing.assert_allclose(found, 2)
-    row = summary.below_optimum(curves, best)
+    row = below_optimum(curves, best)
     assert row["below_optimum_10"] == row["below_optimum_30_low"] == pytest.approx(2)
 
 
@@ -107,7 +107,7 @@ def test_the_figure_says_how_far_each_network_is():
         name: {"psnr": {10: psnr_store(0.6, 11)}, "history": {10: one}}
         for name, one in zip(("wide", "deep"), stores.of("history", "once") * 2, strict=True)
     }
-    known["optimal"] = {"psnr": {10: optimum_store(0.6, 13)}}
+    known["optimum"] = {"psnr": {10: optimum_store(0.6, 13)}}
     alike = stores_of(known), shown | {"denoisers": ["wide", "deep"], "linear": None}
     assert "per_doubling" not in figure.numbers(*alike)[0]
     assert "deep" in words(figure.draw(*alike))
@@ -122,11 +122,11 @@ def test_without_an_optimum_figures_are_as_they_were():
 
 
 def test_references_stand_beside_networks_in_the_numbers():
-    known = {"optimal": {"psnr": {10: optimum_store(0.6, 13)}},
+    known = {"optimum": {"psnr": {10: optimum_store(0.6, 13)}},
              "linear": {"psnr": {10: psnr_store(0.5, 10, gap=1)}}}  # fmt: skip
     stores = stores_of(known, psnr={1: psnr_store(0.6, gap=3), 10: psnr_store(0.6, 11)})
-    shown = {"sizes": [1, 10], "slope_range": (10, 20), "optimum": "optimal",
-             "references": ["linear", "optimal"], "denoiser": "network"}  # fmt: skip
+    shown = {"sizes": [1, 10], "slope_range": (10, 20), "optimum": "optimum",
+             "references": ["linear", "optimum"], "denoiser": "network"}  # fmt: skip
     rows = psnr_curves.numbers(stores, shown)
     assert [(r["denoiser"], r["N"]) for r in rows] == [
         ("network", 1), ("network", 10), ("linear", 10)
@@ -160,7 +160,7 @@ def test_references_are_read_at_the_largest_size_and_only_where_they_are_shown()
 def with_optimum(**study) -> dict:
     """A checked config in which the reference `flexible` stands for the optimum."""
     found = config(references=["wiener", "flexible"], **study)
-    found["denoisers"]["flexible"] = {"reference": "optimal"}
+    found["denoisers"]["flexible"] = {"reference": "optimum"}
     return found
 
 
@@ -182,7 +182,7 @@ def test_a_figure_that_needs_an_optimum_says_so():
     (mistake,) = mistakes_between(found)
     assert mistake == (
         "studies.pair.references: found ['wiener']; the figure 'optimum' needs the reference "
-        "'optimal'"
+        "'optimum'"
     )
 
 
@@ -192,5 +192,5 @@ def test_declared_references_are_references_or_the_optimum():
             assert kind in declared["reads"]
             for name in () if names == "every" else names:
                 file = figures.ROOT / "gahb" / "denoisers" / "references" / f"{name}.py"
-                assert file.is_file() or name == "optimal"
-    assert figures.declared()["optimum"]["needs"] == "optimal"
+                assert file.is_file() or name == "optimum"
+    assert figures.declared()["optimum"]["needs"] == "optimum"

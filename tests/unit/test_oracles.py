@@ -5,14 +5,14 @@ import pytest
 import scipy.fft
 import torch
 import xarray as xr
-from gahb import denoisers, store
+from gahb import bases, denoisers, store
 from gahb.denoisers.references import threshold
 from gahb.eigenbasis import eigenbasis
 from gahb.images import to_float
 from gahb.jacobian import Products, jacobian
+from gahb.oracles import oracle_psnr
 from gahb.psnr import psnr
-from gahb.theory import bases, oracle_psnr
-from scripts.bases.oracles import main
+from scripts.oracles import main
 
 
 def some(count, side, seed=0, channels=1):

@@ -2,14 +2,13 @@
 
 import numpy as np
 import pytest
-import scripts.memorization.prediction
+import scripts.prediction
 import torch
 import xarray as xr
-from gahb import store
+from gahb import prediction, store
 from gahb.denoisers.references import wiener
-from gahb.memorization import prediction
 from gahb.samples.flow import noise_levels, probability_flow
-from gahb.similarity import paired_cosine
+from gahb.similarity.pixels import paired_cosine
 
 SIDE = 8
 D = SIDE**2
@@ -137,7 +136,7 @@ def test_the_stage_predicts_what_it_computes(tmp_path):
     parts = {"test": np.arange(400), "S1": np.arange(400, 2000), "S2": np.arange(1999, 1199, -1)}
     split = {k: store.variable(f"{k}_image", v, k) for k, v in parts.items()}
     store.save(xr.Dataset(split, attrs=attributes), tmp_path / "split.zarr")
-    scripts.memorization.prediction.main(
+    scripts.prediction.main(
         str(tmp_path / "images.zarr"), str(tmp_path / "split.zarr"), tmp_path / "a.zarr",
         sizes=[20, 100, 800], input_psnr=[0, 10, 20], count=200, start="gaussian", mean=0.5, sd=1.0,
         seed=0,

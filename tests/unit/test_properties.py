@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from figure_stores import properties_stores
-from gahb.figures.beyond import properties as figure
+from gahb.figures import properties as figure
 from gahb.properties import entries, properties, receptive_field
 from torch import nn
 

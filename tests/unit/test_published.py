@@ -11,8 +11,9 @@ import pytest
 import safetensors.torch
 import torch
 from gahb import denoisers
-from gahb.denoisers import NetworkDenoiser, published
-from gahb.denoisers.published import UnreadableWeights
+from gahb.denoisers import NetworkDenoiser
+from gahb.denoisers.imported import published
+from gahb.denoisers.imported.published import UnreadableWeights
 from gahb.eigenbasis import eigenbasis
 from gahb.jacobian import jacobian
 from torch import nn

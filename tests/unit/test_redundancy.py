@@ -1,11 +1,11 @@
 """Clusters of near-duplicates and pairs on two sides, of images whose copies are known."""
 
 import numpy as np
-import scripts.memorization.redundancy
+import scripts.redundancy
 import xarray as xr
 from gahb import store
 from gahb.duplicates import features, near_duplicates
-from gahb.memorization.redundancy import different, redundancy
+from gahb.redundancy import different, redundancy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from study.job import Job
@@ -65,9 +65,7 @@ def test_the_store_and_the_warning(tmp_path, capsys):
         store.save(data.assign_attrs(store.provenance(name, {})), tmp_path / f"{name}.zarr")
     paths = [str(tmp_path / f"{name}.zarr") for name in ("images", "split", "redundancy")]
     for of_files in (True, False):
-        scripts.memorization.redundancy.main(
-            paths[:1], *paths[1:], threshold=0.95, of_files=of_files, job=Job()
-        )
+        scripts.redundancy.main(paths[:1], *paths[1:], threshold=0.95, of_files=of_files, job=Job())
         said = capsys.readouterr().out
         assert "8 images, 5 different ones; largest cluster 2" in said
         assert ("Warning: 2 pairs of near-duplicates" in said) == of_files

@@ -5,11 +5,11 @@ import pytest
 import torch
 from gahb.denoisers.references.memorizer import Memorizer
 from gahb.denoisers.references.wiener import Wiener
-from gahb.samples import coarse_to_fine, sample
 from gahb.samples.inverse import inpainting, super_resolution
 from gahb.samples.noise import noise
+from gahb.samples.sampler import coarse_to_fine, sample
 from gahb.samples.start import paper
-from gahb.similarity import memorized_by_distance, nearest
+from gahb.similarity.pixels import memorized_by_distance, nearest
 
 SHAPE = (1, 4, 4)
 

@@ -15,11 +15,12 @@ import scripts.split
 import scripts.training
 import torch
 import xarray as xr
-from gahb import denoisers, store, summary
+from gahb import denoisers, store
 from gahb.datasets import open_source
-from gahb.density.nats import log_densities
 from gahb.drawing.stores import Stores
 from gahb.figures import psnr_curves
+from gahb.summaries import psnr
+from gahb.summaries.density import log_densities
 
 N, SIDE = 12, 8
 
@@ -151,7 +152,7 @@ def test_without_training_images_test_images_are_judged(data, tmp_path):
     assert not [p for path in paths.values() for p in store.problems(path)]
     opened = {name: store.open_store(path) for name, path in paths.items()}
     assert opened["split"].sizes == {"member_S1": 0, "member_S2": 0, "test_image": 60}
-    curves = summary.curves(opened["psnr"], 10, 20)
+    curves = psnr.curves(opened["psnr"], 10, 20)
     assert list(curves) == ["test_psnr", "slope", "slope_low", "slope_high"]
     assert "log_density_gap" not in log_densities(opened["density"])
     stores = Stores([("psnr", {"N": 100, "seed": 0, "denoiser": "own"}, opened["psnr"])], "own")
@@ -265,7 +266,9 @@ def test_the_optimum_is_made_of_what_the_images_know(tmp_path):
     original = open_source("disks", side=SIDE, images=9, seed=0)
     source = open_source("mixture", original=original, templates=2, sd=0.1, images=9, seed=0)
     dims = ("image", "channel", "y", "x")
-    images = xr.Dataset({"images": store.variable(dims, source.read(0, 9), "i"), **source.known})
+    images = xr.Dataset(
+        {"images": store.variable(dims, source.read(0, 9), "i"), **source.distribution}
+    )
     split = xr.Dataset({"S1": store.variable("S1_image", [1, 2, 3], "i")})
     for name, dataset in (("images", images), ("split", split)):
         dataset.attrs = store.provenance(name, {})
@@ -273,7 +276,8 @@ def test_the_optimum_is_made_of_what_the_images_know(tmp_path):
     path = tmp_path / "denoiser.safetensors"
     scripts.reference.main(
         str(tmp_path / "images.zarr"), str(tmp_path / "split.zarr"), [], str(path),
-        reference="optimal", subset="S1", N=3, known={"source": "mixture", "of": "x", "sd": 0.1},
+        reference="optimum", subset="S1", N=3,
+        distribution={"source": "mixture", "of": "x", "sd": 0.1},
     )  # fmt: skip
     found = denoisers.load(path, store.open_store(tmp_path / "images.zarr").images)
     torch.testing.assert_close(found.templates, torch.from_numpy(original.read(0, 2)))

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 import xarray as xr
-from gahb import similarity, store
-from gahb.similarity import (
+from gahb import store
+from gahb.similarity import pixels
+from gahb.similarity.pixels import (
     closest_pairs,
     fit,
     memorized_by_distance,
@@ -139,7 +140,7 @@ def test_training_sets_are_read_in_blocks_from_a_store(tmp_path, monkeypatch):
     torch.testing.assert_close(found.by_cosine, expected.by_cosine)
     assert Lazy.longest <= 16  # a block, or the candidates of two images
     # Many images' candidates are not read at once: each has 2 x 4, of 64 bytes.
-    monkeypatch.setattr(similarity, "BLOCK_BYTES", 2048)
+    monkeypatch.setattr(pixels, "BLOCK_BYTES", 2048)
     nearest(some(9, 1), Lazy(), 2, block=10)
     assert 16 < Lazy.longest <= 32
 
@@ -147,7 +148,7 @@ def test_training_sets_are_read_in_blocks_from_a_store(tmp_path, monkeypatch):
 def test_little_memory_gives_the_same(monkeypatch):
     images, among = some(9), some(40, 1)
     expected, patches = nearest(images, among, 2), nearest_patches(images, among, 4)
-    monkeypatch.setattr(similarity, "BLOCK_BYTES", 4096)
+    monkeypatch.setattr(pixels, "BLOCK_BYTES", 4096)
     found = nearest(images, among, 2)
     torch.testing.assert_close(found.distance, expected.distance)
     torch.testing.assert_close(found.by_cosine, expected.by_cosine)

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from gahb.oracles import oracle_shrinkage
+from gahb.psnr import minimax_slope, projection_psnr
 from gahb.statistics import slope
-from gahb.theory import minimax_slope, oracle_shrinkage, projection_psnr
 
 
 def test_minimax_slopes_of_the_paper():

@@ -338,8 +338,8 @@ def processes():
     """Starts real processes that have torch imported already."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(
-        ["gahb.training", "gahb.denoisers.unet", "gahb.store", "torch._dynamo", "scipy.stats",
-         "pytest", "study.job"]
+        ["gahb.training", "gahb.denoisers.networks.unet", "gahb.store", "torch._dynamo",
+         "scipy.stats", "pytest", "study.job"]
     )  # fmt: skip
     return context
 

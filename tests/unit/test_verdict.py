@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import xarray as xr
 from figure_stores import ONE_AND_TEN, assert_legible, verdict_stores, words
-from gahb import statistics, summary
+from gahb import statistics
 from gahb.drawing.stores import Stores
-from gahb.figures.beyond import verdict
+from gahb.figures import verdict
+from gahb.summaries import memorization
 
 
 def judged(memorized: int, held_out: int, samples=64, diverged=0, images=200) -> xr.Dataset:
@@ -39,11 +40,11 @@ def judged(memorized: int, held_out: int, samples=64, diverged=0, images=200) ->
     ],
 )
 def test_at_risk(stores, at_risk):
-    assert summary.risk(stores) == {"at_risk": at_risk}
+    assert memorization.risk(stores) == {"at_risk": at_risk}
 
 
 def test_where_all_diverged_there_is_no_verdict():
-    assert np.isnan(summary.risk([judged(20, 0, diverged=40)])["at_risk"])
+    assert np.isnan(memorization.risk([judged(20, 0, diverged=40)])["at_risk"])
     shown = {"sizes": [10], "denoiser": "unet", "datasets": ["one"]}
     stores = verdict_stores([10], diverged=6)
     figure = verdict.draw(stores, shown)
@@ -56,7 +57,7 @@ def test_where_all_diverged_there_is_no_verdict():
 def test_a_network_that_memorizes_as_often_as_it_seems_to_is_rarely_called_at_risk():
     """The rule's level: where copies are as frequent as false positives, some 2.5 % are."""
     rng = np.random.default_rng(0)
-    found = [summary.risk([judged(k, 20)])["at_risk"] for k in rng.binomial(64, 0.1, 600)]
+    found = [memorization.risk([judged(k, 20)])["at_risk"] for k in rng.binomial(64, 0.1, 600)]
     assert np.mean(np.array(found) == "yes") < 0.05
 
 

@@ -345,7 +345,7 @@ CHANGES = {
                 "disk/nonlocal/S1",
                 "disk/threshold/S1",
                 "mixed/wiener/S1",
-                "mixed/optimal/S1",
+                "mixed/optimum/S1",
             )
             for kind in ("denoiser.safetensors", "psnr.zarr")
         }

@@ -8,7 +8,9 @@ import numpy as np
 import torch
 
 from gahb.images import to_float
-from gahb.theory import LEAST
+
+#: Smaller squared errors count as this, of float32's rounding: 144 dB.
+LEAST = 2**-48
 
 
 def psnr(estimate: torch.Tensor, clean: torch.Tensor) -> torch.Tensor:
@@ -52,15 +54,15 @@ def psnr_curve(denoiser, images, sigmas, seed: int, repeats: int = 1, batch: int
 
 
 @torch.no_grad()
-def posterior_curve(truth, images, sigmas, seed: int, batch: int = 256) -> dict[str, np.ndarray]:
-    """What a truth found by Monte Carlo says of noisy images: arrays (sigma, image) of
+def posterior_curve(optimum, images, sigmas, seed: int, batch: int = 256) -> dict[str, np.ndarray]:
+    """What an optimum found by Monte Carlo says of noisy images: arrays (sigma, image) of
 
     psnr: output PSNR of its posterior mean in dB.
     variance, error: per pixel, of x given y, and of the posterior mean by Monte Carlo.
     rhat: Gelman and Rubin's ratio.
 
     Args:
-        truth: has `posterior` (`gahb.truths`).
+        optimum: has `posterior` (`gahb.denoisers.optima`).
         images, sigmas, seed, batch: as of `psnr_curve`, and with the same noise.
     """
     generator = torch.Generator(images.device).manual_seed(seed)
@@ -68,7 +70,7 @@ def posterior_curve(truth, images, sigmas, seed: int, batch: int = 256) -> dict[
     found = {name: torch.zeros(len(sigmas), len(images)) for name in names}
     for at, x, z in _with_noise(images, generator, batch):
         for s, sigma in enumerate(map(float, sigmas)):
-            posterior = truth.posterior(x + sigma * z, sigma)
+            posterior = optimum.posterior(x + sigma * z, sigma)
             found["psnr"][s, at] = psnr(posterior.mean, x)
             for name in names[1:]:
                 found[name][s, at] = getattr(posterior, name)
@@ -81,3 +83,17 @@ def _with_noise(images, generator, batch):
         x = to_float(images[start : start + batch])
         z = [torch.randn(x.shape[1:], generator=generator, device=x.device) for _ in x]
         yield slice(start, start + batch), x, torch.stack(z)
+
+
+def minimax_slope(alpha: float) -> float:
+    """The minimax rate of the class of C^alpha images, as the slope of output against input PSNR.
+
+    Sorted coefficients that decay as k^-(alpha + 1) give an error of order
+    sigma^(2 alpha / (alpha + 1)), so a slope of alpha / (alpha + 1).
+    """
+    return alpha / (alpha + 1)
+
+
+def projection_psnr(sigma, dimension: int, pixels: int):
+    """PSNR in dB of projection on a `dimension`-dimensional plane: error dimension sigma^2 / d."""
+    return -10 * np.log10(dimension * np.square(sigma) / pixels)

@@ -126,7 +126,7 @@ rule harmonics:
     params:
         **stages.harmonics.params,
     script:
-        "../scripts/bases/harmonics.py"
+        "../scripts/harmonics.py"
 
 
 # What kind of map a denoiser is, and how far it looks.
@@ -147,7 +147,7 @@ rule properties:
     params:
         **stages.properties.params,
     script:
-        "../scripts/bases/properties.py"
+        "../scripts/properties.py"
 
 
 # The best shrinkage of test images in fixed bases.
@@ -164,7 +164,7 @@ rule oracles:
     params:
         **stages.oracles.params,
     script:
-        "../scripts/bases/oracles.py"
+        "../scripts/oracles.py"
 
 
 # Squared errors in nats: log-densities of images, and their dimensions.
@@ -206,7 +206,7 @@ rule dynamics:
     params:
         **stages.dynamics.params,
     script:
-        "../scripts/memorization/dynamics.py"
+        "../scripts/dynamics.py"
 
 
 # What the covariance of the images predicts, before any training.
@@ -227,4 +227,4 @@ rule prediction:
     params:
         **stages.prediction.params,
     script:
-        "../scripts/memorization/prediction.py"
+        "../scripts/prediction.py"

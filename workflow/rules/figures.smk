@@ -23,7 +23,7 @@ for figure, declared in figures.declared().items():
         params:
             **of_figure.params,
         script:
-            "../scripts/figures/figure.py"
+            "../scripts/figure.py"
 
 
 rule page:
@@ -41,7 +41,7 @@ rule page:
     params:
         **stages.page.params,
     script:
-        "../scripts/figures/page.py"
+        "../scripts/page.py"
 
 
 rule summary:
@@ -64,4 +64,4 @@ rule summary:
     params:
         **stages.summary.params,
     script:
-        "../scripts/figures/summary.py"
+        "../scripts/summary.py"

@@ -91,7 +91,7 @@ rule grouped:
     params:
         **stages.grouped.params,
     script:
-        "../scripts/splits/grouped.py"
+        "../scripts/grouped.py"
 
 
 # Near-duplicates in clusters and on two sides of the split, before anything is trained on them.
@@ -114,4 +114,4 @@ rule redundancy:
     params:
         **stages.redundancy.params,
     script:
-        "../scripts/memorization/redundancy.py"
+        "../scripts/redundancy.py"

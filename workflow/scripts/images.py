@@ -76,7 +76,7 @@ def main(
         dataset["skipped"] = store.variable("skip", names, "file that was left out")
         dataset["skipped_because"] = store.variable("skip", reasons, "why it was left out")
         print(f"{len(names)} files were left out: {', '.join(names[:10])} ...")
-    dataset = dataset.assign(opened.known)
+    dataset = dataset.assign(opened.distribution)
     pixels = store.placeholder(
         ("image", "channel", "y", "x"),
         shape,

@@ -6,8 +6,7 @@ denoiser.safetensors, as of a network trained here, so that everything after it 
 
 import torch
 from gahb import denoisers, store
-from gahb.denoisers import published
-from gahb.denoisers.signed import sign
+from gahb.denoisers.imported import published
 from gahb.images import to_float
 from study.job import Job, run
 
@@ -40,8 +39,7 @@ def main(images, weights, denoiser, *, function=None, predicts=None, needs_sigma
             f"{tuple(estimate.shape)}, or into numbers that are not finite"
         )
     with store.atomic(denoiser) as partial:
-        denoisers.save(network, partial, **described)
-        sign(partial, job.parameters)
+        denoisers.save(network, partial, **described, parameters=job.parameters)
 
 
 if __name__ == "__main__":

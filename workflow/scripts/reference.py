@@ -2,13 +2,12 @@
 
 Input: images.zarr, split.zarr and, of one that is calibrated, calibration.zarr. Output:
 denoiser.safetensors with the indices of the training images and what the reference computed from
-them, so that everything after it is as of a network. The optimum is told what is `known` of the
-images in their place: the entry of the data set and what images.zarr holds of their distribution.
+them, so that everything after it is as of a network. The optimum is told the `distribution` of
+the images in their place: the entry of the data set and the arrays of images.zarr.
 """
 
 import numpy as np
 from gahb import denoisers, store
-from gahb.denoisers.signed import sign
 from gahb.images import Members
 from study.job import Job, run
 
@@ -24,13 +23,14 @@ def main(images, split, calibration, denoiser, *, reference, subset, N, job=Job(
         options[found.option] = dict(zip(found.sigma.values, found.chosen.values, strict=True))
         if "sensitivity" in found:
             options["sensitivity"] = found.sensitivity.values
-    if "known" in options:
+    if "distribution" in options:
         arrays = data.drop_vars("images")
-        options["known"] = options["known"] | {name: a.values for name, a in arrays.items()}
+        options["distribution"] = options["distribution"] | {
+            name: a.values for name, a in arrays.items()
+        }
     tensors = denoisers.fit(reference, Members(images, members), **options)
     with store.atomic(denoiser) as partial:
-        denoisers.save_reference(tensors, partial, reference, members)
-        sign(partial, job.parameters)
+        denoisers.save_reference(tensors, partial, reference, members, job.parameters)
 
 
 if __name__ == "__main__":

@@ -12,8 +12,8 @@ import numpy as np
 import xarray as xr
 from gahb import denoisers, store
 from gahb.images import Members
-from gahb.samples import coarse_to_fine, sample
 from gahb.samples.flow import noise_levels, probability_flow
+from gahb.samples.sampler import coarse_to_fine, sample
 from gahb.samples.start import named
 from study.job import Job, run
 

@@ -28,15 +28,15 @@ import torch
 import xarray as xr
 from gahb import store
 from gahb.images import Members
-from gahb.similarity import (
+from gahb.similarity import embedding as embedded
+from gahb.similarity.pixels import (
     closest_pairs,
     fit,
     memorized_by_distance,
     nearest_patches,
     paired_cosine,
 )
-from gahb.similarity import embedding as embedded
-from gahb.similarity import nearest as nearest_images
+from gahb.similarity.pixels import nearest as nearest_images
 from gahb.statistics import fraction
 from study.job import Job, run
 

@@ -6,7 +6,7 @@ steps that are spaced logarithmically; with `snapshots`, the weights (step, weig
 
 A checkpoint beside the weights is not a declared output, so Snakemake does not delete it: a job
 that is killed continues from it. SIGTERM, SIGUSR1 and SIGINT save one and end the job with code
-75: run again. On several GPUs this script runs in a process for each; the first one writes.
+75: run again.
 """
 
 import contextlib
@@ -28,7 +28,6 @@ from gahb.training import (
     Training,
     compiling_pays,
     history_steps,
-    processes,
     train,
     use_gpu_kernels,
 )
@@ -75,14 +74,10 @@ def main(
             f"{N} images, {recipe.steps} steps of {recipe.batch}; "
             f"{'bf16' if training.autocast else 'fp32'}, "
             f"{'compiled' if compiled else 'not compiled'}, "
-            f"{'streamed' if isinstance(training_set, Streamed) else 'on the device'}, "
-            f"{processes.count()} processes"
+            f"{'streamed' if isinstance(training_set, Streamed) else 'on the device'}"
         )
-        first = processes.number() == 0
 
         def save() -> None:
-            if not first:
-                return
             checkpoint.save(training, recorded)
             if job.log:
                 shutil.copyfile(job.log, checkpoint.log)
@@ -95,7 +90,7 @@ def main(
 
         # At the start too: a folder that cannot be written shows at once.
         save()
-        if processes.any_of(bool(asked)):
+        if asked:
             stop()
         record_at = set(history_steps(recipe.steps))
         with job.progress(recipe.steps * recipe.batch, "images") as bar:
@@ -104,7 +99,6 @@ def main(
             for step in train(training):
                 if step in record_at:
                     training.check()
-                if step in record_at and first:
                     now = measurements(training, measured, snapshots)
                     test = now["psnr"][1, SIGMAS.index(0.1)]
                     bar.set_postfix_str(f"test PSNR {test:.2f} dB at sigma 0.1", refresh=False)
@@ -113,15 +107,13 @@ def main(
                         for k, v in now.items()
                     }
                 bar.update(recipe.batch)
-                if step < recipe.steps and processes.any_of(bool(asked)):
+                if step < recipe.steps and asked:
                     stop()
                 if checkpoint.due():
                     save()
-        if not first:
-            return
         store.save(as_dataset(recorded, recipe, job), history)
         with store.atomic(denoiser) as partial:
-            denoisers.save(training.averaged, partial, **described)
+            denoisers.save(training.averaged, partial, **described, parameters=job.parameters)
         checkpoint.remove()
 
 

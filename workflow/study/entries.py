@@ -46,7 +46,7 @@ def root(config: dict, dataset: str) -> tuple[str, dict]:
 
 def is_optimal(config: dict, denoiser: str) -> bool:
     """Whether a denoiser knows the distribution of the images, and so no training set."""
-    return config["denoisers"][denoiser].get("reference") == "optimal"
+    return config["denoisers"][denoiser].get("reference") == "optimum"
 
 
 def is_single(config: dict, denoiser: str) -> bool:

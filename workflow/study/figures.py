@@ -92,7 +92,7 @@ def referred(config: dict, study: str, references) -> list[str]:
 
 def optima(config: dict, study: str) -> list[str]:
     """The study's references that are the optimum, and not told what no denoiser knows."""
-    names = referred(config, study, ["optimal"])
+    names = referred(config, study, ["optimum"])
     return [name for name in names if "contour" not in config["denoisers"][name]]
 
 

@@ -13,9 +13,9 @@ ROOT = Path(__file__).resolve().parent.parent
 #: Where the closed forms of training sets are, a file each.
 REFERENCES = ROOT / "gahb" / "denoisers" / "references"
 #: Where the optima of sources are, a file for each source that has one.
-TRUTHS = ROOT / "gahb" / "truths"
+OPTIMA = ROOT / "gahb" / "denoisers" / "optima"
 #: What is measured of images whose geometry is known, a file for each source of which it is.
-GEOMETRIES = ROOT / "gahb" / "harmonics" / "known"
+GEOMETRIES = ROOT / "gahb" / "harmonics" / "geometries"
 
 
 def fingerprint(script: str, *modules: str) -> str:

@@ -3,6 +3,7 @@
 import collections
 import concurrent.futures
 import dataclasses
+import importlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
@@ -31,8 +32,8 @@ class Source:
         group_names: name of each picture.
         names: name of each image's file; empty where images have none.
         skipped: name of each file that was left out, and why.
-        known: what is known of the distribution of the images, by the names that `gahb.truths`
-            gives it.
+        distribution: arrays on which the distribution of the images depends, by the names that
+            `gahb.denoisers.optima` gives them.
     """
 
     count: int
@@ -42,7 +43,7 @@ class Source:
     group_names: Sequence[str] = ()
     names: Sequence[str] = ()
     skipped: Sequence[tuple[str, str]] = ()
-    known: Mapping[str, xr.Variable] = dataclasses.field(default_factory=dict)
+    distribution: Mapping[str, xr.Variable] = dataclasses.field(default_factory=dict)
 
     def blocks(self, length: int, threads: int) -> Iterator[np.ndarray]:
         """All images in order, `length` at a time."""
@@ -60,3 +61,9 @@ def in_order(function: Callable, items: Iterable, threads: int) -> Iterator:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
+
+
+def open_source(source: str, **options) -> Source:
+    """The source of this name, opened with the options of its config entry."""
+    # Only the module that is asked for is imported: a job depends on no other source's code.
+    return getattr(importlib.import_module(f"gahb.datasets.{source}"), source)(**options)

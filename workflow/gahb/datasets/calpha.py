@@ -98,4 +98,4 @@ def calpha(*, alpha: float, side: int, images: int, seed: int) -> Source:
         ("image", "x"), rows(seed, images, side, alpha), "row at which the background changes"
     )
     origin = f"C^alpha images, alpha = {alpha:g}"
-    return Source(images, read, origin, known={"contour": contour})
+    return Source(images, read, origin, distribution={"contour": contour})

@@ -76,7 +76,7 @@ def gaussian(
         spectrum *= sd**2 / spectrum.mean()
     # As they are kept, and so known.
     mean, spectrum = mean.astype(np.float32), spectrum.astype(np.float32)
-    known = {
+    distribution = {
         "mean": store.variable("channel", mean, "mean of a pixel"),
         "spectrum": store.variable(
             ("channel", "row_frequency", "column_frequency"), spectrum,
@@ -87,5 +87,5 @@ def gaussian(
         images,
         lambda start, stop: draw(seed, np.arange(start, stop), mean, spectrum),
         origin,
-        known=known,
+        distribution=distribution,
     )

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from gahb.datasets.base import ImageError, Source
 from gahb.datasets.pictures import encoded, prepared
-from gahb.outside.packages import Needed
+from gahb.packages import Needed
 
 package = Needed("lmdb")
 

@@ -29,9 +29,9 @@ def mixture(*, original: Source, templates: int, sd: float, images: int, seed: i
         return found
 
     dims = ("template", "channel", "y", "x")
-    known = {
+    distribution = {
         "templates": store.variable(dims, chosen, "images without the noise"),
         "spread": store.variable((), np.float32(sd), "standard deviation of the noise"),
     }
     origin = f"{templates} images with noise of {sd:g}: {original.origin}"
-    return Source(images, read, origin, known=known)
+    return Source(images, read, origin, distribution=distribution)

@@ -9,7 +9,7 @@ from pathlib import Path
 from gahb.datasets.base import ImageError, Source, UnusableImage
 from gahb.datasets.folder import files_below
 from gahb.datasets.pictures import encoded, prepared
-from gahb.outside.packages import Needed
+from gahb.packages import Needed
 
 pyarrow, pc, pq = map(Needed, ("pyarrow", "pyarrow.compute", "pyarrow.parquet"))
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from gahb.datasets.base import Source
 from gahb.datasets.pictures import Pictures, prepared
-from gahb.outside.packages import Needed
+from gahb.packages import Needed
 
 skimage, data = Needed("skimage"), Needed("skimage.data")
 

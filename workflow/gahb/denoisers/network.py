@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from gahb.denoisers.batchnorm import folded
+from gahb.denoisers.networks.batchnorm import folded
 
 
 class NetworkDenoiser(nn.Module):

@@ -4,9 +4,9 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
-from gahb import summary
 from gahb.drawing import style
-from gahb.theory.optimum import above_measured, below, on_test_set
+from gahb.summaries import tables
+from gahb.summaries.optimum import above_measured, below, below_optimum, on_test_set
 
 #: Of the interval of a point.
 BAR = {"fmt": "o-", "markersize": 3, "linewidth": 0.9, "capsize": 2, "capthick": 0.8}
@@ -32,7 +32,7 @@ def below_panel(ax: Axes, lines: list[tuple]) -> None:
         lines: (psnr.zarr of each seed, psnr.zarr of the optimum, keywords of the line) of each.
     """
     for i, (curves, optimum, line) in enumerate(lines):
-        row = summary.over_seeds([summary.below_optimum(c, optimum, levels=None) for c in curves])
+        row = tables.over_seeds([below_optimum(c, optimum, levels=None) for c in curves])
         levels = [float(n.rpartition("_")[2]) for n in row if n[-1].isdigit()]
         # Side by side, so that intervals do not hide each other.
         x = np.array(levels) + 0.35 * (i - (len(lines) - 1) / 2)

@@ -7,9 +7,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
-from gahb import summary
 from gahb.drawing import style
 from gahb.drawing.stores import together
+from gahb.summaries import eigenbasis
 
 #: Space between the images of a grid, and above those that have a note, in parts of an image.
 GAP, NOTE = 0.08, 0.3
@@ -112,7 +112,7 @@ def spread_ranks(basis: xr.Dataset, count: int) -> np.ndarray:
 
 def denoising(basis: xr.Dataset) -> list[tuple]:
     """A row of a mosaic: clean, noisy and denoised image, with PSNRs."""
-    found = summary.denoising(basis)
+    found = eigenbasis.denoising(basis)
     return [
         (photo(basis.clean), "clean"),
         (photo(basis.noisy), f"noisy\n{found['noisy_psnr']:.1f} dB"),

@@ -9,19 +9,20 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from gahb import summary
 from gahb.drawing import panels, style
 from gahb.drawing.optimum import below_panel, optimum_curve
 from gahb.drawing.stores import Stores, together
-from gahb.harmonics.numbers import measures
-from gahb.theory import projection_psnr
+from gahb.psnr import projection_psnr
+from gahb.summaries import eigenbasis, psnr, tables
+from gahb.summaries.harmonics import measures
+from gahb.summaries.optimum import against_optimum
 
 FIGURE = {
     "title": "Disks",
     "reads": {"psnr": ["S1"], "eigenbasis": ["S1"], "harmonics": ["S1"]},
     "sizes": "largest",
     "compares": "nothing",
-    "beside": {"psnr": ["optimal"]},
+    "beside": {"psnr": ["optimum"]},
     "sources": "disks",
     "uses": {
         "slope_range": "psnr.slope_range", "count": "psnr.count",
@@ -86,7 +87,7 @@ def numbers(stores: Stores, shown: dict) -> list[dict]:
     """PSNRs and slope, how many dimensions are kept of the image shown, the distance to the
     optimum, and what the bases are beside the tangent space."""
     every = [measures(one) for one in stores.of("harmonics")]
-    return [_measured(stores, shown) | summary.over_seeds(every)]
+    return [_measured(stores, shown) | tables.over_seeds(every)]
 
 
 def _measured(stores: Stores, shown: dict) -> dict:
@@ -95,13 +96,13 @@ def _measured(stores: Stores, shown: dict) -> dict:
 
     def distance(curves):
         optimum = stores.first("psnr", denoiser=best)
-        return summary.optimum(curves, optimum, *shown["slope_range"])
+        return against_optimum(curves, optimum, *shown["slope_range"])
 
     rows = [
-        summary.curves(curves, *shown["slope_range"])
+        psnr.curves(curves, *shown["slope_range"])
         | {"kept": int((basis.shrinkage > 0.5).sum())}
-        | summary.basis(basis)
+        | eigenbasis.basis(basis)
         | ({} if best is None else distance(curves))
         for curves, basis in zip(stores.of("psnr"), _shown(stores), strict=True)
     ]
-    return summary.over_seeds(rows)
+    return tables.over_seeds(rows)

@@ -6,11 +6,11 @@ pixels differ in them as in white noise.
 
 from matplotlib.figure import Figure
 
-from gahb import summary
 from gahb.drawing import panels, style
 from gahb.drawing.stores import Stores, together
-from gahb.harmonics import roughness
-from gahb.harmonics.numbers import measures
+from gahb.harmonics.oscillation import roughness
+from gahb.summaries import eigenbasis, psnr, tables
+from gahb.summaries.harmonics import measures
 
 FIGURE = {
     "title": "Shuffled pixels",
@@ -66,7 +66,7 @@ def numbers(stores: Stores, shown: dict) -> list[dict]:
 
     def row(curves, basis):
         leading = roughness(basis.vectors.isel(rank=slice(EIGENVECTORS)).compute()).mean()
-        measured = summary.curves(curves, *shown["slope_range"]) | summary.basis(basis)
+        measured = psnr.curves(curves, *shown["slope_range"]) | eigenbasis.basis(basis)
         return measured | {"roughness": float(leading)}
 
     rows = []
@@ -74,5 +74,5 @@ def numbers(stores: Stores, shown: dict) -> list[dict]:
         both = zip(stores.of("psnr", dataset=dataset), _shown(stores, dataset), strict=True)
         every = [measures(one) for one in stores.of("harmonics", dataset=dataset)]
         found = [row(*each) for each in both]
-        rows.append({"images": name} | summary.over_seeds(found) | summary.over_seeds(every))
+        rows.append({"images": name} | tables.over_seeds(found) | tables.over_seeds(every))
     return rows

@@ -7,9 +7,9 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from gahb import summary
 from gahb.drawing import panels, style
 from gahb.drawing.stores import Stores, together
+from gahb.summaries import tables
 
 FIGURE = {
     "title": "Training history",
@@ -56,7 +56,7 @@ def _psnr(history: xr.Dataset, which: str) -> xr.DataArray:
 def numbers(stores: Stores, shown: dict) -> list[dict]:
     """Where each training ended, and where it was best on test images."""
     return [
-        summary.over_seeds([{"N": N, **_ended(h)} for h in stores.of("history", N=N)])
+        tables.over_seeds([{"N": N, **_ended(h)} for h in stores.of("history", N=N)])
         for N in shown["sizes"]
     ]
 

@@ -9,9 +9,10 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from gahb import store, summary
+from gahb import store
 from gahb.drawing import panels, style
 from gahb.drawing.stores import Stores, together
+from gahb.summaries import memorization, tables
 
 FIGURE = {
     "title": "Closest pairs",
@@ -75,4 +76,4 @@ def numbers(stores: Stores, shown: dict) -> list[dict]:
         "nearest_pair": float(pairs.max()),
         "closest_pair": float(pairs.median()),
     }
-    return [given | summary.over_seeds([summary.similarity(s) for s in similarity])]
+    return [given | tables.over_seeds([memorization.similarity(s) for s in similarity])]

@@ -8,9 +8,10 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from gahb import store, summary
+from gahb import store
 from gahb.drawing import panels, style
 from gahb.drawing.stores import Stores, together
+from gahb.summaries import memorization, tables
 
 FIGURE = {
     "title": "Closest patches",
@@ -84,10 +85,10 @@ def numbers(stores: Stores, shown: dict) -> list[dict]:
     """Median cosines of patches and of whole samples to the closest, for each N."""
 
     def row(N, s):
-        medians = summary.median(s.closest_patch) | summary.median(s.closest)
-        return {"N": N, **medians, **summary.counts(s)}
+        medians = memorization.median(s.closest_patch) | memorization.median(s.closest)
+        return {"N": N, **medians, **memorization.counts(s)}
 
     return [
-        summary.over_seeds([row(N, s) for s in stores.of("similarity", N=N, pair=PAIR)])
+        tables.over_seeds([row(N, s) for s in stores.of("similarity", N=N, pair=PAIR)])
         for N in shown["sizes"]
     ]

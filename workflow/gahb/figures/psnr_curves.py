@@ -7,17 +7,18 @@ the largest training set.
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from gahb import summary
 from gahb.drawing import panels, style
 from gahb.drawing.optimum import optimum_curve
 from gahb.drawing.stores import Stores, together
+from gahb.summaries import psnr, tables
+from gahb.summaries.optimum import against_optimum
 
 FIGURE = {
     "title": "PSNR curves",
     "reads": {"psnr": ["S1"]},
     "sizes": "every",
     "compares": "nothing",
-    "beside": {"psnr": ["memorizer", "wiener", "threshold", "nonlocal", "optimal"]},
+    "beside": {"psnr": ["memorizer", "wiener", "threshold", "nonlocal", "optimum"]},
     "uses": {"slope_range": "psnr.slope_range", "count": "psnr.count"},
 }
 
@@ -85,14 +86,14 @@ def numbers(stores: Stores, shown: dict) -> list[dict]:
 
     def row(N, curves):
         found = {"N": N, "images": curves.sizes["image"]}
-        found |= summary.curves(curves, *shown["slope_range"])
+        found |= psnr.curves(curves, *shown["slope_range"])
         if best is not None:
             optimum = stores.first("psnr", denoiser=best, N=largest)
-            found |= summary.optimum(curves, optimum, *shown["slope_range"])
+            found |= against_optimum(curves, optimum, *shown["slope_range"])
         return found
 
     of_networks = [
-        summary.over_seeds([row(N, c) for c in stores.of("psnr", N=N)]) for N in shown["sizes"]
+        tables.over_seeds([row(N, c) for c in stores.of("psnr", N=N)]) for N in shown["sizes"]
     ]
     if not beside:
         return of_networks

@@ -8,9 +8,10 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from gahb import store, summary
+from gahb import store
 from gahb.drawing import panels, style
 from gahb.drawing.stores import Stores, together
+from gahb.summaries import memorization, tables
 
 FIGURE = {
     "title": "Samples of two networks",
@@ -62,10 +63,10 @@ def numbers(stores: Stores, shown: dict) -> list[dict]:
 
     def row(N, s):
         pairs = {"closest_pair": float(s.closest_pair.median())} if "closest_pair" in s else {}
-        return {"N": N, **pairs, **summary.similarity(s)}
+        return {"N": N, **pairs, **memorization.similarity(s)}
 
     return [
-        summary.over_seeds([row(N, s) for s in stores.of("similarity", N=N, pair=PAIR)])
-        | summary.ceiling(stores.of("similarity", N=N, pair="same"))
+        tables.over_seeds([row(N, s) for s in stores.of("similarity", N=N, pair=PAIR)])
+        | memorization.ceiling(stores.of("similarity", N=N, pair="same"))
         for N in shown["sizes"]
     ]

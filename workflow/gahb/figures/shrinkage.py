@@ -9,11 +9,11 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from gahb import summary
 from gahb.drawing import panels, style
 from gahb.drawing.stores import Stores
-from gahb.harmonics.numbers import one_image
-from gahb.theory import oracle_psnr
+from gahb.oracles import oracle_psnr
+from gahb.summaries import eigenbasis, tables
+from gahb.summaries.harmonics import one_image
 
 FIGURE = {
     "title": "Shrinkage and eigenbasis",
@@ -73,14 +73,14 @@ def numbers(stores: Stores, shown: dict) -> list[dict]:
         of_image = oracles.sel(image=int(one.image)).sel(sigma=float(one.sigma), method="nearest")
         found = {f"oracle_{name}": float(of_image.sel(basis=name)) for name in oracles.basis.values}
         found["oracle_own"] = _own(one)
-        measured = summary.denoising(one) | found
+        measured = eigenbasis.denoising(one) | found
         image = {"image": int(one.image)}
         adapted = one_image(harmonics, int(one.image))
-        return image | measured | above | summary.basis(one) | adapted
+        return image | measured | above | eigenbasis.basis(one) | adapted
 
     every = stores.of("harmonics")
     return [
-        summary.over_seeds([row(*each) for each in zip(bases, every, strict=True)])
+        tables.over_seeds([row(*each) for each in zip(bases, every, strict=True)])
         for bases in _shown(stores)
     ]
 

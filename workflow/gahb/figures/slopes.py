@@ -8,19 +8,20 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from gahb import summary
 from gahb.drawing import panels, style
 from gahb.drawing.optimum import below_panel, optimum_curve
 from gahb.drawing.stores import Stores, together
-from gahb.harmonics.numbers import coefficients, measures
-from gahb.theory import minimax_slope
+from gahb.psnr import minimax_slope
+from gahb.summaries import eigenbasis, psnr, tables
+from gahb.summaries.harmonics import coefficients, measures
+from gahb.summaries.optimum import against_optimum
 
 FIGURE = {
     "title": "Slopes and regularity",
     "reads": {"psnr": ["S1"], "eigenbasis": ["S1"], "harmonics": ["S1"]},
     "sizes": "largest",
     "compares": "datasets",
-    "beside": {"psnr": ["optimal"]},
+    "beside": {"psnr": ["optimum"]},
     "sources": "calpha",
     "uses": {
         "alphas": "datasets.*.alpha",
@@ -105,7 +106,7 @@ def numbers(stores: Stores, shown: dict) -> list[dict]:
     rows = _measured(stores, shown)
     for row, (_, dataset) in zip(rows, _by_alpha(shown), strict=True):
         every = stores.of("harmonics", dataset=dataset)
-        row |= summary.over_seeds([measures(one) | coefficients(one) for one in every])
+        row |= tables.over_seeds([measures(one) | coefficients(one) for one in every])
     return rows
 
 
@@ -115,15 +116,15 @@ def _measured(stores: Stores, shown: dict) -> list[dict]:
 
     def row(curves, basis):
         one = basis.isel(image=0, sigma=0)
-        found = summary.curves(curves, *shown["slope_range"]) | summary.basis(one)
+        found = psnr.curves(curves, *shown["slope_range"]) | eigenbasis.basis(one)
         if best is not None:
             optimum = stores.first("psnr", denoiser=best, dataset=dataset)
-            found |= summary.optimum(curves, optimum, *shown["slope_range"])
+            found |= against_optimum(curves, optimum, *shown["slope_range"])
         return found
 
     rows = []
     for alpha, dataset in _by_alpha(shown):
         found = (stores.of(kind, dataset=dataset) for kind in ("psnr", "eigenbasis"))
-        measured = summary.over_seeds([row(*each) for each in zip(*found, strict=True)])
+        measured = tables.over_seeds([row(*each) for each in zip(*found, strict=True)])
         rows.append({"alpha": alpha, "minimax_slope": minimax_slope(alpha), **measured})
     return rows

@@ -18,6 +18,7 @@ from collections.abc import Callable
 import numpy as np
 import scipy.fft
 import scipy.stats
+import xarray as xr
 
 #: What a basis is compared with; `nulls` has the definitions.
 NULLS = ("random", "permuted", "mixed")
@@ -179,3 +180,15 @@ def _spearman(frequency: np.ndarray) -> float:
     if np.ptp(frequency) == 0:
         return 0.0
     return float(scipy.stats.spearmanr(np.arange(len(frequency)), frequency).statistic)
+
+
+def roughness(vectors: xr.DataArray) -> np.ndarray:
+    """How much neighbouring pixels differ: 0 if constant, 1 as in white noise: (rank,).
+
+    Args:
+        vectors: (rank, channel, y, x), of norm 1.
+    """
+    pixels = ("channel", "y", "x")
+    squares = [np.square(vectors.diff(dim)) for dim in ("y", "x")]
+    pairs = sum(s[0].size for s in squares)
+    return sum(s.sum(pixels) for s in squares).values * vectors[0].size / (2 * pairs)

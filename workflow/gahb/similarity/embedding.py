@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch import nn
 
+from gahb.functions import made_by
 from gahb.images import read_ahead, to_float
-from gahb.outside.functions import made_by
-from gahb.similarity import Leading
+from gahb.similarity.pixels import Leading
 
 #: Images that are embedded at a time, and features that are compared at a time.
 BATCH, BLOCK = 256, 2**14
@@ -26,7 +26,7 @@ def embedding(function: str, device="cpu") -> nn.Module:
     What the function draws at random is the same in every job.
 
     Args:
-        function: as `gahb.outside.functions.made_by` takes it.
+        function: as `gahb.functions.made_by` takes it.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)

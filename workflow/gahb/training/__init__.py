@@ -9,7 +9,6 @@ Every random number is a function of the seed and of the step alone, so that a t
 from the weights, the optimizer and the step as if it had never stopped.
 """
 
-from gahb.training import processes
 from gahb.training.batches import Streamed, batch_order
 from gahb.training.checkpoint import Checkpoint, CheckpointError
 from gahb.training.device import compiling_pays, training_flop, use_gpu_kernels
@@ -19,5 +18,5 @@ from gahb.training.state import Diverged, Training
 
 __all__ = [
     "Checkpoint", "CheckpointError", "Diverged", "Recipe", "Streamed", "Training", "batch_order",
-    "compiling_pays", "history_steps", "processes", "train", "training_flop", "use_gpu_kernels",
+    "compiling_pays", "history_steps", "train", "training_flop", "use_gpu_kernels",
 ]  # fmt: skip

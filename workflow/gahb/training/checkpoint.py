@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from gahb.outside.packages import Needed
+from gahb.packages import Needed
 from gahb.training.state import Training, below
 
 safetensors, safetensors_torch = Needed("safetensors"), Needed("safetensors.torch")

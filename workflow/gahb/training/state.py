@@ -6,7 +6,6 @@ import torch
 from torch import nn
 
 from gahb.images import to_float
-from gahb.training import processes
 from gahb.training.batches import Streamed, batch_order, mixed
 from gahb.training.device import computes_bf16
 from gahb.training.muon import Muon
@@ -24,8 +23,6 @@ class Diverged(Exception):
 class Training:
     """The state of one training: it can be saved at any step and resumed exactly.
 
-    Of several processes (`gahb.training.processes`) each holds it and takes its part of a batch.
-
     Args:
         network: predicts the noise; moved to the device of `images`.
         images: training set (image, channel, y, x), bytes or floats in [0, 1], or `Streamed`.
@@ -34,7 +31,7 @@ class Training:
         compiled: whether the network is compiled (see `compiling_pays`).
 
     Raises:
-        ValueError: the batch cannot be divided into microbatches, or these among the processes.
+        ValueError: the batch cannot be divided into microbatches.
 
     network is what is trained, averaged its running average (itself without one): the result.
     """
@@ -48,10 +45,9 @@ class Training:
         compiled: bool = False,
     ):
         self.at_a_time = recipe.microbatch or recipe.batch
-        if recipe.batch % self.at_a_time or self.at_a_time % processes.count():
+        if recipe.batch % self.at_a_time:
             raise ValueError(
-                f"a batch of {recipe.batch} cannot be divided into microbatches of "
-                f"{self.at_a_time} and these among {processes.count()} processes"
+                f"a batch of {recipe.batch} cannot be divided into microbatches of {self.at_a_time}"
             )
         self.device = torch.device(images.device)
         self.network = network.to(self.device, memory_format=torch.channels_last)
@@ -72,25 +68,18 @@ class Training:
         self.step = step
         recipe, images = self.recipe, self.images
         streamed = isinstance(images, Streamed)
-        own = recipe.batch // processes.count()
         orders = batch_order(
             len(images),
             recipe.epoch,
             self.seed,
             step * recipe.batch,
             recipe.steps * recipe.batch,
-            recipe.batch * max(1, images.pool // own) if streamed else recipe.batch,
+            recipe.batch * max(1, images.pool // recipe.batch) if streamed else recipe.batch,
         )
-        orders = (self._own(o).flatten() for o in orders)
         if streamed:
-            self.batches = images.batches(orders, own)
+            self.batches = images.batches(orders, recipe.batch)
         else:
             self.batches = (images[o.to(self.device, non_blocking=True)] for o in orders)
-
-    def _own(self, batches: torch.Tensor) -> torch.Tensor:
-        """The images of this process, (microbatch, image, ...), of whole batches (image, ...)."""
-        own, first = self.at_a_time // processes.count(), processes.number()
-        return batches.unflatten(0, (-1, self.at_a_time))[:, first * own : (first + 1) * own]
 
     def advance(self) -> None:
         """One gradient step. The loss per pixel is kept as a running mean, on the device."""
@@ -98,13 +87,12 @@ class Training:
         images = to_float(next(self.batches))
         pixels = images.shape[1:]
         generator = self.generator.manual_seed(mixed(self.seed, 2, self.step))
-        # Of the whole batch, so that they do not depend on the number of processes.
         sigmas = LEVELS[recipe.noise](n, generator)
         noises = sigmas * torch.randn((n, *pixels), generator=generator, device=self.device)
-        sigmas, noises = self._own(sigmas), self._own(noises)
         self.network.zero_grad(set_to_none=True)
         loss = torch.zeros((), device=self.device)
-        for x, sigma, noise in zip(images.split(noises.shape[1]), sigmas, noises, strict=True):
+        parts = (part.split(self.at_a_time) for part in (images, sigmas, noises))
+        for x, sigma, noise in zip(*parts, strict=True):
             y = (x + noise).to(memory_format=torch.channels_last)
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast):
                 predicted = self.forward(y)
@@ -114,8 +102,6 @@ class Training:
             if self.error:
                 error = self.error.weighted(squared.flatten(1).mean(1), sigma).sum() / n
             error.backward()
-        gradients = [p.grad for p in self.network.parameters()]
-        processes.add_up([*gradients, loss, *([self.error.new] if self.error else [])])
         if self.error:
             self.error.update()
         for optimizer, factor in self.optimizers.values():

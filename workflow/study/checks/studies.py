@@ -7,7 +7,7 @@ from pathlib import Path
 from study import figures, groups
 from study.entries import channels, is_optimal, is_single, known_side, pattern, root
 from study.files import count, names
-from study.fingerprint import TRUTHS
+from study.fingerprint import OPTIMA
 
 #: Input PSNR in dB of the least noise of `noise: mixed`, sigma = 0.005.
 MIXED_PSNR = 46.02
@@ -176,7 +176,7 @@ def _check_optimum(config, path, study, dataset) -> list[str]:
         for name in study["denoisers"]
         if is_optimal(config, name)
     ]
-    if optimal and not (TRUTHS / f"{source}.py").is_file():
+    if optimal and not (OPTIMA / f"{source}.py").is_file():
         sources = "gaussian, mixture, disks and calpha"
         found.append(
             f"{path}.references: found {optimal[0]!r}, but the optimum is known of {sources} "

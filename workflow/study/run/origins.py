@@ -24,7 +24,7 @@ def origin(path: str | Path) -> dict | None:
             said = json.loads(Path(path, "zarr.json").read_text())["attributes"]
         else:
             with safetensors.safe_open(path, "np") as file:
-                said = file.metadata()
+                return json.loads(file.metadata()["gahb"])["parameters"] or None
         return json.loads(said["parameters"]) or None
     except (OSError, ValueError, KeyError, TypeError, safetensors.SafetensorError):
         return None

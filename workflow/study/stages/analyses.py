@@ -115,7 +115,7 @@ def _geometry(config: dict, job: Mapping) -> str | None:
 
 def _geometries(config: dict, job: Mapping) -> list[str]:
     source = _geometry(config, job)
-    return [f"gahb.harmonics.known.{source}"] if source else []
+    return [f"gahb.harmonics.geometries.{source}"] if source else []
 
 
 harmonics = Stage(
@@ -129,7 +129,7 @@ harmonics = Stage(
     },
     imports=_geometries,
     expected=expected.harmonics,
-    script="bases/harmonics.py",
+    script="harmonics.py",
 )
 properties = Stage(
     "properties",
@@ -142,7 +142,7 @@ properties = Stage(
     imports=modules,
     expected=expected.properties,
     gpu=True,
-    script="bases/properties.py",
+    script="properties.py",
 )  # fmt: skip
 density = Stage(
     "density",
@@ -168,7 +168,7 @@ oracles = Stage(
         "sigma": config["eigenbasis"]["sigma"],
         "count": max(config["psnr"]["count"], 1 + max(config["eigenbasis"]["images"])),
     },
-    script="bases/oracles.py",
+    script="oracles.py",
 )
 
 
@@ -269,7 +269,7 @@ dynamics = Stage(
     ],
     expected=expected.dynamics,
     gpu=True,
-    script="memorization/dynamics.py",
+    script="dynamics.py",
 )
 prediction = Stage(
     "prediction",
@@ -282,7 +282,7 @@ prediction = Stage(
         "sizes": sorted(config["studies"][job["study"]]["sizes"]),
     },
     expected=expected.prediction,
-    script="memorization/prediction.py",
+    script="prediction.py",
 )
 
 STAGES = (

@@ -20,13 +20,16 @@ def _entry(config: dict, job: Mapping) -> dict:
 def modules(config: dict, job: Mapping) -> list[str]:
     """The modules of a denoiser's code: those that its file can ask for."""
     entry = _entry(config, job)
-    names = {"architecture": entry.get("architecture"), "function": "function",
-             "reference": f"references.{entry.get('reference')}"}  # fmt: skip
-    # Which architecture a file of weights holds is known when it is read.
-    chosen = next(([n] for key, n in names.items() if key in entry), ["unet", "bfcnn"])
+    if "function" in entry:
+        chosen = ["imported.function"]
+    elif "reference" in entry:
+        chosen = [f"references.{entry['reference']}"]
+    else:  # which architecture a file of weights holds is known when it is read
+        found = [entry["architecture"]] if "architecture" in entry else ["unet", "bfcnn"]
+        chosen = [f"networks.{name}" for name in found]
     source = config["datasets"][job["dataset"]]["source"]
-    truths = [f"gahb.truths.{source}"] if is_optimal(config, job["denoiser"]) else []
-    return [*(f"gahb.denoisers.{name}" for name in chosen), *truths]
+    optima = [f"gahb.denoisers.optima.{source}"] if is_optimal(config, job["denoiser"]) else []
+    return [*(f"gahb.denoisers.{name}" for name in chosen), *optima]
 
 
 def _training(config: dict, job: Mapping) -> dict:
@@ -100,7 +103,7 @@ def _known(config: dict, job: Mapping) -> dict:
     if not is_optimal(config, job["denoiser"]):
         return {}
     entry = config["datasets"][job["dataset"]]
-    return {"known": {k: v for k, v in entry.items() if k not in ("images", "test")}}
+    return {"distribution": {k: v for k, v in entry.items() if k not in ("images", "test")}}
 
 
 def _network(config: dict, job: Mapping) -> Artifact:

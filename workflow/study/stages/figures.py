@@ -35,7 +35,7 @@ def figure_stage(name: str) -> Stage:
         uses=uses,
         imports=lambda config, job: [f"gahb.figures.{declared['module']}"],
         files=lambda config, job: [figures.STYLE_SHEET],
-        script="figures/figure.py",
+        script="figure.py",
     )
 
 
@@ -46,7 +46,7 @@ def _page(config: dict, job: Mapping) -> list[Artifact]:
 _OF_PAGES = {"reads": {"eigenbasis": ["S1"]}, "sizes": "largest", "compares": "nothing"}
 page = Stage(
     "page",
-    script="figures/page.py",
+    script="page.py",
     writes={"page": f"{_FIGURE % 'eigenbasis'}.html"},
     reads={"eigenbasis": _page},
     uses=lambda config, job: {
@@ -116,7 +116,7 @@ def _summary(config: dict, job: Mapping) -> dict:
 
 summary = Stage(
     "summary",
-    script="figures/summary.py",
+    script="summary.py",
     writes={"summary": "results/summary.csv"},
     reads={
         kind: functools.partial(_summarized, kind)

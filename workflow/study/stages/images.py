@@ -106,7 +106,7 @@ grouped = Stage(
     writes={"split": split.path},
     reads={"images": _unshuffled, "duplicates": _duplicates_of, "table": _table},
     uses=_grouped,
-    script="splits/grouped.py",
+    script="grouped.py",
 )
 redundancy = Stage(
     "redundancy",
@@ -119,7 +119,7 @@ redundancy = Stage(
     },
     expected=expected.duplicates,
     threads=2,
-    script="memorization/redundancy.py",
+    script="redundancy.py",
 )
 
 STAGES = (fetched, images, duplicates, split, grouped, redundancy)

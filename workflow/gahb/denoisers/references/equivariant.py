@@ -20,8 +20,8 @@ from torch import nn
 from gahb.denoisers.references.calibrated import kept, nearest
 from gahb.denoisers.references.masked import CENTER
 from gahb.denoisers.references.memorizer import memorized
-from gahb.denoisers.references.training import TrainingSet
-from gahb.denoisers.softmax import softmax_mean
+from gahb.denoisers.references.softmax import softmax_mean
+from gahb.denoisers.references.training_set import TrainingSet
 from gahb.images import Members
 
 CALIBRATED = "window"

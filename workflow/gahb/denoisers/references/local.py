@@ -14,7 +14,7 @@ from torch import nn
 from gahb.denoisers.references.calibrated import kept, nearest
 from gahb.denoisers.references.masked import masked, pixels, windows
 from gahb.denoisers.references.memorizer import memorized
-from gahb.denoisers.references.training import TrainingSet
+from gahb.denoisers.references.training_set import TrainingSet
 from gahb.images import Members
 
 CALIBRATED = "window"

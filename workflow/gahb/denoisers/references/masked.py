@@ -15,8 +15,8 @@ import functools
 import torch
 import torch.nn.functional as F
 
-from gahb.denoisers.references.training import TrainingSet
-from gahb.denoisers.softmax import softmax_mean
+from gahb.denoisers.references.softmax import softmax_mean
+from gahb.denoisers.references.training_set import TrainingSet
 
 #: Subtracted from all images: distances stay, and rounding is less.
 CENTER = 0.5

@@ -8,8 +8,8 @@ It is the optimum of the training loss. |y|^2 is the same for every image and dr
 import torch
 from torch import nn
 
-from gahb.denoisers.references.training import TrainingSet
-from gahb.denoisers.softmax import softmax_mean
+from gahb.denoisers.references.softmax import softmax_mean
+from gahb.denoisers.references.training_set import TrainingSet
 from gahb.images import Members
 
 

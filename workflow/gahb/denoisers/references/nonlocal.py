@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from gahb.images import Members
-from gahb.outside.packages import Needed
+from gahb.packages import Needed
 
 restoration = Needed("skimage.restoration")
 

@@ -17,7 +17,7 @@ from torch import nn
 from gahb.denoisers.references import wiener
 from gahb.denoisers.references.calibrated import kept, nearest
 from gahb.denoisers.references.masked import listed, masked
-from gahb.denoisers.references.training import TrainingSet
+from gahb.denoisers.references.training_set import TrainingSet
 from gahb.images import Members
 
 CALIBRATED = "threshold"

@@ -14,15 +14,15 @@ import math
 import torch
 from torch import nn
 
+from gahb import bases
 from gahb.images import Members
-from gahb.theory import bases
 
 
 class Threshold(nn.Module):
     """Soft thresholding.
 
     Args:
-        steps: matrices of the basis (`gahb.theory.bases`).
+        steps: matrices of the basis (`gahb.bases`).
         kept: side of the square of the lowest frequencies that are kept.
     """
 

@@ -1,0 +1,208 @@
+"""Pictures of any origin, made into a source of images of one size.
+
+What `folder`, `archive`, `parquet`, `lmdb`, `arrays`, `zarr` and `photographs` share: each opens
+its pictures and hands them to `prepared`, with the options of its config entry.
+"""
+
+import dataclasses
+import functools
+import io
+import os
+import re
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from gahb.datasets.base import ImageError, Source, UnusableImage, in_order
+from gahb.datasets.preparation import Preparation, patches
+
+#: Only these decoders are tried: the others run programs or are of no use here.
+FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "GIF", "PPM")
+#: Number of a TIFF's tag.
+BITS_PER_SAMPLE = 258
+#: Larger pictures and files are refused unread: they may be decompression bombs.
+MOST_PIXELS = 2**26
+MOST_BYTES = 2**28
+
+
+@dataclasses.dataclass(frozen=True)
+class Pictures:
+    """Pictures in order.
+
+    Args:
+        count: number of pictures.
+        read: indices, increasing -> these pictures one by one, each an array (y, x, channel), bytes
+            or float32 in [0, 1], with 1 or 3 channels. Several threads call it at a time.
+        name: index -> name of the picture, for messages and for the store.
+        origin: where the pictures come from, in words.
+        named: the names mean something (they are of files), and go into the store.
+    """
+
+    count: int
+    read: Callable[[Sequence[int]], Iterable[np.ndarray]]
+    name: Callable[[int], str]
+    origin: str
+    named: bool = True
+
+
+def decode(data: bytes, name: str) -> np.ndarray:
+    """An encoded picture as bytes (y, x, channel), with 3 channels even where it is gray.
+
+    Turned upright as its EXIF data say; transparency is ignored, 12 and 16 bits become 8, and of
+    several frames the first is taken.
+
+    Raises:
+        UnusableImage: it cannot be decoded.
+    """
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            if image.width * image.height > MOST_PIXELS:
+                raise UnusableImage(
+                    f"{name}: has {image.width} x {image.height} pixels, more than {MOST_PIXELS}"
+                )
+            if image.mode in ("I", "F"):
+                raise UnusableImage(
+                    f"{name}: has 32 bits for each value; save it with 8 or 16 bits, or as an "
+                    "array of floats in [0, 1]"
+                )
+            # A TIFF of 12 bits is opened as one of 16, and would be nearly black.
+            (bits,) = getattr(image, "tag_v2", {}).get(BITS_PER_SAMPLE, (16,))[:1]
+            image = ImageOps.exif_transpose(image)
+            if image.mode.startswith("I;16"):
+                gray = np.rint(np.asarray(image) * (255 / (2**bits - 1))).astype(np.uint8)
+                return np.repeat(gray[..., None], 3, axis=2)
+            return np.asarray(image.convert("RGB"))
+    except UnusableImage:
+        raise
+    except Image.DecompressionBombError as error:
+        raise UnusableImage(f"{name}: {error}") from error
+    except Exception as error:  # damaged files raise nearly anything in the decoders
+        raise UnusableImage(
+            # Not where it lies in memory, which differs from run to run.
+            f"{name}: cannot be read as an image ({type(error).__name__}: "
+            f"{re.sub('<_io.BytesIO object at 0x[0-9a-f]+>', 'the file', str(error))})"
+        ) from error
+
+
+def encoded(
+    count: int, fetch: Callable[[int], bytes], name: Callable[[int], str], origin: str
+) -> Pictures:
+    """Pictures that are files; `fetch` gives the bytes of one."""
+    return Pictures(count, lambda index: (decode(fetch(i), name(i)) for i in index), name, origin)
+
+
+def prepared(
+    pictures: Pictures,
+    *,
+    seed: int,
+    images: int | None = None,
+    unreadable: str = "refuse",
+    **options,
+) -> Source:
+    """The images made of pictures.
+
+    Args:
+        pictures: the pictures.
+        seed: of the choice of `images`.
+        images: number of images (pictures, or patches of them), drawn without repetition and kept
+            in order; None takes all.
+        unreadable: what becomes of pictures that cannot be decoded or are too small: "refuse", or
+            "skip", where they are left out and listed.
+        options: what is done to each picture, see `Preparation`.
+
+    Raises:
+        ImageError: no pictures, fewer than asked for, or unusable ones.
+    """
+    if not pictures.count:
+        raise ImageError(f"{pictures.origin}: has no pictures")
+    preparation = Preparation(**options)
+    if preparation.patches:
+        return _patches(pictures, preparation, images, seed, unreadable)
+    chosen, skipped = _drawn(pictures.count, images, seed, pictures.origin), []
+    if unreadable == "skip":
+        chosen, _, skipped = _usable(pictures, preparation, chosen, unreadable)
+    shape = _load(pictures, preparation, chosen[0]).shape
+
+    def read(start: int, stop: int) -> np.ndarray:
+        index = chosen[start:stop]
+        found = []
+        for i, picture in zip(index, pictures.read(index), strict=True):
+            image = preparation.picture(picture, pictures.name(i))
+            if image.shape != shape:
+                first, turned = pictures.name(chosen[0]), image.shape[:0:-1] == shape[1:]
+                remedy = (
+                    "`landscape: true` turns those that are higher than wide"
+                    if turned
+                    else "`side` resizes them, with `crop: center` where not square"
+                )
+                raise ImageError(
+                    f"{pictures.name(i)}: has {_size(image.shape)}, but {first} has "
+                    f"{_size(shape)}; {remedy}"
+                )
+            found.append(image)
+        return np.stack(found)
+
+    names = [pictures.name(i) for i in chosen] if pictures.named else []
+    return Source(len(chosen), read, pictures.origin, names=names, skipped=skipped)
+
+
+def _patches(pictures, preparation, images, seed, unreadable) -> Source:
+    usable, shapes, skipped = _usable(pictures, preparation, np.arange(pictures.count), unreadable)
+    ends = np.cumsum([preparation.count(shape) for shape in shapes])
+    if not ends[-1]:
+        raise ImageError(f"{pictures.origin}: no picture is large enough for a patch")
+    chosen = _drawn(ends[-1], images, seed, pictures.origin)
+    group = np.searchsorted(ends, chosen, side="right").astype(np.int32)
+
+    @functools.lru_cache(8)  # a picture is wanted again for the next block of its patches
+    def windows(picture: int) -> list[np.ndarray]:
+        return preparation.windows(_load(pictures, preparation, usable[picture]))
+
+    def read(start: int, stop: int) -> np.ndarray:
+        found = []
+        for picture in np.unique(group[start:stop]):
+            index = chosen[start:stop][group[start:stop] == picture]
+            first = ends[picture - 1] if picture else 0
+            found.append(patches(windows(int(picture)), index - first))
+        return np.concatenate(found)
+
+    names = [pictures.name(i) for i in usable]
+    return Source(len(chosen), read, pictures.origin, group, names, skipped=skipped)
+
+
+def _load(pictures: Pictures, preparation: Preparation, i: int) -> np.ndarray:
+    (picture,) = pictures.read([i])
+    return preparation.picture(picture, pictures.name(i))
+
+
+def _usable(pictures, preparation, index, unreadable):
+    """Which pictures can be used, the shapes of these, and (name, reason) of the others."""
+
+    def look(i):
+        try:
+            return _load(pictures, preparation, i).shape
+        except UnusableImage as error:
+            if unreadable == "refuse":
+                raise
+            return str(error)
+
+    found = dict(zip(index, in_order(look, index, min(4, os.cpu_count())), strict=True))
+    shapes = {i: shape for i, shape in found.items() if not isinstance(shape, str)}
+    skipped = [(pictures.name(i), why) for i, why in found.items() if isinstance(why, str)]
+    if not shapes:
+        raise ImageError(f"{pictures.origin}: none of its pictures can be used; {skipped[0][1]}")
+    return np.array(list(shapes)), list(shapes.values()), skipped
+
+
+def _drawn(count: int, images: int | None, seed: int, origin: str) -> np.ndarray:
+    """Which of `count` images are used: all, or `images` of them, increasing."""
+    if images is None:
+        return np.arange(count)
+    if images > count:
+        raise ImageError(f"{origin}: has {count} images, but {images} are asked for")
+    return np.sort(np.random.default_rng(seed).choice(count, images, replace=False))
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return f"{shape[1]} x {shape[2]} pixels and {shape[0]} channel(s)"

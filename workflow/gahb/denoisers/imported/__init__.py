@@ -1,0 +1,1 @@
+"""Denoisers made elsewhere: files of weights, and functions of the user."""

@@ -1,0 +1,109 @@
+"""What a denoiser has learned at one step of its training.
+
+Its samples from the same noise at each step, by the probability flow: which of them are memorized,
+how close they come to a training image and to the samples of another denoiser. And how far
+references explain what it makes of noisy images that it has not seen.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+
+import torch
+
+from gahb.agreement import measures, noisy_images
+from gahb.samples.flow import followed
+from gahb.similarity.pixels import fit, nearest, paired_cosine
+
+#: What maps (y, sigma) to an estimate of x.
+Denoiser = Callable[[torch.Tensor, float], torch.Tensor]
+
+
+def memory(samples: torch.Tensor, training) -> tuple[torch.Tensor, torch.Tensor]:
+    """Of each sample 1 if it is memorized, else 0, and the cosine to the closest training image.
+
+    Both (sample,), NaN where a sample is not finite. Memorized is what `similarity.pixels.Fit`
+    says: the 1/3 rule once contrast and mean are fitted.
+
+    Args:
+        samples: (sample, channel, y, x).
+        training: images, as `gahb.similarity.pixels` takes them.
+    """
+    finite = samples.flatten(1).isfinite().all(1)
+    safe = torch.where(finite[:, None, None, None], samples, 0.0)
+    found = nearest(safe, training, 2)
+    memorized = fit(safe, training, found).memorized.float()
+    return tuple(torch.where(finite, v, torch.nan) for v in (memorized, found.cosine[:, 0]))
+
+
+@dataclasses.dataclass(frozen=True)
+class Noisy:
+    """The same noisy images for every denoiser.
+
+    images: (sigma, image, channel, y, x).
+    sigmas: their noise levels.
+    """
+
+    images: torch.Tensor
+    sigmas: Sequence[float]
+
+    @torch.no_grad()
+    def denoised(self, denoiser: Denoiser) -> torch.Tensor:
+        """f of each: (sigma, image, channel, y, x)."""
+        return torch.stack([denoiser(y, s) for y, s in zip(self.images, self.sigmas, strict=True)])
+
+
+def noisy(clean: torch.Tensor, sigmas: Sequence[float], seed: int) -> Noisy:
+    """`clean` (image, channel, y, x) with the same z at each noise level."""
+    return Noisy(noisy_images(clean, sigmas, seed), list(sigmas))
+
+
+def explained(
+    answers: Mapping[str, torch.Tensor], denoised: torch.Tensor, sigmas: Sequence[float]
+) -> torch.Tensor:
+    """How far each reference explains a denoiser: r2, (reference, sigma, image).
+
+    `gahb.agreement` says what r2 is.
+
+    Args:
+        answers: what each reference makes of noisy images (sigma, image, channel, y, x).
+        denoised: what the denoiser makes of them.
+        sigmas: their noise levels.
+    """
+
+    def r2(answer):
+        pairs = zip(answer, denoised, sigmas, strict=True)
+        return torch.stack([measures(a, b, sigma)["r2"] for a, b, sigma in pairs])
+
+    return torch.stack([r2(answer) for answer in answers.values()])
+
+
+def at_step(
+    denoiser: Denoiser,
+    training,
+    starts: torch.Tensor,
+    sigmas: Sequence[float],
+    judged: Noisy,
+    answers: Mapping[str, torch.Tensor],
+    other: Denoiser | None = None,
+) -> dict[str, torch.Tensor]:
+    """Everything that is measured at one step, by name.
+
+    memorized, closest and, with another denoiser, between: (sample,). agreement: (reference, sigma,
+    image).
+
+    Args:
+        denoiser: f at this step.
+        training: its training images, as `gahb.similarity.pixels` takes them.
+        starts: (sample, channel, y, x), at noise level sigmas[0].
+        sigmas: noise levels of the flow.
+        judged: noisy images on which references are compared with it.
+        answers: what each reference makes of these.
+        other: a denoiser of other images at the same step.
+    """
+    samples = followed(denoiser, starts, sigmas)
+    memorized, closest = memory(samples, training)
+    found = {"memorized": memorized, "closest": closest}
+    found["agreement"] = explained(answers, judged.denoised(denoiser), judged.sigmas)
+    if other is not None:
+        found["between"] = paired_cosine(samples, followed(other, starts, sigmas))
+    return found

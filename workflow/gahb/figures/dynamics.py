@@ -1,0 +1,103 @@
+"""When networks memorize: the part of their samples that is memorized, and their errors, in time.
+
+Bonnaire et al. (2025): the time of memorization grows in proportion to N, that of generalization
+does not depend on it.
+"""
+
+import math
+
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+
+from gahb.drawing import panels, style
+from gahb.drawing.stores import Stores, together
+from gahb.summaries import dynamics as times
+from gahb.summaries import tables
+
+FIGURE = {
+    "title": "Dynamics of memorization",
+    "reads": {"dynamics": ["S1"]},
+    "sizes": "every",
+    "compares": "nothing",
+    "uses": {"count": "dynamics.count"},
+}
+
+
+@style.sheet()
+def draw(stores: Stores, shown: dict) -> Figure:
+    """Memorized fraction and PSNR against images seen, and the fraction against images seen / N."""
+    figure = Figure((style.PAGE, 2.9))
+    memorized, errors, collapsed = figure.subplots(1, 3)
+    color = style.shades(shown["sizes"])
+    for N in shown["sizes"]:
+        found = together(stores.of("dynamics", N=N))
+        line = {"color": color[N], "label": f"{N:,}"}
+        part = found.memorized.mean("sample")
+        panels.curve(memorized, found.images_seen, part, **line)
+        panels.curve(collapsed, found.images_seen / N, part, **line)
+        psnr = found.psnr.mean("sigma")
+        panels.curve(errors, found.images_seen, psnr.sel(set="test"), **line)
+        panels.curve(errors, found.images_seen, psnr.sel(set="train"), color=color[N], alpha=0.45)
+    for ax in (memorized, collapsed):
+        ax.axhline(times.THRESHOLD, **panels.REFERENCE)
+        ax.set(ylim=(-0.03, 1.03), ylabel="memorized part of the samples")
+    errors.set_ylabel("output PSNR (dB)")
+    for ax, words in ((memorized, "images seen"), (errors, "images seen")):
+        ax.set_xlabel(words)
+    collapsed.set_xlabel("images seen / $N$")
+    errors.set_title("on training (pale) and test images")
+    for ax in figure.axes:
+        panels.log_axis(ax, 40)
+    figure.legend(*memorized.get_legend_handles_labels(), title="$N$", loc="outside right upper")
+    return figure
+
+
+def numbers(stores: Stores, shown: dict) -> list[dict]:
+    """Times and what was memorized, for each N; and, in the last row, how they grow with N."""
+    found = {N: stores.of("dynamics", N=N) for N in shown["sizes"]}
+    rows = [
+        tables.over_seeds([{"N": N, **_times(one)} for one in of_N]) for N, of_N in found.items()
+    ]
+    rows = [*map(_said, rows), {"N": "all", **_growth(found)}]
+    columns = dict.fromkeys(name for row in rows for name in row)
+    return [{name: row.get(name, "none") for name in columns} for row in rows]
+
+
+def _times(dynamics: xr.Dataset) -> dict:
+    psnr = dynamics.psnr.mean("sigma").sel(set="test")
+    part = dynamics.memorized.mean("sample").values
+    return {
+        "tau_gen": times.best(dynamics.images_seen.values, -psnr.values),
+        "tau_mem": times.crossing(dynamics.images_seen.values, part),
+        "best_test_psnr": float(psnr.max()),
+        "test_psnr": float(psnr[-1]),
+        "memorized": float(part[-1]),
+    }
+
+
+def _said(row: dict) -> dict:
+    """A row in which a time that was not reached says so."""
+    return {k: "not reached" if v == math.inf else v for k, v in row.items()}
+
+
+def _growth(found: dict[int, list[xr.Dataset]]) -> dict:
+    """Exponents of both times against N, and how alike the curves are against tau / N^a."""
+    each = {N: [_times(one) for one in of_N] for N, of_N in found.items()}
+    row = {}
+    for name in ("tau_gen", "tau_mem"):
+        interval = times.exponent({N: [t[name] for t in of_N] for N, of_N in each.items()})
+        names = [f"{name}_exponent{end}" for end in ("", "_low", "_high")]
+        row |= {k: v for k, v in zip(names, map(float, interval), strict=True) if not math.isnan(v)}
+    curves = {
+        N: (
+            of_N[0].images_seen.values,
+            together(of_N).memorized.mean("sample").median("seed").values,
+        )
+        for N, of_N in found.items()
+    }
+    best, misfit = times.collapse(curves)
+    if np.isnan(best):
+        return row
+    at_1 = times.misfit(curves, 1)
+    return row | {"collapse_exponent": best, "misfit": misfit, "misfit_at_1": at_1}

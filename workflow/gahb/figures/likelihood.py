@@ -1,0 +1,116 @@
+"""Log-densities of images under two networks, and the most and the least likely images.
+
+Small N: training images are likely under the network that was trained on them alone. Large N: both
+networks give every image the same.
+"""
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from gahb import store
+from gahb.drawing import panels, style
+from gahb.drawing.stores import Stores
+from gahb.summaries import density as nats
+from gahb.summaries import tables
+
+FIGURE = {
+    "title": "Log-densities under two networks",
+    "reads": {"density": ["S1", "S2"], "images": []},
+    "sizes": "every",
+    "compares": "nothing",
+    "uses": {"count": "density.count", "input_psnr": "density.input_psnr"},
+}
+
+#: Panels side by side, and images in a row.
+COLUMNS, IMAGES = 5, 10
+#: Sets of images: their names and how they are drawn.
+POINT = {"linestyle": "none", "markersize": 2.5, "markeredgewidth": 0, "alpha": 0.7}
+SETS = {
+    "test": ("test images", {"marker": "o", "color": "C0"} | POINT),
+    "S1": ("training images of network 1", {"marker": "s", "color": "C1"} | POINT),
+}
+
+
+@style.sheet()
+def draw(stores: Stores, shown: dict) -> Figure:
+    """A panel for each N: an image a point. Below: the extreme test images at the largest N."""
+    sizes = shown["sizes"]
+    rows = -(-len(sizes) // COLUMNS)
+    heights = [1.65 * rows + 0.5, panels.mosaic_height(style.PAGE - 1, IMAGES, 2) + 0.1]
+    figure = Figure((style.PAGE, sum(heights)))
+    top, bottom = figure.subfigures(2, 1, height_ratios=heights)
+    axes = top.subplots(rows, COLUMNS, squeeze=False).ravel()
+    for ax, N in zip(axes, sizes, strict=False):
+        _panel(ax, *(nats.per_entry(each) for each in _pair(stores, N)))
+        ax.set_title(f"$N$ = {N:,}")
+    for ax in axes[len(sizes) :]:
+        ax.remove()
+    top.supxlabel(r"$\log q$ under network 1 (nats for each entry)", size=8)
+    top.supylabel("under network 2", size=8)
+    top.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
+    _extremes(bottom.subplots(), stores, max(sizes))
+    return figure
+
+
+def _pair(stores: Stores, N: int) -> list[xr.Dataset]:
+    """The stores of both networks, of the first seed."""
+    return [stores.first("density", N=N, subset=subset) for subset in ("S1", "S2")]
+
+
+def _panel(ax: Axes, first: xr.DataArray, second: xr.DataArray) -> None:
+    """Log-densities under one network against those under the other."""
+    for name, (label, line) in SETS.items():
+        ax.plot(first.sel(set=name), second.sel(set=name), label=label, **line)
+    every = np.concatenate([first.values.ravel(), second.values.ravel()])
+    low, high = np.nanmin(every), np.nanmax(every)
+    margin = 0.05 * (high - low)
+    ax.axline((high, high), slope=1, **panels.REFERENCE)
+    ax.set(xlim=(low - margin, high + margin), ylim=(low - margin, high + margin), box_aspect=1)
+    # Two: panels are small.
+    inside = [t for t in MaxNLocator(4).tick_values(low, high) if low <= t <= high]
+    ax.set(xticks=inside[:: len(inside) - 1], yticks=inside[:: len(inside) - 1])
+
+
+def _extremes(ax: Axes, stores: Stores, N: int) -> None:
+    """The test images that both networks together find most and least likely."""
+    first, second = _pair(stores, N)
+    mean = (nats.per_entry(first) + nats.per_entry(second)).sel(set="test") / 2
+    order = np.argsort(mean.values)
+    images = stores.first("images").images
+    rows = [
+        [
+            (panels.photo(image), f"{value:.2f}")
+            for image, value in zip(
+                store.take(images, first.image_index.sel(set="test").values[chosen].astype(int)),
+                mean.values[chosen],
+                strict=True,
+            )
+        ]
+        for chosen in (order[::-1][:IMAGES], order[:IMAGES])
+    ]
+    panels.mosaic(ax, rows, ["most likely", "least likely"], space=panels.NOTE)
+
+
+def numbers(stores: Stores, shown: dict) -> list[dict]:
+    """Log-densities, their gap between training and test images, and how both networks agree."""
+    rows = []
+    for N in shown["sizes"]:
+        pairs = zip(*(stores.of("density", N=N, subset=s) for s in ("S1", "S2")), strict=True)
+        rows.append(tables.over_seeds([{"N": N} | _row(*pair) for pair in pairs]))
+    return rows
+
+
+def _row(first: xr.Dataset, second: xr.Dataset) -> dict:
+    """The numbers of one pair of networks."""
+    both = [nats.per_entry(data).sel(set="test").values for data in (first, second)]
+    noise = first.log_density_error.sel(set="test").isel(sigma=-1).mean()
+    return {
+        "images": first.sizes["image"],
+        **nats.log_densities(first),
+        "correlation": float(np.corrcoef(*both)[0, 1]),
+        "difference": float(np.sqrt(np.square(both[0] - both[1]).mean())),
+        "noise_error": float(noise) / first.attrs["entries"],
+    }

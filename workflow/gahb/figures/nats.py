@@ -1,0 +1,109 @@
+"""Memorization, transition and generalization in nats: what networks lack, and what they remember.
+
+Small N: test images are far less likely under the network than they should be, and training images
+likelier. Large N: neither.
+"""
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from gahb.drawing import panels, style
+from gahb.drawing.stores import Stores, together
+from gahb.summaries import density as nats
+from gahb.summaries import tables
+
+FIGURE = {
+    "title": "Memorization in nats",
+    "reads": {"density": ["S1", "S2"]},
+    "beside": {"density": "every"},
+    "sizes": "every",
+    "compares": "nothing",
+    "uses": {
+        "count": "density.count", "noises": "density.noises", "input_psnr": "density.input_psnr"
+    },
+}  # fmt: skip
+
+#: Nats up to which the axis is linear.
+LINEAR = 10
+
+
+@style.sheet()
+def draw(stores: Stores, shown: dict) -> Figure:
+    """Nats lost on test images and gained on training images against N; lost, by cut-off."""
+    figure = Figure((style.PAGE, 3.2))
+    left, right = figure.subfigures(1, 2)
+    _by_size(left, numbers(stores, shown), shown)
+    ax, color = right.subplots(), style.shades(shown["sizes"])
+    for N in shown["sizes"]:
+        curves = [
+            nats.lost(data, _best(stores, shown, seed)).sel(set="test").mean(("pair", "image"))
+            for seed, data in enumerate(stores.of("density", N=N, subset="S1"))
+        ]
+        lost = together(curves)
+        panels.curve(ax, lost.input_psnr, lost, color=color[N], label=f"{N:,}")
+    ax.set(xlabel=r"input PSNR at the cut-off $\sigma_0$ (dB)", ylabel="lost on test images (nats)")
+    _scaled(ax)
+    ncols = -(-len(shown["sizes"]) // 2)
+    right.legend(
+        *ax.get_legend_handles_labels(), title="$N$", loc="outside lower center", ncols=ncols
+    )
+    return figure
+
+
+def _by_size(left, rows: list[dict], shown: dict) -> None:
+    """What is lost and what is gained, with intervals."""
+    ax, lines = left.subplots(), {}
+    lines["kl", "lost on test images"] = shown["denoiser"], {"color": "C0", "marker": "o"}
+    lines["memory", "gained on training images"] = (
+        shown["denoiser"], {"color": "C1", "marker": "s"}
+    )  # fmt: skip
+    for i, reference in enumerate(shown["references"]):
+        line = {"color": f"C{2 + i}", "linestyle": "--", "marker": "."}
+        lines["kl", f"lost by {reference}"] = reference, line
+    for (name, label), (denoiser, line) in lines.items():
+        _line(ax, [row for row in rows if row["denoiser"] == denoiser], name, label=label, **line)
+    ax.set(xscale="log", xlabel="images in the training set, $N$", ylabel="nats for each image")
+    _scaled(ax)
+    left.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+
+
+def _scaled(ax: Axes) -> None:
+    """Linear near 0, logarithmic beyond, with no more room below 0 than is needed."""
+    ax.axhline(0, **panels.REFERENCE)
+    low, high = ax.dataLim.intervaly
+    ax.set_yscale("symlog", linthresh=LINEAR)
+    ax.set_ylim(min(1.5 * low, -LINEAR / 2), max(2 * high, LINEAR))
+
+
+def _line(ax, rows: list[dict], name: str, **line) -> None:
+    """A number against N, with its intervals."""
+    N, values = [row["N"] for row in rows], [row[name] for row in rows]
+    ax.plot(N, values, **line)
+    bounded = [row for row in rows if f"{name}_low" in row]
+    low, high = ([row[f"{name}_{end}"] for row in bounded] for end in ("low", "high"))
+    ax.vlines([row["N"] for row in bounded], low, high, color=line["color"], linewidth=0.8)
+
+
+def _best(stores: Stores, shown: dict, seed: int):
+    """The least errors of denoisers that have not seen S1: of the largest N, and the Gaussian."""
+    of = {"N": max(shown["sizes"]), "subset": "S2"}
+    references = [stores.first("density", denoiser=r, **of) for r in shown["references"]]
+    return nats.least_errors([stores.of("density", **of)[seed], *references])
+
+
+def numbers(stores: Stores, shown: dict) -> list[dict]:
+    """Nats lost and gained, with their errors, for each N and for each reference."""
+    rows = []
+    for denoiser in (shown["denoiser"], *shown["references"]):
+        for N in shown["sizes"]:
+            pairs = zip(
+                *(stores.of("density", denoiser=denoiser, N=N, subset=s) for s in ("S1", "S2")),
+                strict=True,
+            )
+            found = [
+                nats.compared(data, other, _best(stores, shown, seed))
+                for seed, (data, other) in enumerate(pairs)
+            ]
+            if found:  # the optimum is that of every N, and stands at the largest
+                rows.append({"denoiser": denoiser, "N": N, **tables.over_seeds(found)})
+    return rows

@@ -1,0 +1,98 @@
+"""What theories make of one noisy image and of one start, side by side with both networks."""
+
+import math
+
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+
+from gahb.drawing import panels, style
+from gahb.drawing.stores import Stores
+from gahb.summaries import tables
+
+FIGURE = {
+    "title": "What theories make of an image and of noise",
+    "reads": {"agreement": ["S1"]},
+    "sizes": "every",
+    "compares": "nothing",
+    "uses": {"steps": "samples.steps"},
+}
+
+#: Most sizes N that have a row, and most theories that have a column.
+ROWS, COLUMNS = 5, 9
+MOST_INCHES = 8.8
+#: Columns above which names have room, degrees by which they rise above more, points of a letter.
+WIDE, SLANT, LETTER = 8, 45, 4
+NAMES = {"network": "network 1", "other images": "network 2"}
+
+
+@style.sheet()
+def draw(stores: Stores, shown: dict) -> Figure:
+    """Above, the first test image at a middle noise level; below, ends of the probability flow."""
+    chosen = np.unique(np.linspace(0, len(shown["sizes"]) - 1, ROWS).round().astype(int))
+    sizes = [shown["sizes"][i] for i in chosen]
+    above, below = [], []
+    for N in sizes:
+        found = stores.first("agreement", N=N)
+        names = _columns(found)
+        at = found.isel(level=_middle(found)).compute()
+        ends = found.ends.isel(sample=0).compute()
+        first = [(panels.photo(at.clean), "clean"), (panels.photo(at.noisy), "noisy")]
+        above.append(first + _row(at.outputs, names))
+        below.append([(None, "")] * 2 + _row(ends, names))
+    for rows in (above, below):
+        rows[1:] = [[(image, "") for image, _ in row] for row in rows[1:]]
+    slant = SLANT if len(above[0]) > WIDE else 0
+    longest = max(len(name) for _, name in above[0])
+    notes = 14 + LETTER * longest * math.sin(math.radians(slant))
+    height = panels.mosaic_height(
+        style.PAGE - 0.6, len(above[0]), len(sizes), notes=(notes + 20) / 72
+    )
+    figure = Figure((style.PAGE, min(MOST_INCHES, 2 * height + 0.1)))
+    names = [f"$N$ = {N:,}" for N in sizes]
+    titles = (
+        f"a test image with noise of $\\sigma$ = {float(at.level):g}",
+        "where one start leads",
+    )
+    for ax, rows, title in zip(figure.subplots(2, 1), (above, below), titles, strict=True):
+        panels.mosaic(ax, rows, names, slant=slant)
+        ax.set_title(title, pad=notes)
+    return figure
+
+
+def _row(outputs: xr.DataArray, names: list[str]) -> list[tuple]:
+    pictures = [panels.photo(outputs.sel(output=name)) for name in names]
+    return [(p, NAMES.get(name, name)) for p, name in zip(pictures, names, strict=True)]
+
+
+def _middle(found: xr.Dataset) -> int:
+    return found.sizes["level"] // 2
+
+
+def _columns(found: xr.Dataset) -> list[str]:
+    """Both networks, then theories."""
+    theories = [n for n in found.output.values if n not in (*NAMES, "another seed")]
+    return [*(n for n in NAMES if n in found.output), *theories[:COLUMNS]]
+
+
+def numbers(stores: Stores, shown: dict) -> list[dict]:
+    """PSNR of each output against the clean image, and the correlation of end points with the
+    network's, its mean over starts."""
+
+    def row(N, name, found):
+        at = found.isel(level=_middle(found)).sel(output=name)
+        error = float(np.square(at.outputs - at.clean).mean())
+        ends = [found.ends.sel(output=n).values.astype(float) for n in (name, "network")]
+        together = [np.corrcoef(a.ravel(), b.ravel())[0, 1] for a, b in zip(*ends, strict=True)]
+        return {
+            "N": N,
+            "denoised_psnr": -10 * np.log10(error),
+            "end_correlation": float(np.mean(together)),
+        }
+
+    return [
+        {"output": NAMES.get(name, name)}
+        | tables.over_seeds([row(N, name, f.compute()) for f in stores.of("agreement", N=N)])
+        for N in shown["sizes"]
+        for name in stores.first("agreement", N=N).output.values
+    ]

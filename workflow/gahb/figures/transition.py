@@ -1,0 +1,129 @@
+"""From memorization to generalization against N, and how much of it the covariance explains.
+
+The Gaussian null is two Wiener filters, each of N images of its own: they agree, too. What two
+networks agree on beyond it is news.
+"""
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from gahb import statistics
+from gahb.drawing import panels, style
+from gahb.drawing.stores import Stores
+from gahb.summaries import memorization, tables
+
+FIGURE = {
+    "title": "Transition",
+    "reads": {"similarity": ["disjoint", "same"], "psnr": ["S1"], "prediction": []},
+    "sizes": "every",
+    "compares": "nothing",
+    "uses": {},
+}
+
+#: Input PSNR in dB at which errors are shown.
+INPUT_PSNR = 15
+NULL, EXPECTED = {"color": "C1"}, {"color": "0.35", "linestyle": "--", "linewidth": 0.9}
+
+
+@style.sheet()
+def draw(stores: Stores, shown: dict) -> Figure:
+    """Cosine between samples, memorized part, and errors, each against N."""
+    rows, sizes = numbers(stores, shown), shown["sizes"]
+    null = stores.first("prediction")
+    level = _level(null)
+    figure = Figure((style.PAGE, 3.1))
+    between, memorized, errors = figure.subplots(1, 3)
+    # What is missing to 1, so that cosines of 0.99 and 0.999 are told apart.
+    for ax in (between, errors):
+        ax.set_yscale("log")
+    lines = {
+        "between": {"color": "C0", "label": "networks"},
+        "ceiling": {"color": "C2", "label": "ceiling"},
+        "null": {"label": "Gaussian null", **NULL},
+    }
+    for name, line in lines.items():
+        if name in rows[0]:
+            _line(between, [_missing(row, name) for row in rows], name, **line)
+    missing = 1 - np.array(_of(rows, "expected"))
+    between.plot(sizes, missing, label="null, by theory", **EXPECTED)
+    between.set_ylabel("1 - cosine between samples")
+    _line(memorized, rows, "memorized", color="C0")
+    memorized.set(ylabel="memorized part of the samples", ylim=(-0.03, 1.03))
+    for which, marker in (("train", "s"), ("test", "o")):
+        style_of = {"marker": marker, "label": "_"}
+        _line(errors, rows, f"{which}_mse", **style_of, color="C0")
+        _line(errors, rows, f"{which}_null", **style_of, **NULL)
+        theory = null.expected_mse.sel(set=which).isel(sigma=level)
+        errors.plot(sizes, theory.where(theory > 0), **EXPECTED)
+    errors.set_ylabel("mean squared error per pixel")
+    errors.set_title(f"squares: training set, {float(null.input_psnr[level]):g} dB")
+    for ax in (between, memorized, errors):
+        # Said, because nothing is drawn where all samples diverged.
+        ax.set(xlabel="training images, $N$", xlim=(min(sizes) / 1.3, 1.3 * max(sizes)))
+        panels.log_axis(ax, 20)
+    figure.legend(*between.get_legend_handles_labels(), ncols=4, loc="outside lower center")
+    return figure
+
+
+def _of(rows: list[dict], name: str) -> list[float]:
+    return [row.get(name, np.nan) for row in rows]
+
+
+def _missing(row: dict, name: str) -> dict:
+    """A row of 1 less a cosine: its bounds change places."""
+    bounds = {"": "", "_low": "_high", "_high": "_low"}
+    found = {name + to: 1 - row[name + of] for to, of in bounds.items() if name + of in row}
+    return {"N": row["N"], **found}
+
+
+def _line(ax: Axes, rows: list[dict], name: str, **line) -> None:
+    """A number of each row against N, in the band of its interval."""
+    x, values = _of(rows, "N"), np.array(_of(rows, name))
+    line = {"marker": "o", **line}
+    shown = values if ax.get_yscale() == "linear" else np.where(values > 0, values, np.nan)
+    ax.plot(x, shown, **line)
+    low, high = (_of(rows, f"{name}_{end}") for end in ("low", "high"))
+    ax.fill_between(x, low, high, color=line["color"], alpha=0.2, linewidth=0)
+
+
+def _level(stored: xr.Dataset) -> int:
+    return int(np.abs(stored.input_psnr.values - INPUT_PSNR).argmin())
+
+
+def numbers(stores: Stores, shown: dict) -> list[dict]:
+    """For each N what the networks do, and what the covariance alone predicts."""
+    null = stores.first("prediction")
+
+    def row(N: int, similarity: xr.Dataset, curves: xr.Dataset) -> dict:
+        found = memorization.similarity(similarity)
+        kept = {k: v for k, v in found.items() if k.startswith(("between", "memorized"))}
+        return {"N": N, **kept, **_errors(curves)}
+
+    rows = []
+    for N in shown["sizes"]:
+        pairs = stores.of("similarity", N=N, pair="disjoint")
+        each = zip(pairs, stores.of("psnr", N=N), strict=True)
+        same = stores.of("similarity", N=N, pair="same")
+        measured = tables.over_seeds([row(N, *one) for one in each]) | memorization.ceiling(same)
+        rows.append(measured | _null(null.sel(N=N)))
+    return rows
+
+
+def _errors(curves: xr.Dataset) -> dict:
+    """Mean squared error per pixel of a network on training and test images."""
+    psnr = curves.psnr.isel(sigma=_level(curves))
+    mean = (10 ** (-psnr / 10)).mean("image")
+    return {f"{which}_mse": float(mean.sel(set=which)) for which in ("train", "test")}
+
+
+def _null(predicted: xr.Dataset) -> dict:
+    estimate, low, high = map(float, statistics.median(predicted.between))
+    found = {"null": estimate, "null_low": low, "null_high": high}
+    found["expected"] = float(predicted.expected_between)
+    at = predicted.isel(sigma=_level(predicted))
+    for which in ("train", "test"):
+        found[f"{which}_null"] = float(at.mse.sel(set=which))
+        found[f"{which}_expected"] = float(at.expected_mse.sel(set=which))
+    return found

@@ -1,0 +1,190 @@
+"""Sampling from the density implicit in a denoiser.
+
+A sampler is a generator: in each step it yields y, the estimate f(y) and the noise level sigma_t
+(sample,) of y, and is sent which samples go on. A start gives the first y. `sample` keeps the
+books: it ends samples, and marks those that have diverged.
+"""
+
+import dataclasses
+import itertools
+from collections.abc import Callable, Generator
+
+import numpy as np
+import torch
+
+from gahb.samples.inverse import Constrained, Measurement
+from gahb.samples.noise import noise
+from gahb.samples.start import paper
+
+#: y, f(y) (sample, channel, y, x) and sigma_t (sample,).
+Step = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+
+
+@torch.no_grad()
+def coarse_to_fine(
+    denoiser,
+    y: torch.Tensor,
+    samples: torch.Tensor,
+    seed: int,
+    *,
+    h0: float = 0.01,
+    beta: float = 0.5,
+    sd: float = 1.0,
+) -> Generator[Step, torch.Tensor | slice, None]:
+    r"""Stochastic coarse-to-fine ascent (Kadkhodaie & Simoncelli, 2021, algorithm 1).
+
+    For t = 1, 2, ...
+
+    .. math::
+        & d_t = f(y) - y, \qquad \sigma_t = \frac{\lVert d_t\rVert}{\sqrt d}, \qquad
+        h_t = \frac{h_0 t}{1 + h_0 (t - 1)}, \\
+        & \gamma_t^2 = \bigl[(1 - \beta h_t)^2 - (1 - h_t)^2\bigr] \sigma_t^2, \\
+        & y \leftarrow y + h_t d_t + \gamma_t z, \qquad z \sim \mathcal N(0, I),
+
+    with d the number of pixels times channels. Each sample has its own sigma_t. beta = 1 adds no
+    noise: the steps are then Euler's, in log sigma, along the probability flow
+    dy/dsigma = -sigma score(y).
+
+    A denoiser that is not blind is told the noise level that the steps are made for, sigma_1 = sd
+    and sigma_{t+1} = (1 - beta h_t) sigma_t, which then also stands for the sigma_t above.
+
+    Args:
+        denoiser: f.
+        y: (sample, channel, y, x), of noise level `sd`.
+        samples: (sample,), their numbers, which with `seed` say what noise they have.
+        h0, beta: in (0, 1].
+    """
+    level = float(sd)
+    for t in itertools.count(1):
+        # A step with h0 = beta = 1 leaves no noise, by which a denoiser may divide.
+        estimate = denoiser(y, max(level, 1e-6))
+        d = estimate - y
+        sigma = rms(d) if denoiser.blind else y.new_full((len(y),), level)
+        going = yield y, estimate, sigma
+        y, d, sigma, samples = (a[going] for a in (y, d, sigma, samples))
+        h = h0 * t / (1 + h0 * (t - 1))
+        gamma = ((1 - beta * h) ** 2 - (1 - h) ** 2) ** 0.5 * sigma[:, None, None, None]
+        y = y + h * d + gamma * noise(seed, samples, t, y.shape[1:])
+        level *= 1 - beta * h
+
+
+def rms(images: torch.Tensor) -> torch.Tensor:
+    """Root of the mean square of each image's pixels: (image,)."""
+    return images.square().flatten(1).mean(1).sqrt()
+
+
+@dataclasses.dataclass
+class Samples:
+    """Samples and how they came about.
+
+    images: (sample, channel, y, x), clean: f of the last y. A diverged one holds its last estimate,
+        0 where that is not finite.
+    sigma: (sample, step), sigma_t of each step, NaN after the end.
+    steps: (sample,), steps taken.
+    diverged: (sample,), True where |f(y) - y| grew past the bound, was not finite, or sigma_t did
+        not reach sigma_min in max_steps.
+    trajectory: (sample, level, channel, y, x), y when sigma_t first was at or below each level; NaN
+        where it never was.
+    """
+
+    images: np.ndarray
+    sigma: np.ndarray
+    steps: np.ndarray
+    diverged: np.ndarray
+    trajectory: np.ndarray
+
+
+@torch.no_grad()
+def sample(
+    denoiser,
+    shape: tuple[int, int, int],
+    count: int,
+    seed: int,
+    *,
+    h0: float = 0.01,
+    beta: float = 0.5,
+    sigma_min: float = 0.01,
+    mean: float = 0.5,
+    sd: float = 1.0,
+    sigma_max: float = 3.0,
+    max_steps: int = 2000,
+    levels: tuple[float, ...] = (),
+    start: Callable[[torch.Tensor], torch.Tensor] | None = None,
+    sampler: Callable[..., Generator] | None = None,
+    measurement: Measurement | None = None,
+    batch: int = 256,
+    device: torch.device | str = "cpu",
+    progress: Callable[[int], object] = lambda ended: None,
+) -> Samples:
+    """`count` samples of the density implicit in `denoiser`, by `coarse_to_fine` ascent.
+
+    A sample starts at y ~ N(mean, sd^2) and is f(y) once sigma_t <= sigma_min.
+
+    Args:
+        denoiser: f, called denoiser(y, sigma), with an attribute `blind`.
+        shape: (channel, y, x) of a sample.
+        count: number of samples.
+        seed: sample i has the same noise for any denoiser, count and batch.
+        h0, beta: of the steps.
+        sigma_min, mean, sd: of the start and the end.
+        sigma_max: a sample with |f(y) - y| / sqrt(number of pixels) above this has diverged.
+        max_steps: a sample that takes longer has diverged.
+        levels: noise levels at which y is kept.
+        start: numbers of samples -> their first y, of noise level `sd`, in place of mean + sd z.
+        sampler: (denoiser, y, numbers) -> generator as `coarse_to_fine`, in place of it.
+        measurement: samples agree with it exactly, and so does mean + sd z.
+        batch: samples advanced together; finished ones leave.
+        device: where the denoiser is.
+        progress: called with the number of samples that ended.
+
+    Raises:
+        ValueError: h0 or beta outside (0, 1], or sigma_min or sd not below sigma_max.
+    """
+    if not (0 < h0 <= 1 and 0 < beta <= 1 and 0 < sigma_min < sigma_max and sd < sigma_max):
+        raise ValueError(
+            f"h0 = {h0} and beta = {beta} must be in (0, 1], and sigma_min = {sigma_min} > 0 and "
+            f"sd = {sd} below sigma_max = {sigma_max}"
+        )
+    images = torch.zeros(count, *shape)
+    sigmas = torch.full((count, max_steps), torch.nan)
+    steps = torch.zeros(count, dtype=torch.int32)
+    diverged = torch.zeros(count, dtype=torch.bool)
+    trajectory = torch.full((count, len(levels), *shape), torch.nan)
+    passed = torch.zeros(count, len(levels), dtype=torch.bool)
+    center = torch.full(shape, float(mean), device=device)
+    if measurement is not None:
+        center, denoiser = measurement.imposed(center[None])[0], Constrained(denoiser, measurement)
+    for active in torch.arange(count).split(batch):
+        numbers = active.to(device)
+        y = start(numbers) if start else paper(seed, numbers, shape, mean=center, sd=sd)
+        if sampler:
+            steps_of = sampler(denoiser, y, numbers)
+        else:
+            steps_of = coarse_to_fine(denoiser, y, numbers, seed, h0=h0, beta=beta, sd=sd)
+        going = None
+        for t in range(1, max_steps + 1):
+            y, estimate, sigma = steps_of.send(going)
+            sigma, lost = sigma.cpu(), ~(rms(estimate - y) <= sigma_max).cpu()  # NaN is lost, too
+            sigmas[active, t - 1] = sigma
+            steps[active] = t
+            for i, level in enumerate(levels):
+                first = ~lost & (sigma <= level) & ~passed[active, i]
+                passed[active[first], i] = True
+                trajectory[active[first], i] = y[first.to(device)].cpu()
+            ended = lost | (sigma <= sigma_min) | (t == max_steps)
+            going = slice(None)
+            if ended.any():
+                images[active[ended]] = estimate[ended.to(device)].nan_to_num(0, 0, 0).cpu()
+                diverged[active[ended]] = (lost | (sigma > sigma_min))[ended]
+                progress(int(ended.sum()))
+                active, going = active[~ended], (~ended).to(device)
+                if not len(active):
+                    break
+    longest = int(steps.max()) if count else 0
+    return Samples(
+        images.numpy(),
+        sigmas[:, :longest].numpy(),
+        steps.numpy(),
+        diverged.numpy(),
+        trajectory.numpy(),
+    )

@@ -1,0 +1,83 @@
+"""What harmonics.zarr says in a few numbers, for tables and figures.
+
+Of several noise levels means are taken. NAME_p is the part of the null, with the measured value as
+one of it, that is at least as large: of `harmonic` for the same bases with their pixels permuted,
+and `mixed_p` with their vectors mixed; of `adaptive` for images that are given each other's bases;
+of `near`, `along` and `tangent` for the geometry of other images.
+"""
+
+import math
+
+import numpy as np
+import xarray as xr
+
+from gahb import statistics as intervals
+from gahb.harmonics import adaptivity
+from gahb.summaries.tables import bounded
+
+#: Of the permutations that give images each other's bases: most of them, and their seed.
+DRAWS, SEED = 99, 0
+#: Ranks beside the tangent space of disks whose angular order counts.
+BESIDE = slice(5, 15)
+
+
+def measures(measured: xr.Dataset) -> dict:
+    """Means over images with their intervals and p-values; what there is none of is left out."""
+    found = _tested(measured, "harmonic", measured.harmonic_null.sel(null="permuted"))
+    mixed = measured.harmonic_null.sel(null="mixed").mean(("image", "sigma"))
+    found["mixed_p"] = intervals.p_value(float(measured.harmonic.mean()), mixed)
+    found["rising"] = float(measured.rising.mean())
+    value, null = adaptive(measured)
+    found |= {"adaptive": value, "adaptive_p": intervals.p_value(value, null)}
+    for name in ("near", "along", "tangent"):
+        if name in measured:
+            found |= _tested(measured, name, measured[f"{name}_null"])
+    if "beyond" in measured:
+        found |= bounded("beyond", intervals.mean(measured.beyond.mean("sigma")))
+        found["angular_order"] = float(measured.angular_order.isel(rank=BESIDE).median())
+    return {name: value for name, value in found.items() if not math.isnan(value)}
+
+
+def adaptive(measured: xr.Dataset) -> tuple[float, np.ndarray]:
+    """`adaptive` and its null (draw,), NaN of a single image."""
+    counts = measured.coefficients.transpose("sigma", "of", "image").values
+    value = np.mean([adaptivity.adaptive(each) for each in counts])
+    return float(value), np.mean([adaptivity.swapped(each, DRAWS, SEED) for each in counts], 0)
+
+
+def coefficients(measured: xr.Dataset) -> dict:
+    """Mean numbers of coefficients that hold 95 % of an image: in its own basis, in those of other
+    images, in fixed ones; and the exponents of the decay, in its own and in fixed ones."""
+    counts = measured.coefficients.transpose("sigma", "of", "image").values
+    same = np.eye(counts.shape[1], dtype=bool)
+    found = {"coefficients_own": counts[:, same].mean(), "decay_own": measured.decay.mean()}
+    if len(same) > 1:
+        found["coefficients_others"] = counts[:, ~same].mean()
+    for name in measured.fixed.values:
+        for number in ("coefficients", "decay"):
+            found[f"{number}_{name}"] = measured[f"{number}_fixed"].sel(fixed=name).mean()
+    return {name: float(value) for name, value in found.items() if not math.isnan(value)}
+
+
+def one_image(measured: xr.Dataset, image: int) -> dict:
+    """`harmonic` and numbers of coefficients of the image of an index, at the first noise level."""
+    at = int(np.flatnonzero(measured.image.values == image)[0])
+    one = measured.isel(sigma=[0])
+    chosen = one.isel(image=[at])
+    value = chosen.harmonic.item()
+    null = chosen.harmonic_null.sel(null="permuted").squeeze()
+    found = {"harmonic": value, "harmonic_p": intervals.p_value(value, null)}
+    counts = one.coefficients.isel(image=at, sigma=0).values
+    found["coefficients_own"] = float(counts[at])
+    if len(counts) > 1:
+        found["coefficients_others"] = float(np.delete(counts, at).mean())
+    for name in chosen.fixed.values:
+        found[f"coefficients_{name}"] = float(chosen.coefficients_fixed.sel(fixed=name).squeeze())
+    return {name: value for name, value in found.items() if not math.isnan(value)}
+
+
+def _tested(measured: xr.Dataset, name: str, null: xr.DataArray) -> dict:
+    """A measure with its interval over images, and its p-value."""
+    value = measured[name].mean("sigma")
+    p = intervals.p_value(float(value.mean()), null.mean(("image", "sigma")))
+    return bounded(name, intervals.mean(value)) | {f"{name}_p": p}

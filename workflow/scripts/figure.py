@@ -1,0 +1,41 @@
+"""A figure of the paper, as PDF and PNG, and its numbers as CSV.
+
+The inputs are stores, named by their kind; `gahb.figures` has a module for each figure.
+"""
+
+import importlib
+
+from gahb import store
+from gahb.drawing import style
+from gahb.drawing.stores import Stores
+from gahb.summaries import tables
+from study.job import Job, run
+
+
+def main(pdf, png, numbers, *, figure, jobs, job=Job(), **shown):
+    """Draw a figure.
+
+    Args:
+        pdf, png, numbers: files to write.
+        figure: its module in `gahb.figures`.
+        jobs: by kind, what each store is of: its dataset and, where it has them, N, subset or pair,
+            and seed.
+        job: of Snakemake.
+        shown: by kind, the paths of the stores in the order of `jobs`; and what the figure and its
+            caption are told.
+    """
+    stores = Stores(
+        [
+            (kind, of, store.open_store(path))
+            for kind in jobs
+            for of, path in zip(jobs[kind], shown.pop(kind), strict=True)
+        ],
+        shown["denoiser"],
+    )
+    module = importlib.import_module(f"gahb.figures.{figure}")
+    style.save(module.draw(stores, shown), [pdf, png])
+    tables.write(module.numbers(stores, shown), numbers)
+
+
+if __name__ == "__main__":
+    run(main, snakemake)

@@ -1,0 +1,73 @@
+"""What the covariance of the images predicts of networks, before any is trained.
+
+Input: images.zarr, split.zarr. Output: prediction.zarr along N, of Wiener filters of N images:
+between (N, sample), the cosines of the samples of two, of the first N images of S1 and of S2, from
+the starts of the networks' samples; mse (N, set, sigma), the mean squared error per pixel of that
+of S1 on its training images and on the test images, exact over the noise; and both by random matrix
+theory, from the covariance of all images but the test images: expected_between (N) and expected_mse
+(N, set, sigma); variances (axis), the eigenvalues of that covariance.
+"""
+
+import numpy as np
+import torch
+import xarray as xr
+from gahb import prediction as theory
+from gahb import store
+from gahb.denoisers.references import wiener
+from gahb.images import Members
+from gahb.psnr import sigma_from_psnr
+from gahb.samples.start import named
+from gahb.similarity.pixels import paired_cosine
+from study.job import Job, run
+
+
+def main(images, split, prediction, *, sizes, input_psnr, count, start, mean, sd, seed, job=Job()):
+    pixels, parts = store.open_store(images).images, store.open_store(split)
+
+    def fitted(indices) -> wiener.Wiener:
+        members = Members(pixels, np.sort(indices))
+        return wiener.Wiener(**wiener.fit(members)).to(job.device).double()
+
+    test = Members(pixels, np.sort(parts.test.values))
+    y = named(start, seed, test, mean=mean, sd=sd)(torch.arange(count, device=job.device)).double()
+    held_out = torch.from_numpy(test[:]).to(job.device)
+    sigma = sigma_from_psnr(input_psnr)
+    between, mse = [], []
+    for N in sizes:
+        pair = [fitted(parts[subset].values[:N]) for subset in ("S1", "S2")]
+        between.append(paired_cosine(*(theory.followed(f, y, sd) for f in pair)).cpu().numpy())
+        mse.append(np.stack([theory.wiener_errors(pair[0], held_out, s) for s in sigma], 1))
+    of_all = fitted(parts.S1.values)
+    expected = theory.expected(of_all, sizes, sigma, sd)
+    dataset = xr.Dataset(
+        {
+            "between": store.variable(
+                ("N", "sample"), between, "cosine between samples of two Wiener filters"
+            ),
+            "mse": store.variable(
+                ("N", "set", "sigma"), mse, "mean squared error per pixel of a Wiener filter"
+            ),
+            "expected_between": store.variable(
+                "N", expected.between, "cosine between samples expected by random matrix theory"
+            ),
+            "expected_mse": store.variable(
+                ("N", "set", "sigma"), expected.mse,
+                "mean squared error per pixel expected by random matrix theory",
+            ),
+            "variances": store.variable(
+                "axis", of_all.variances.cpu().numpy(), "eigenvalue of the covariance"
+            ),
+        },
+        coords={
+            "N": store.variable("N", sizes, "images in the training set"),
+            "set": store.variable("set", ["train", "test"], "set of images"),
+            "sigma": store.variable("sigma", sigma, "noise level"),
+            "input_psnr": store.variable("sigma", input_psnr, "input PSNR", "dB"),
+        },
+        attrs=store.provenance("Prediction from the covariance", job.parameters),
+    )  # fmt: skip
+    store.save(dataset, prediction)
+
+
+if __name__ == "__main__":
+    run(main, snakemake)

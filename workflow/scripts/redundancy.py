@@ -1,0 +1,73 @@
+"""How redundant the images of a data set are, before a network is trained on them.
+
+Input: images.zarr (of a shuffled data set, what it is a version of), and split.zarr. Output:
+redundancy.zarr. Near-duplicates have |cosine| above the threshold, pooled and mean-removed. Parts
+are S1 and S2, as long as both of a pair of networks can have them, and the test set.
+cluster (image), the first image of the cluster of near-duplicates that each is in, itself if alone;
+images and different (part), how many images a part has, and how many count if a cluster is one;
+largest_cluster, how many images the largest cluster has;
+near_duplicates (side, other), how many pairs have one image in each;
+crossing (pair, end) and cosine (pair), the closest pairs on two sides, at most 1,000.
+"""
+
+import numpy as np
+import xarray as xr
+from gahb import store
+from gahb.duplicates import pooled
+from gahb.redundancy import different, redundancy
+from study.job import Job, run
+
+
+def main(images, split, redundancy, *, threshold, of_files, job=Job()):
+    (path,) = images
+    pixels, parts = store.open_store(path).images, store.open_store(split)
+    sides = {
+        "S1": parts.S1.values[: parts.sizes["member_S2"]],
+        "S2": parts.S2.values,
+        "test": parts.test.values,
+    }
+    found = compared(pixels, list(sides.values()), threshold, job)
+    counted = {"all": np.arange(len(pixels)), **sides}
+    count = {name: different(found.cluster, part) for name, part in counted.items()}
+    largest = int(np.bincount(found.cluster).max())
+    print(f"{len(pixels)} images, {count['all']} different ones; largest cluster {largest}")
+    if found.across and of_files:
+        job.warn(
+            f"{found.across} pairs of near-duplicates (|cosine| > {threshold}) lie in two of S1, "
+            f"S2 and test set; {redundancy} lists them, and `duplicates: {threshold}` in the data "
+            "set leaves one of each out"
+        )
+    dataset = xr.Dataset(
+        {
+            "cluster": store.variable("image", found.cluster, "first image of its cluster"),
+            "images": store.variable("part", [len(p) for p in counted.values()], "images"),
+            "different": store.variable(
+                "part", list(count.values()), "images, of which a cluster counts as one"
+            ),
+            "largest_cluster": store.variable((), largest, "images in the largest cluster"),
+            "near_duplicates": store.variable(
+                ("side", "other"), found.pairs, "pairs of near-duplicates with one image in each"
+            ),
+            "crossing": store.variable(
+                ("pair", "end"), found.crossing, "indices of the closest pairs on two sides"
+            ),
+            "cosine": store.variable("pair", found.cosine, "cosine between the two"),
+        },
+        coords={
+            "part": store.variable("part", list(counted), "images of which part"),
+            "side": store.variable("side", list(sides), "side of the split"),
+            "other": store.variable("other", list(sides), "side of the split"),
+        },
+        attrs=store.provenance("Redundancy of the images", job.parameters),
+    )
+    store.save(dataset, redundancy)
+
+
+def compared(pixels, sides, threshold, job):
+    """The redundancy of images (image, channel, y, x) of a store, pooled into a temporary file."""
+    with pooled(pixels) as unit, job.progress(len(pixels), "images") as bar:
+        return redundancy(unit, sides, threshold, job.device, progress=bar.update)
+
+
+if __name__ == "__main__":
+    run(main, snakemake)

@@ -1,0 +1,85 @@
+"""The numbers of every study in one table, a row for each denoiser and training set size.
+
+`gahb.summaries` says what the numbers are.
+"""
+
+from gahb import store
+from gahb.psnr import minimax_slope
+from gahb.summaries.density import log_densities
+from gahb.summaries.eigenbasis import basis
+from gahb.summaries.harmonics import measures
+from gahb.summaries.memorization import ceiling, risk, similarity
+from gahb.summaries.optimum import LEVELS, against_optimum
+from gahb.summaries.psnr import curves
+from gahb.summaries.tables import over_seeds, write
+from study.job import Job, run
+
+#: Those that no row has are left out.
+COLUMNS = [
+    "study", "dataset", "denoiser", "N", "seeds", "train_psnr", "test_psnr", "gap", "slope",
+    "minimax_slope", "optimum", "optimum_slope", *(f"below_optimum_{p:g}" for p in LEVELS),
+    "optimum_error", "rhat", "between", "ceiling", "closest_S1", "closest_S2", "memorized",
+    "at_risk", "scale",
+    "between_embedded", "closest_embedded_S1", "closest_embedded_S2", "memorized_embedded",
+    "samples", "diverged", "dimension", "asymmetry", "log_density", "log_density_gap",
+    "harmonic", "harmonic_p", "mixed_p", "rising", "adaptive", "adaptive_p", "near", "near_p",
+    "along", "along_p", "tangent", "tangent_p", "beyond", "angular_order",
+]  # fmt: skip
+#: The numbers of a store, by its kind.
+MEASURES = {
+    "similarity": similarity,
+    "eigenbasis": basis,
+    "density": log_densities,
+    "harmonics": measures,
+}
+
+
+def main(summary, *, rows, slope_range, job=Job(), **stores):
+    """Write the table.
+
+    Args:
+        summary: the file to write.
+        rows: for each row study, dataset, denoiser, N and alpha (None if the images have none), and
+            `stores`: by kind, the paths of the stores of all seeds. The kinds are psnr and, where a
+            study has them, similarity, eigenbasis, density, harmonics, ceiling (similarities on
+            the same images) and optimum (PSNRs of the optimum, one store).
+        slope_range: input PSNRs in dB between which slopes are fitted.
+        job: of Snakemake.
+        stores: what Snakemake has made, all of which `rows` names.
+    """
+    made = [path for paths in stores.values() for path in paths]
+    table = [_row(slope_range, made, **row) for row in rows]
+    found = set().union(*table)
+    columns = [c for name in COLUMNS for c in (name, f"{name}_low", f"{name}_high") if c in found]
+    write(table, summary, columns)
+
+
+def _row(slope_range, made, *, alpha, stores, **names) -> dict:
+    def opened_from(path):
+        # As part of another workflow, files may have a prefix that `rows` do not know.
+        return store.open_store(next((m for m in made if m.endswith(f"/{path}")), path))
+
+    opened = {kind: list(map(opened_from, paths)) for kind, paths in stores.items()}
+    same, (best,) = opened.pop("ceiling", []), opened.pop("optimum", [None])
+    seeds = [dict(zip(opened, each, strict=True)) for each in zip(*opened.values(), strict=True)]
+    if len(seeds) > 1:
+        names["seeds"] = len(seeds)
+    if alpha is not None:
+        names["minimax_slope"] = minimax_slope(alpha)
+    measured = [_measured(slope_range, best, **each) for each in seeds]
+    at_risk = risk(opened["similarity"]) if "similarity" in opened else {}
+    return names | over_seeds(measured) | ceiling(same) | at_risk
+
+
+def _measured(slope_range, best, psnr, **others) -> dict:
+    """The numbers of one seed."""
+    row = curves(psnr, *slope_range)
+    if best is not None:
+        row |= against_optimum(psnr, best, *slope_range)
+    for kind, data in others.items():
+        row |= MEASURES[kind](data)
+    return row
+
+
+if __name__ == "__main__":
+    run(main, snakemake)
