@@ -42,7 +42,9 @@ from gahb.images import Members, to_float  # noqa: E402
 from gahb.jacobian import Products  # noqa: E402
 from gahb.samples.sampler import sample  # noqa: E402
 from gahb.similarity.pixels import nearest  # noqa: E402
-from gahb.training import Recipe, Training, train  # noqa: E402
+from gahb.training.loop import train  # noqa: E402
+from gahb.training.recipe import Recipe  # noqa: E402
+from gahb.training.state import Training  # noqa: E402
 
 #: Of an image at which Jacobians are computed.
 SIGMA = 0.15

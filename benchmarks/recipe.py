@@ -24,7 +24,9 @@ from gahb.datasets import open_source  # noqa: E402
 from gahb.denoisers import NetworkDenoiser  # noqa: E402
 from gahb.denoisers.references import wiener  # noqa: E402
 from gahb.psnr import psnr_curve, sigma_from_psnr  # noqa: E402
-from gahb.training import Recipe, Training, train  # noqa: E402
+from gahb.training.loop import train  # noqa: E402
+from gahb.training.recipe import Recipe  # noqa: E402
+from gahb.training.state import Training  # noqa: E402
 
 INPUT_PSNR = [10, 15, 20, 25, 30]
 #: The cosine schedule of the first ends near where it reaches the filter; the others are constant.

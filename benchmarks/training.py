@@ -30,7 +30,9 @@ from gahb.datasets import open_source  # noqa: E402
 from gahb.denoisers import NetworkDenoiser  # noqa: E402
 from gahb.denoisers.networks.batchnorm import EPS, BFBatchNorm2d  # noqa: E402
 from gahb.psnr import psnr_curve, sigma_from_psnr  # noqa: E402
-from gahb.training import Recipe, Training, training_flop, use_gpu_kernels  # noqa: E402
+from gahb.training.device import training_flop, use_gpu_kernels  # noqa: E402
+from gahb.training.recipe import Recipe  # noqa: E402
+from gahb.training.state import Training  # noqa: E402
 
 #: name: (architecture, its options, side, batch on a CPU, batch on a GPU)
 CASES = {

@@ -8,7 +8,10 @@ from gahb import denoisers
 from gahb.denoisers import NetworkDenoiser
 from gahb.denoisers.networks.batchnorm import BFBatchNorm2d
 from gahb.properties import properties
-from gahb.training import Recipe, Training, train, training_flop
+from gahb.training.device import training_flop
+from gahb.training.loop import train
+from gahb.training.recipe import Recipe
+from gahb.training.state import Training
 from study import expected
 from study.config import ConfigError, checked
 

@@ -8,7 +8,7 @@ import torch
 import yaml
 from conftest import ROOT, TINY
 from gahb import denoisers
-from gahb.training import training_flop
+from gahb.training.device import training_flop
 from study import cost, expected
 from study.config import checked
 from study.stages import STAGES

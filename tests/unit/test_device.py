@@ -8,8 +8,10 @@ from conftest import Stored
 from gahb import denoisers
 from gahb.denoisers.networks.batchnorm import EPS, BFBatchNorm2d
 from gahb.jacobian import Products
-from gahb.training import Recipe, Streamed, Training
+from gahb.training.batches import Streamed
 from gahb.training.muon import orthogonal
+from gahb.training.recipe import Recipe
+from gahb.training.state import Training
 
 CUDA = torch.cuda.is_available()
 

@@ -12,7 +12,8 @@ from gahb.dynamics import at_step, explained, followed, memory, noisy
 from gahb.samples.flow import noise_levels
 from gahb.samples.start import gaussian
 from gahb.summaries import dynamics as times
-from gahb.training import Recipe, Training, history_steps
+from gahb.training.recipe import Recipe, history_steps
+from gahb.training.state import Training
 
 SIGMAS = noise_levels(1.0, 0.01, 10)
 STEPS = np.geomspace(50, 5e5, 60)

@@ -12,7 +12,8 @@ from gahb.denoisers.optima.gaussian import Gaussian
 from gahb.denoisers.references.memorizer import Memorizer
 from gahb.denoisers.references.wiener import Wiener, fit
 from gahb.samples.flow import noise_levels, probability_flow
-from gahb.training import Recipe, Training
+from gahb.training.recipe import Recipe
+from gahb.training.state import Training
 from torch.distributions import MultivariateNormal
 
 SIDE = 8

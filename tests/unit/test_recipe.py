@@ -5,10 +5,11 @@ import math
 import pytest
 import torch
 from gahb import denoisers
-from gahb.training import Recipe, Training
 from gahb.training.device import computes_bf16
 from gahb.training.muon import Muon, orthogonal
 from gahb.training.objective import BLANK_LOSS, HIGH, LOWEST, RunningError, mixed_levels
+from gahb.training.recipe import Recipe
+from gahb.training.state import Training
 
 NEW = {"loss": "weighted", "noise": "mixed", "optimizer": "muon"}
 

@@ -20,20 +20,13 @@ import xarray as xr
 from gahb import denoisers, store
 from gahb.denoisers import NetworkDenoiser
 from gahb.psnr import psnr_curve
-from gahb.training import (
-    Checkpoint,
-    CheckpointError,
-    Diverged,
-    Recipe,
-    Streamed,
-    Training,
-    batch_order,
-    compiling_pays,
-    history_steps,
-    train,
-    training_flop,
-)
+from gahb.training.batches import Streamed, batch_order
+from gahb.training.checkpoint import Checkpoint, CheckpointError
+from gahb.training.device import compiling_pays, training_flop
+from gahb.training.loop import train
 from gahb.training.objective import squared_levels
+from gahb.training.recipe import Recipe, history_steps
+from gahb.training.state import Diverged, Training
 from scipy.stats import kstest
 from study.entries import steps
 
@@ -338,7 +331,7 @@ def processes():
     """Starts real processes that have torch imported already."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(
-        ["gahb.training", "gahb.denoisers.networks.unet", "gahb.store", "torch._dynamo",
+        ["gahb.training.state", "gahb.denoisers.networks.unet", "gahb.store", "torch._dynamo",
          "scipy.stats", "pytest", "study.job"]
     )  # fmt: skip
     return context

@@ -63,12 +63,12 @@ def split(
         left_out = f" ({count - len(order)} near-duplicates are left out)"
     if test is None:
         return Split(order[:0], order[:0], order)
+    if len(order) < test + 2:
+        raise TooFewImages(
+            f"{len(order)} images are too few for a test set of {test} and two training sets"
+            f"{left_out}"
+        )
     if group is None:
-        if len(order) < test + 2:
-            raise TooFewImages(
-                f"{len(order)} images are too few for a test set of {test} and two training sets"
-                f"{left_out}"
-            )
         held, rest = order[:test], order[test:]
         return Split(rest, rest[::-1][: len(rest) // 2], held)
     part = _parts(group[order], test, seed, None if difficulty is None else difficulty[order])

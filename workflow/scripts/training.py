@@ -21,16 +21,12 @@ import xarray as xr
 from gahb import denoisers, store
 from gahb.images import Members, bytes_to_hold
 from gahb.psnr import input_psnr, psnr_curve
-from gahb.training import (
-    Checkpoint,
-    Recipe,
-    Streamed,
-    Training,
-    compiling_pays,
-    history_steps,
-    train,
-    use_gpu_kernels,
-)
+from gahb.training.batches import Streamed
+from gahb.training.checkpoint import Checkpoint
+from gahb.training.device import compiling_pays, use_gpu_kernels
+from gahb.training.loop import train
+from gahb.training.recipe import Recipe, history_steps
+from gahb.training.state import Training
 from study.job import Job, run
 
 SIGMAS = [0.5, 0.2, 0.1, 0.05, 0.02]

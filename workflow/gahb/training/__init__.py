@@ -8,15 +8,3 @@ averaged over the batch.
 Every random number is a function of the seed and of the step alone, so that a training goes on
 from the weights, the optimizer and the step as if it had never stopped.
 """
-
-from gahb.training.batches import Streamed, batch_order
-from gahb.training.checkpoint import Checkpoint, CheckpointError
-from gahb.training.device import compiling_pays, training_flop, use_gpu_kernels
-from gahb.training.loop import train
-from gahb.training.recipe import Recipe, history_steps
-from gahb.training.state import Diverged, Training
-
-__all__ = [
-    "Checkpoint", "CheckpointError", "Diverged", "Recipe", "Streamed", "Training", "batch_order",
-    "compiling_pays", "history_steps", "train", "training_flop", "use_gpu_kernels",
-]  # fmt: skip
