@@ -27,9 +27,10 @@ sys.path.insert(0, str(ROOT / "workflow"))
 
 from gahb import denoisers  # noqa: E402
 from gahb.datasets import open_source  # noqa: E402
+from gahb.decibels import sigma_from_psnr  # noqa: E402
 from gahb.denoisers import NetworkDenoiser  # noqa: E402
 from gahb.denoisers.networks.batchnorm import EPS, BFBatchNorm2d  # noqa: E402
-from gahb.psnr import psnr_curve, sigma_from_psnr  # noqa: E402
+from gahb.psnr import psnr_curve  # noqa: E402
 from gahb.training.device import training_flop, use_gpu_kernels  # noqa: E402
 from gahb.training.recipe import Recipe  # noqa: E402
 from gahb.training.state import Training  # noqa: E402

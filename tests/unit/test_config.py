@@ -6,7 +6,7 @@ import re
 import pytest
 import yaml
 from conftest import ROOT, TINY
-from gahb.psnr import sigma_from_psnr
+from gahb.decibels import sigma_from_psnr
 from gahb.training.objective import LOWEST
 from jsonschema import Draft202012Validator
 from study import figures

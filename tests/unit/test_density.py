@@ -5,6 +5,7 @@ import pytest
 import torch
 import xarray as xr
 from gahb.datasets import disks
+from gahb.decibels import sigma_from_psnr
 from gahb.denoisers.network import NetworkDenoiser
 from gahb.denoisers.optima.disks import Disks
 from gahb.denoisers.references.memorizer import Memorizer
@@ -14,7 +15,6 @@ from gahb.density.errors import measured, noises
 from gahb.density.integral import integration_error, weights
 from gahb.density.likelihood import gaussian_log_density, log_density
 from gahb.jacobian import jacobian
-from gahb.psnr import sigma_from_psnr
 from gahb.summaries import density as nats
 from scipy.special import logsumexp
 from scipy.stats import multivariate_normal

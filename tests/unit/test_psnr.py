@@ -4,7 +4,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import torch
-from gahb.psnr import input_psnr, posterior_curve, psnr, psnr_curve, sigma_from_psnr
+from gahb.decibels import input_psnr, sigma_from_psnr
+from gahb.psnr import posterior_curve, psnr, psnr_curve
 
 SHAPE = (1, 3, 4)
 

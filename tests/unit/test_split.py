@@ -7,8 +7,9 @@ import pytest
 import scipy.fft
 import torch
 from gahb.datasets import open_source
+from gahb.decibels import sigma_from_psnr
 from gahb.denoisers.references.wiener import Wiener
-from gahb.psnr import psnr_curve, sigma_from_psnr
+from gahb.psnr import psnr_curve
 from gahb.split import INPUT_PSNR, Split, TooFewImages, check, difficulties, split
 from hypothesis import given, settings
 from hypothesis import strategies as st

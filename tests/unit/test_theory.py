@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
+from gahb.decibels import minimax_slope, projection_psnr
 from gahb.oracles import oracle_shrinkage
-from gahb.psnr import minimax_slope, projection_psnr
 from gahb.statistics import slope
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from gahb.psnr import LEAST
+from gahb.decibels import LEAST
 
 
 def oracle_shrinkage(coefficients: np.ndarray, sigma: float) -> np.ndarray:

@@ -7,10 +7,8 @@ denoiser(y, sigma) with y of shape (image, channel, y, x).
 import numpy as np
 import torch
 
+from gahb.decibels import LEAST
 from gahb.images import to_float
-
-#: Smaller squared errors count as this, of float32's rounding: 144 dB.
-LEAST = 2**-48
 
 
 def psnr(estimate: torch.Tensor, clean: torch.Tensor) -> torch.Tensor:
@@ -20,16 +18,6 @@ def psnr(estimate: torch.Tensor, clean: torch.Tensor) -> torch.Tensor:
     """
     error = (estimate - clean).square().flatten(1).mean(1)
     return -10 * torch.log10(error.clamp(min=LEAST))
-
-
-def input_psnr(sigma):
-    """Expected PSNR in dB of the noisy image itself: -20 log10(sigma)."""
-    return -20 * np.log10(sigma)
-
-
-def sigma_from_psnr(decibel):
-    """Noise level whose input PSNR is `decibel` dB."""
-    return 10 ** (-np.asarray(decibel) / 20)
 
 
 @torch.no_grad()
@@ -83,17 +71,3 @@ def _with_noise(images, generator, batch):
         x = to_float(images[start : start + batch])
         z = [torch.randn(x.shape[1:], generator=generator, device=x.device) for _ in x]
         yield slice(start, start + batch), x, torch.stack(z)
-
-
-def minimax_slope(alpha: float) -> float:
-    """The minimax rate of the class of C^alpha images, as the slope of output against input PSNR.
-
-    Sorted coefficients that decay as k^-(alpha + 1) give an error of order
-    sigma^(2 alpha / (alpha + 1)), so a slope of alpha / (alpha + 1).
-    """
-    return alpha / (alpha + 1)
-
-
-def projection_psnr(sigma, dimension: int, pixels: int):
-    """PSNR in dB of projection on a `dimension`-dimensional plane: error dimension sigma^2 / d."""
-    return -10 * np.log10(dimension * np.square(sigma) / pixels)

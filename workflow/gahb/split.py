@@ -41,6 +41,7 @@ def split(
     group: np.ndarray | None = None,
     dropped: np.ndarray | None = None,
     difficulty: np.ndarray | None = None,
+    kind: str = "picture",
 ) -> Split:
     """Shuffle `count` images and divide them.
 
@@ -52,6 +53,7 @@ def split(
         dropped: indices of images that are left out.
         difficulty: (count, measure), what `difficulties` gives; its means over the parts are made
             alike. Only used with `group`; None takes the first division.
+        kind: word for a group, in errors.
 
     Raises:
         TooFewImages: the data set cannot give `test` test images and two training sets.
@@ -76,8 +78,8 @@ def split(
     first, second, held = (order[side == s] for s in range(3))
     if len(held) < test or not len(first) or not len(second):
         raise TooFewImages(
-            f"{len(order)} images of {group.max() + 1} pictures are too few for a test set of "
-            f"{test} and two training sets that share no picture{left_out}"
+            f"{len(order)} images of {group.max() + 1} {kind}s are too few for a test set of "
+            f"{test} and two training sets that share no {kind}{left_out}"
         )
     pairs = min(len(first), len(second))
     return Split(np.concatenate([first, second]), second[:pairs], held[:test])

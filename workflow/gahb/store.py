@@ -1,11 +1,13 @@
 """Stores: zarr v3 folders that `xarray.open_zarr(path)` opens with no argument.
 
 Dimensions are named, variables have `long_name` and `units`, and the store's attributes say how it
-was made. A store appears under its name when it is complete, or not at all.
+was made and, in `content`, give a hash of its data. So a store has changed if and only if its
+zarr.json has. A store appears under its name when it is complete, or not at all.
 """
 
 import contextlib
 import errno
+import hashlib
 import importlib.metadata
 import json
 import math
@@ -21,7 +23,7 @@ import zarr
 from zarr.codecs import Crc32cCodec, ZstdCodec
 
 #: Raised when the layout of any store changes, so that an older one is told apart.
-LAYOUT = 2
+LAYOUT = 3
 SOFTWARE = ("numpy", "torch", "xarray", "zarr")
 #: Errors that say that a file cannot be written.
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
@@ -133,6 +135,7 @@ def save(dataset: xr.Dataset, path: str | Path) -> None:
     """Write a data set whose variables fit in memory."""
     with atomic(path) as partial:
         _write(dataset, partial, consolidated=True)
+        _sign(partial)
 
 
 def _write(dataset: xr.Dataset, path: Path, **options) -> None:
@@ -141,6 +144,19 @@ def _write(dataset: xr.Dataset, path: Path, **options) -> None:
         for name, v in dataset.variables.items()
     }
     dataset.to_zarr(path, zarr_format=3, encoding=encoding, **options)
+
+
+def _sign(path: Path) -> None:
+    """Write a hash of all chunks into the attributes of a finished store."""
+    found = hashlib.blake2b(digest_size=16)
+    for file in sorted(path.rglob("*")):
+        if file.is_file() and file.name != "zarr.json":
+            with open(file, "rb") as opened:
+                content = hashlib.file_digest(opened, "blake2b").digest()
+            found.update(str(file.relative_to(path)).encode() + content)
+    metadata = json.loads((path / "zarr.json").read_text())
+    metadata["attributes"]["content"] = found.hexdigest()
+    (path / "zarr.json").write_text(json.dumps(metadata, indent=2))
 
 
 def stream(
@@ -182,6 +198,7 @@ def stream(
             raise StoreError(f"{path}: expected {shape[0]} entries of {name}, got {start}")
         _write(dataset() if callable(dataset) else dataset, partial, mode="a", consolidated=False)
         zarr.consolidate_metadata(partial)
+        _sign(partial)
 
 
 def _regrouped(blocks: Iterable[np.ndarray], length: int) -> Iterator[np.ndarray]:

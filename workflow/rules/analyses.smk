@@ -1,23 +1,68 @@
 # What is computed with denoisers.
 
 
+def samples_of_pair(wildcards):
+    return [
+        "results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/samples.zarr/zarr.json".format(
+            **network
+        )
+        for network in analyses.of_pair(config, dict(wildcards.items()))
+    ]
+
+
+def references(wildcards):
+    """The references of the study."""
+    return [
+        "results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/denoiser.safetensors".format(
+            **reference
+        )
+        for reference in analyses.references(config, dict(wildcards.items()))
+    ]
+
+
+def other_networks(wildcards):
+    """Networks of other images and of another seed."""
+    return [
+        "results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/denoiser.safetensors".format(
+            **other
+        )
+        for other in analyses.others(config, dict(wildcards.items())).values()
+    ]
+
+
+def other_history(wildcards):
+    other = analyses.other_history(config, dict(wildcards.items()))
+    return (
+        "results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/history.zarr/zarr.json".format(
+            **other
+        )
+        if other
+        else []
+    )
+
+
 # PSNR curves on the training set and on the test set.
 rule psnr:
     input:
-        **stages.psnr.input("images", "split", "denoiser"),
+        images="results/{dataset}/images.zarr/zarr.json",
+        split="results/{dataset}/split.zarr/zarr.json",
+        denoiser="results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/denoiser.safetensors",
+        stale=stale("psnr"),
     output:
-        **stages.psnr.output("psnr"),
+        directory("results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/psnr.zarr"),
+        psnr="results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/psnr.zarr/zarr.json",
     log:
-        stages.psnr.log,
+        "logs/psnr/{dataset}/{denoiser}/{subset}-{N}-seed{seed}.log",
     benchmark:
-        stages.psnr.benchmark
+        "logs/psnr/{dataset}/{denoiser}/{subset}-{N}-seed{seed}.tsv"
     conda:
         "../../envs/environment.yml"
-    threads: stages.psnr.threads
     resources:
-        **stages.psnr.resources,
+        **expected(costs.psnr),
+        gpu=1,
     params:
-        **stages.psnr.params,
+        values=values("psnr"),
+        code=code("psnr"),
     script:
         "../scripts/psnr.py"
 
@@ -25,20 +70,26 @@ rule psnr:
 # Samples of the density that a denoiser has learned.
 rule samples:
     input:
-        **stages.samples.input("images", "split", "denoiser"),
+        images="results/{dataset}/images.zarr/zarr.json",
+        split="results/{dataset}/split.zarr/zarr.json",
+        denoiser="results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/denoiser.safetensors",
+        stale=stale("samples"),
     output:
-        **stages.samples.output("samples"),
+        directory("results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/samples.zarr"),
+        samples="results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/samples.zarr/zarr.json",
     log:
-        stages.samples.log,
+        "logs/samples/{dataset}/{denoiser}/{subset}-{N}-seed{seed}.log",
     benchmark:
-        stages.samples.benchmark
+        "logs/samples/{dataset}/{denoiser}/{subset}-{N}-seed{seed}.tsv"
     conda:
         "../../envs/environment.yml"
-    threads: stages.samples.threads
     resources:
-        **stages.samples.resources,
+        gpu=1,
+        runtime=doubling(60),
+        mem_mb=doubling(8000),
     params:
-        **stages.samples.params,
+        values=values("samples"),
+        code=code("samples"),
     script:
         "../scripts/samples.py"
 
@@ -46,20 +97,26 @@ rule samples:
 # How alike the samples of a pair are, and how close to the training images.
 rule similarity:
     input:
-        **stages.similarity.input("images", "split", "samples"),
+        images="results/{dataset}/images.zarr/zarr.json",
+        split="results/{dataset}/split.zarr/zarr.json",
+        samples=samples_of_pair,
+        stale=stale("similarity"),
     output:
-        **stages.similarity.output("similarity"),
+        directory("results/{dataset}/{denoiser}/{pair}-{N}-seed{seed}/similarity.zarr"),
+        similarity="results/{dataset}/{denoiser}/{pair}-{N}-seed{seed}/similarity.zarr/zarr.json",
     log:
-        stages.similarity.log,
+        "logs/similarity/{dataset}/{denoiser}/{pair}-{N}-seed{seed}.log",
     benchmark:
-        stages.similarity.benchmark
+        "logs/similarity/{dataset}/{denoiser}/{pair}-{N}-seed{seed}.tsv"
     conda:
         "../../envs/environment.yml"
-    threads: stages.similarity.threads
     resources:
-        **stages.similarity.resources,
+        gpu=1,
+        runtime=doubling(60),
+        mem_mb=doubling(8000),
     params:
-        **stages.similarity.params,
+        values=values("similarity"),
+        code=code("similarity"),
     script:
         "../scripts/similarity.py"
 
@@ -67,22 +124,30 @@ rule similarity:
 # How well references and other networks agree with a network.
 rule agreement:
     input:
-        **stages.agreement.input(
-            "images", "split", "denoiser", "samples", "references", "others"
-        ),
+        images="results/{dataset}/images.zarr/zarr.json",
+        split="results/{dataset}/split.zarr/zarr.json",
+        denoiser="results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/denoiser.safetensors",
+        samples="results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/samples.zarr/zarr.json",
+        references=references,
+        others=other_networks,
+        stale=stale("agreement"),
     output:
-        **stages.agreement.output("agreement"),
+        directory(
+            "results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/agreement-{study}.zarr"
+        ),
+        agreement="results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/agreement-{study}.zarr/zarr.json",
     log:
-        stages.agreement.log,
+        "logs/agreement/{dataset}/{denoiser}/{subset}-{N}-seed{seed}-{study}.log",
     benchmark:
-        stages.agreement.benchmark
+        "logs/agreement/{dataset}/{denoiser}/{subset}-{N}-seed{seed}-{study}.tsv"
     conda:
         "../../envs/environment.yml"
-    threads: stages.agreement.threads
     resources:
-        **stages.agreement.resources,
+        **expected(costs.agreement),
+        gpu=1,
     params:
-        **stages.agreement.params,
+        values=values("agreement"),
+        code=code("agreement"),
     script:
         "../scripts/agreement.py"
 
@@ -90,20 +155,28 @@ rule agreement:
 # Eigendecomposition of the Jacobian at noisy test images.
 rule eigenbasis:
     input:
-        **stages.eigenbasis.input("images", "split", "denoiser"),
+        images="results/{dataset}/images.zarr/zarr.json",
+        split="results/{dataset}/split.zarr/zarr.json",
+        denoiser="results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/denoiser.safetensors",
+        stale=stale("eigenbasis"),
     output:
-        **stages.eigenbasis.output("eigenbasis"),
+        directory(
+            "results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/eigenbasis.zarr"
+        ),
+        eigenbasis="results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/eigenbasis.zarr/zarr.json",
     log:
-        stages.eigenbasis.log,
+        "logs/eigenbasis/{dataset}/{denoiser}/{subset}-{N}-seed{seed}.log",
     benchmark:
-        stages.eigenbasis.benchmark
+        "logs/eigenbasis/{dataset}/{denoiser}/{subset}-{N}-seed{seed}.tsv"
     conda:
         "../../envs/environment.yml"
-    threads: stages.eigenbasis.threads
     resources:
-        **stages.eigenbasis.resources,
+        gpu=1,
+        runtime=doubling(60),
+        mem_mb=doubling(16000),
     params:
-        **stages.eigenbasis.params,
+        values=values("eigenbasis"),
+        code=code("eigenbasis"),
     script:
         "../scripts/eigenbasis.py"
 
@@ -111,20 +184,24 @@ rule eigenbasis:
 # How harmonic these bases are, and how adapted to their images.
 rule harmonics:
     input:
-        **stages.harmonics.input("images", "eigenbasis"),
+        images="results/{dataset}/images.zarr/zarr.json",
+        eigenbasis="results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/eigenbasis.zarr/zarr.json",
+        stale=stale("harmonics"),
     output:
-        **stages.harmonics.output("harmonics"),
+        directory("results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/harmonics.zarr"),
+        harmonics="results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/harmonics.zarr/zarr.json",
     log:
-        stages.harmonics.log,
+        "logs/harmonics/{dataset}/{denoiser}/{subset}-{N}-seed{seed}.log",
     benchmark:
-        stages.harmonics.benchmark
+        "logs/harmonics/{dataset}/{denoiser}/{subset}-{N}-seed{seed}.tsv"
     conda:
         "../../envs/environment.yml"
-    threads: stages.harmonics.threads
     resources:
-        **stages.harmonics.resources,
+        runtime=doubling(30),
+        mem_mb=doubling(8000),
     params:
-        **stages.harmonics.params,
+        values=values("harmonics"),
+        code=code("harmonics"),
     script:
         "../scripts/harmonics.py"
 
@@ -132,20 +209,28 @@ rule harmonics:
 # What kind of map a denoiser is, and how far it looks.
 rule properties:
     input:
-        **stages.properties.input("images", "split", "denoiser"),
+        images="results/{dataset}/images.zarr/zarr.json",
+        split="results/{dataset}/split.zarr/zarr.json",
+        denoiser="results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/denoiser.safetensors",
+        stale=stale("properties"),
     output:
-        **stages.properties.output("properties"),
+        directory(
+            "results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/properties.zarr"
+        ),
+        properties="results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/properties.zarr/zarr.json",
     log:
-        stages.properties.log,
+        "logs/properties/{dataset}/{denoiser}/{subset}-{N}-seed{seed}.log",
     benchmark:
-        stages.properties.benchmark
+        "logs/properties/{dataset}/{denoiser}/{subset}-{N}-seed{seed}.tsv"
     conda:
         "../../envs/environment.yml"
-    threads: stages.properties.threads
     resources:
-        **stages.properties.resources,
+        gpu=1,
+        runtime=doubling(30),
+        mem_mb=doubling(8000),
     params:
-        **stages.properties.params,
+        values=values("properties"),
+        code=code("properties"),
     script:
         "../scripts/properties.py"
 
@@ -153,16 +238,20 @@ rule properties:
 # The best shrinkage of test images in fixed bases.
 rule oracles:
     input:
-        **stages.oracles.input("images", "split"),
+        images="results/{dataset}/images.zarr/zarr.json",
+        split="results/{dataset}/split.zarr/zarr.json",
+        stale=stale("oracles"),
     output:
-        **stages.oracles.output("oracles"),
+        directory("results/{dataset}/oracles.zarr"),
+        oracles="results/{dataset}/oracles.zarr/zarr.json",
     log:
-        stages.oracles.log,
+        "logs/oracles/{dataset}.log",
     localrule: True
     conda:
         "../../envs/environment.yml"
     params:
-        **stages.oracles.params,
+        values=values("oracles"),
+        code=code("oracles"),
     script:
         "../scripts/oracles.py"
 
@@ -170,20 +259,26 @@ rule oracles:
 # Squared errors in nats: log-densities of images, and their dimensions.
 rule density:
     input:
-        **stages.density.input("images", "split", "denoiser"),
+        images="results/{dataset}/images.zarr/zarr.json",
+        split="results/{dataset}/split.zarr/zarr.json",
+        denoiser="results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/denoiser.safetensors",
+        stale=stale("density"),
     output:
-        **stages.density.output("density"),
+        directory("results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/density.zarr"),
+        density="results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/density.zarr/zarr.json",
     log:
-        stages.density.log,
+        "logs/density/{dataset}/{denoiser}/{subset}-{N}-seed{seed}.log",
     benchmark:
-        stages.density.benchmark
+        "logs/density/{dataset}/{denoiser}/{subset}-{N}-seed{seed}.tsv"
     conda:
         "../../envs/environment.yml"
-    threads: stages.density.threads
     resources:
-        **stages.density.resources,
+        gpu=1,
+        runtime=doubling(60),
+        mem_mb=doubling(8000),
     params:
-        **stages.density.params,
+        values=values("density"),
+        code=code("density"),
     script:
         "../scripts/density.py"
 
@@ -191,20 +286,30 @@ rule density:
 # What a network has learned at each snapshot of its training.
 rule dynamics:
     input:
-        **stages.dynamics.input("images", "split", "history", "other", "references"),
+        images="results/{dataset}/images.zarr/zarr.json",
+        split="results/{dataset}/split.zarr/zarr.json",
+        history="results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/history.zarr/zarr.json",
+        other=other_history,
+        references=references,
+        stale=stale("dynamics"),
     output:
-        **stages.dynamics.output("dynamics"),
+        directory(
+            "results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/dynamics-{study}.zarr"
+        ),
+        dynamics="results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/dynamics-{study}.zarr/zarr.json",
     log:
-        stages.dynamics.log,
+        "logs/dynamics/{dataset}/{denoiser}/{subset}-{N}-seed{seed}-{study}.log",
     benchmark:
-        stages.dynamics.benchmark
+        "logs/dynamics/{dataset}/{denoiser}/{subset}-{N}-seed{seed}-{study}.tsv"
     conda:
         "../../envs/environment.yml"
-    threads: stages.dynamics.threads
     resources:
-        **stages.dynamics.resources,
+        gpu=1,
+        runtime=doubling(60),
+        mem_mb=doubling(8000),
     params:
-        **stages.dynamics.params,
+        values=values("dynamics"),
+        code=code("dynamics"),
     script:
         "../scripts/dynamics.py"
 
@@ -212,19 +317,23 @@ rule dynamics:
 # What the covariance of the images predicts, before any training.
 rule prediction:
     input:
-        **stages.prediction.input("images", "split"),
+        images="results/{dataset}/images.zarr/zarr.json",
+        split="results/{dataset}/split.zarr/zarr.json",
+        stale=stale("prediction"),
     output:
-        **stages.prediction.output("prediction"),
+        directory("results/{dataset}/prediction-{study}.zarr"),
+        prediction="results/{dataset}/prediction-{study}.zarr/zarr.json",
     log:
-        stages.prediction.log,
+        "logs/prediction/{dataset}-{study}.log",
     benchmark:
-        stages.prediction.benchmark
+        "logs/prediction/{dataset}-{study}.tsv"
     conda:
         "../../envs/environment.yml"
-    threads: stages.prediction.threads
     resources:
-        **stages.prediction.resources,
+        runtime=doubling(30),
+        mem_mb=doubling(8000),
     params:
-        **stages.prediction.params,
+        values=values("prediction"),
+        code=code("prediction"),
     script:
         "../scripts/prediction.py"

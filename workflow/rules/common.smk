@@ -1,17 +1,16 @@
-# The checked config, the plan of its jobs, and the names that wildcards may have.
+# The checked config, and what rules take from it: the values and the code of a job.
 
+import math
 import os
+import re
 import sys
-from types import SimpleNamespace
 
-import snakemake.io
 from snakemake.logging import logger
 
 # This file's folder, wherever the Snakefile lies that has the workflow as a module.
-RULES = workflow.current_basedir.get_path_or_uri(secret_free=True)
-LIBRARY = os.path.dirname(RULES)
+LIBRARY = os.path.dirname(workflow.current_basedir.get_path_or_uri(secret_free=True))
 sys.path.insert(0, LIBRARY)
-# Jobs import the library that lies beside this file: the one whose fingerprint the rules carry.
+# Jobs import the library next to this file: the one whose fingerprint the rules carry.
 others = os.environ.get("PYTHONPATH", "").split(os.pathsep)
 os.environ.update(
     PYTHONPATH=os.pathsep.join(
@@ -20,14 +19,15 @@ os.environ.update(
     SNAKEMAKE_PID=str(os.getpid()),  # jobs end when it does
 )
 
-
-from study import figures
-from study.run import gpus, internals, missing, origins, progress, scheduling
-from study.run.cluster import cancel_what_was_left_behind, interrupt_jobs_too
+from study import costs, figures, missing, origins, planned
+from study.cluster import cancel_what_was_left_behind, interrupt_jobs_too
 from study.config import ConfigError, checked
-from study.run.directives import Directives
-from study.plan import Plan
-from study.stages import STAGES
+from study.entries import root
+from study.files import is_url, name_of
+from study.stages import STAGES, analyses, denoisers, images
+from study.order import restore_order
+from study.stages.figures import PAGE, summarized
+from study.version import unknown_snakemake
 from study.written import mistakes_in
 
 if mistakes := mistakes_in(["config.yaml", *workflow.configfiles]):
@@ -38,49 +38,60 @@ configfile: "config.yaml"
 
 
 try:
-    internals.check(workflow)
     config = checked(config)  # with the defaults, as the report shows it
-except (ConfigError, internals.UnknownSnakemake) as error:
+except ConfigError as error:
     raise WorkflowError(str(error))
-plan = Plan(config)
 if workflow.is_main_process:
-    for warning in missing.warnings(config):
+    for warning in [*unknown_snakemake(), *missing.warnings(config)]:
         logger.warning(warning)
-directives = {name: Directives(plan, stage) for name, stage in STAGES.items()}
-stages = SimpleNamespace(**directives)
+    if not os.path.exists(".snakemake/metadata"):
+        restore_order("results")
 
 
-_is_newer = snakemake.io._IOFile.is_newer
+def values(stage):
+    """What a job uses of the config. A job whose values have changed is run again."""
+    return lambda wildcards: STAGES[stage].values(config, dict(wildcards.items()))
 
 
-async def _no_file_of_ours_is_newer(file, time):
-    asks = file.rule
-    ours = asks and asks.basedir.get_path_or_uri(secret_free=True) == RULES
-    return not ours and await _is_newer(file, time)
+def code(stage):
+    """Stands for the code that a job runs. A job whose code has changed is run again."""
+    return lambda wildcards: STAGES[stage].code(config, dict(wildcards.items()))
 
 
-# Params alone decide what is stale: they reach from the images to the figures. Snakemake compares
-# time stamps whatever rerun-triggers says (its pull request 3690), and would train again for a
-# touched file. `inputflags: ancient` does not help: what depends on a stale job is then ignored.
-# Other rules, of a workflow that has this one as a module, go by time stamps as ever.
-snakemake.io._IOFile.is_newer = _no_file_of_ours_is_newer
-scheduling.wake_once()
+def stale(stage):
+    """A file newer than a result that says itself that it was made with something else."""
+
+    def marker(wildcards):
+        job = dict(wildcards.items())
+        path = str(getattr(rules, stage).output[-1]).format(**job)
+        return origins.marker(path, job, values(stage)(job), code(stage)(job))
+
+    return marker
 
 
-def reported(path, caption, title, category="{study}"):
-    """A file that stands in the report under its study."""
-    # One label: of several, the report shows only those that agree in the last ones.
-    labels = {"figure": f"{title}, {{of}}" if "{of}" in path else title}
-    return report(
-        path, caption=f"../report/{caption}.rst", category=category, labels=labels
-    )
+def doubling(amount):
+    """Minutes or megabytes: twice as much at each new attempt."""
+    return lambda wildcards, attempt: amount * 2 ** (attempt - 1)
+
+
+def expected(cost):
+    """Time and memory of a job whose cost can be told from the config."""
+    return costs.resources(lambda wildcards: cost(config, dict(wildcards.items())))
+
+
+def names(section, *keys):
+    """Pattern of the names of a section's entries: all, or those that have one of these keys."""
+    found = [
+        n for n, e in config[section].items() if not keys or any(e.get(k) for k in keys)
+    ]
+    return "|".join(map(re.escape, found)) or "(?!)"  # or what matches nothing
 
 
 # A path with another name is made by no rule.
 wildcard_constraints:
-    study=plan.names("studies"),
-    dataset=plan.names("datasets"),
-    denoiser=plan.names("denoisers"),
+    study=names("studies"),
+    dataset=names("datasets"),
+    denoiser=names("denoisers"),
     of=r"[^/_]+(_[^/_]+)?",
     pair="disjoint|same|single",
     subset="S1|S2",
@@ -91,29 +102,36 @@ wildcard_constraints:
 
 
 onstart:
-    jobs = list(workflow.dag.needrun_jobs())
+    jobs = [
+        j for j in workflow.dag.needrun_jobs() if "values" in dict(j.params.items())
+    ]
     to_be_made = {j.wildcards.dataset for j in jobs if j.rule.name == "images"}
-    trained = {j.wildcards.denoiser for j in jobs if j.rule.name == "training"}
-    limit = workflow.global_resources.get("gpu")
-    mistakes = missing.mistakes(config, to_be_made)
-    mistakes += gpus.mistakes(config, trained, limit and limit.value)
-    if mistakes:
+    if mistakes := missing.mistakes(config, to_be_made):
         raise WorkflowError("\n".join(mistakes))
-    if not workflow.touch:
-        unknown, touched = origins.unlike(workflow.dag, workflow.persistence)
-        if unknown:
-            configfiles = workflow.overwrite_configfiles
-            raise WorkflowError(origins.mistake(unknown, configfiles))
-        if touched:
-            logger.warning(origins.warning(touched))
+    planned.write({str(j.output[-1]): dict(j.params.items()) for j in jobs})
+    if workflow.touch:
+        origins.keep(
+            (
+                str(j.output[-1]),
+                dict(j.wildcards.items()),
+                j.params.values,
+                j.params.code,
+            )
+            for j in jobs
+        )
+    elif lines := origins.kept_lines(
+        str(j.output[-1]) for j in workflow.dag.jobs if j.output
+    ):
+        logger.warning(
+            "\n".join(["Kept by --touch, though made with something else:", *lines])
+        )
     interrupt_jobs_too()
     cancel_what_was_left_behind()
-    progress.show(logger, workflow.dag.stats()[1])
 
 
 onsuccess:
-    if os.path.exists(STAGES["summary"].path):
-        print(table := open(STAGES["summary"].path).read())
+    if os.path.exists("results/summary.csv"):
+        print(table := open("results/summary.csv").read())
         if "most diverged" in table:
             logger.warning(
                 "Most samples of some networks diverged; see docs/faq.md."

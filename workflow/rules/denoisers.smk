@@ -1,49 +1,78 @@
 # Denoisers: trained on the first N images of a subset, trained elsewhere, or a closed form of them.
 
 
+def weights(wildcards):
+    path = denoisers.weights(config, wildcards)
+    return [ancient(str(path))] if path else []
+
+
+def calibrated_on(wildcards):
+    network = denoisers.calibrated_on(config, dict(wildcards.items()))
+    return "results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/denoiser.safetensors".format(
+        **network
+    )
+
+
+def calibration(wildcards):
+    if "calibrated" not in config["denoisers"][wildcards.denoiser]:
+        return []
+    return "results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/calibration.zarr/zarr.json".format(
+        **dict(wildcards.items())
+    )
+
+
 rule training:
     input:
-        **stages.training.input("images", "split"),
+        images="results/{dataset}/images.zarr/zarr.json",
+        split="results/{dataset}/split.zarr/zarr.json",
+        stale=stale("training"),
     output:
-        **stages.training.output("denoiser", "history"),
+        directory("results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/history.zarr"),
+        denoiser="results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/denoiser.safetensors",
+        history="results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/history.zarr/zarr.json",
     log:
-        stages.training.log,
+        "logs/training/{dataset}/{denoiser}/{subset}-{N}-seed{seed}.log",
     benchmark:
-        stages.training.benchmark
+        "logs/training/{dataset}/{denoiser}/{subset}-{N}-seed{seed}.tsv"
     wildcard_constraints:
-        denoiser=plan.names("denoisers", *STAGES["training"].makes),
+        denoiser=names("denoisers", "architecture"),
     # The longest jobs first, so that no core is idle at the end.
     priority: 1
     conda:
         "../../envs/environment.yml"
-    threads: stages.training.threads
     resources:
-        **stages.training.resources,
-        # Between two checkpoints. A resource, since it makes no result stale; a profile sets
+        **expected(costs.training),
+        # Between two checkpoints. A resource, since no result depends on it; a profile sets
         # another with `set-resources`.
+        gpu=1,
+        gpu_mb=lambda wildcards: math.ceil(costs.gpu_mb(config, wildcards)),
         checkpoint_minutes=5,
         # SLURM asks it to end five minutes before its time is up; it saves a checkpoint.
         slurm_extra="--signal=TERM@300",
     params:
-        **stages.training.params,
+        values=values("training"),
+        code=code("training"),
     script:
         "../scripts/training.py"
 
 
 rule imported:
     input:
-        **stages.imported.input("images", "weights"),
+        images="results/{dataset}/images.zarr/zarr.json",
+        weights=weights,
+        stale=stale("imported"),
     output:
-        **stages.imported.output("denoiser"),
+        denoiser="results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/denoiser.safetensors",
     log:
-        stages.imported.log,
+        "logs/imported/{dataset}/{denoiser}/{subset}-{N}-seed{seed}.log",
     wildcard_constraints:
-        denoiser=plan.names("denoisers", *STAGES["imported"].makes),
+        denoiser=names("denoisers", "weights", "function"),
     localrule: True
     conda:
         "../../envs/environment.yml"
     params:
-        **stages.imported.params,
+        values=values("imported"),
+        code=code("imported"),
     script:
         "../scripts/imported.py"
 
@@ -51,43 +80,54 @@ rule imported:
 # The window, threshold or share of a reference that agrees best with a network.
 rule calibration:
     input:
-        **stages.calibration.input("images", "split", "network"),
+        images="results/{dataset}/images.zarr/zarr.json",
+        split="results/{dataset}/split.zarr/zarr.json",
+        network=calibrated_on,
+        stale=stale("calibration"),
     output:
-        **stages.calibration.output("calibration"),
+        directory(
+            "results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/calibration.zarr"
+        ),
+        calibration="results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/calibration.zarr/zarr.json",
     log:
-        stages.calibration.log,
+        "logs/calibration/{dataset}/{denoiser}/{subset}-{N}-seed{seed}.log",
     benchmark:
-        stages.calibration.benchmark
+        "logs/calibration/{dataset}/{denoiser}/{subset}-{N}-seed{seed}.tsv"
     wildcard_constraints:
-        denoiser=plan.names("denoisers", "calibrated"),
+        denoiser=names("denoisers", "calibrated"),
     conda:
         "../../envs/environment.yml"
-    threads: stages.calibration.threads
     resources:
-        **stages.calibration.resources,
+        **expected(costs.calibration),
+        gpu=1,
     params:
-        **stages.calibration.params,
+        values=values("calibration"),
+        code=code("calibration"),
     script:
         "../scripts/calibration.py"
 
 
 rule reference:
     input:
-        **stages.reference.input("images", "split", "calibration"),
+        images="results/{dataset}/images.zarr/zarr.json",
+        split="results/{dataset}/split.zarr/zarr.json",
+        calibration=calibration,
+        stale=stale("reference"),
     output:
-        **stages.reference.output("denoiser"),
+        denoiser="results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/denoiser.safetensors",
     log:
-        stages.reference.log,
+        "logs/reference/{dataset}/{denoiser}/{subset}-{N}-seed{seed}.log",
     benchmark:
-        stages.reference.benchmark
+        "logs/reference/{dataset}/{denoiser}/{subset}-{N}-seed{seed}.tsv"
     wildcard_constraints:
-        denoiser=plan.names("denoisers", *STAGES["reference"].makes),
+        denoiser=names("denoisers", "reference"),
     conda:
         "../../envs/environment.yml"
-    threads: stages.reference.threads
     resources:
-        **stages.reference.resources,
+        runtime=doubling(30),
+        mem_mb=doubling(8000),
     params:
-        **stages.reference.params,
+        values=values("reference"),
+        code=code("reference"),
     script:
         "../scripts/reference.py"

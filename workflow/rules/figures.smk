@@ -1,67 +1,136 @@
 # Figures and pages, drawn from stores only, and the numbers of all studies in one table.
 
+#: Where the stores of each kind are that figures and the summary read.
+STORES = {
+    "images": "results/{dataset}/images.zarr/zarr.json",
+    "redundancy": "results/{dataset}/redundancy.zarr/zarr.json",
+    "oracles": "results/{dataset}/oracles.zarr/zarr.json",
+    "prediction": "results/{dataset}/prediction-{study}.zarr/zarr.json",
+    "similarity": "results/{dataset}/{denoiser}/{pair}-{N}-seed{seed}/similarity.zarr/zarr.json",
+    "history": "results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/history.zarr/zarr.json",
+    "psnr": "results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/psnr.zarr/zarr.json",
+    "samples": "results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/samples.zarr/zarr.json",
+    "eigenbasis": "results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/eigenbasis.zarr/zarr.json",
+    "harmonics": "results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/harmonics.zarr/zarr.json",
+    "properties": "results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/properties.zarr/zarr.json",
+    "density": "results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/density.zarr/zarr.json",
+    "agreement": "results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/agreement-{study}.zarr/zarr.json",
+    "dynamics": "results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/dynamics-{study}.zarr/zarr.json",
+}
+
+
+def stores(declared):
+    """The stores that a figure is drawn from, by kind."""
+
+    def read(wildcards):
+        listed = figures.stores(config, dict(wildcards.items()), declared)
+        return {
+            kind: [STORES[kind].format(**j) for j in jobs]
+            for kind, jobs in listed.items()
+        }
+
+    return read
+
+
+def reported(path, title, caption, category="{study}"):
+    """A file that stands in the report under its study."""
+    # One label: of several, the report shows only those that agree in the last ones.
+    labels = {"figure": f"{title}, {{of}}" if "{of}" in path else title}
+    return report(
+        path, caption=f"../report/{caption}.rst", category=category, labels=labels
+    )
+
 
 for figure, declared in figures.declared().items():
-    of_figure = directives[f"figure_{figure}"]
-    drawn = of_figure.output("pdf", "png", "numbers")
-    caption = declared["module"].replace(".", "/")
-    drawn["png"] = reported(drawn["png"], caption, declared["title"])
 
-    # `declared` says what it reads.
     rule:
         name:
             f"figure_{figure}"
         input:
-            **of_figure.input(*declared["reads"]),
+            unpack(stores(declared)),
+            stale=stale(f"figure_{figure}"),
         output:
-            **drawn,
+            pdf=f"results/figures/{{study}}/{figure}_{{of}}.pdf",
+            numbers=f"results/figures/{{study}}/{figure}_{{of}}.csv",
+            png=reported(
+                f"results/figures/{{study}}/{figure}_{{of}}.png",
+                declared["title"],
+                figure,
+            ),
         log:
-            of_figure.log,
+            f"logs/figure_{figure}/{{study}}/{{of}}.log",
         localrule: True
         conda:
             "../../envs/environment.yml"
         params:
-            **of_figure.params,
+            values=values(f"figure_{figure}"),
+            code=code(f"figure_{figure}"),
         script:
             "../scripts/figure.py"
 
 
 rule page:
     input:
-        **stages.page.input("eigenbasis"),
+        unpack(stores(PAGE)),
+        stale=stale("page"),
     output:
         page=reported(
-            stages.page.output("page")["page"], "page", "Eigenbasis, rank by rank"
+            "results/figures/{study}/eigenbasis_{of}.html",
+            "Eigenbasis, rank by rank",
+            "page",
         ),
     log:
-        stages.page.log,
+        "logs/page/{study}/{of}.log",
     localrule: True
     conda:
         "../../envs/environment.yml"
     params:
-        **stages.page.params,
+        values=values("page"),
+        code=code("page"),
     script:
         "../scripts/page.py"
 
 
+def summarized_stores(wildcards):
+    listed = summarized(config)
+    return {
+        kind: [STORES[kind].format(**j) for j in jobs] for kind, jobs in listed.items()
+    }
+
+
 rule summary:
     input:
-        **stages.summary.input(
-            "psnr", "similarity", "eigenbasis", "density", "harmonics"
-        ),
+        unpack(summarized_stores),
+        stale=stale("summary"),
     output:
         summary=reported(
-            stages.summary.output("summary")["summary"],
-            "summary",
+            "results/summary.csv",
             "The numbers of all studies",
-            "Summary",
+            "summary",
+            category="Summary",
         ),
+        origin="results/summary.json",
     log:
-        stages.summary.log,
+        "logs/summary.log",
     localrule: True
     conda:
         "../../envs/environment.yml"
     params:
-        **stages.summary.params,
+        values=values("summary"),
+        code=code("summary"),
     script:
         "../scripts/summary.py"
+
+
+def drawn():
+    """All files of the figures and pages of the studies."""
+    found = []
+    for study in config["run"] or config["studies"]:
+        for figure in config["studies"][study]["figures"]:
+            declared = figures.declared()[figure]
+            for job in figures.all_of(config, study, declared["compares"]):
+                path = f"results/figures/{study}/{figure}_{job['of']}"
+                found += [f"{path}.{ending}" for ending in ("pdf", "csv", "png")]
+                if declared.get("page"):
+                    found.append(f"results/figures/{study}/eigenbasis_{job['of']}.html")
+    return found

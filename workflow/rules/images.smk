@@ -1,117 +1,142 @@
-# Images of a data set, which of them are near-duplicates, and which are the two training sets and
-# the test set.
+# The images of a data set, their near-duplicates, and the division into training and test images.
+
+
+def made_from(wildcards):
+    """The images that a data set is made from, or the file of a URL."""
+    entry = config["datasets"][wildcards.dataset]
+    if "of" in entry:
+        return [f"results/{entry['of']}/images.zarr/zarr.json"]
+    if is_url(entry.get("path", "")):
+        return [f"data/{entry['sha256']}/{name_of(entry['path'])}"]
+    return []
+
+
+# A shuffled data set is divided as the one that it is a version of.
+def unshuffled(wildcards):
+    return f"results/{root(config, wildcards.dataset)[0]}/images.zarr/zarr.json"
+
+
+def dropped(wildcards):
+    name, entry = root(config, wildcards.dataset)
+    return (
+        [f"results/{name}/duplicates.zarr/zarr.json"] if entry.get("duplicates") else []
+    )
+
+
+def table(wildcards):
+    path = images.table(config, wildcards.dataset)
+    return [ancient(str(path))] if path else []
 
 
 # On the machine where snakemake runs: on a cluster, the others often reach no network.
 rule fetched:
     output:
-        **stages.fetched.output("fetched"),
+        fetched="data/{sha256}/{file}",
     log:
-        stages.fetched.log,
+        "logs/fetched/{sha256}/{file}.log",
     localrule: True
     conda:
         "../../envs/environment.yml"
     params:
-        **stages.fetched.params,
+        values=values("fetched"),
+        code=code("fetched"),
     script:
         "../scripts/fetched.py"
 
 
 rule images:
     input:
-        **stages.images.input("made_from"),
+        made_from=made_from,
+        stale=stale("images"),
     output:
-        **stages.images.output("images"),
+        directory("results/{dataset}/images.zarr"),
+        images="results/{dataset}/images.zarr/zarr.json",
     log:
-        stages.images.log,
+        "logs/images/{dataset}.log",
     benchmark:
-        stages.images.benchmark
+        "logs/images/{dataset}.tsv"
     conda:
         "../../envs/environment.yml"
-    threads: stages.images.threads
     resources:
-        **stages.images.resources,
+        runtime=doubling(60),
+        mem_mb=doubling(4000),
     params:
-        **stages.images.params,
+        values=values("images"),
+        code=code("images"),
     script:
         "../scripts/images.py"
 
 
 rule duplicates:
     input:
-        **stages.duplicates.input("images"),
+        images="results/{dataset}/images.zarr/zarr.json",
+        stale=stale("duplicates"),
     output:
-        **stages.duplicates.output("duplicates"),
+        directory("results/{dataset}/duplicates.zarr"),
+        duplicates="results/{dataset}/duplicates.zarr/zarr.json",
     log:
-        stages.duplicates.log,
+        "logs/duplicates/{dataset}.log",
     benchmark:
-        stages.duplicates.benchmark
+        "logs/duplicates/{dataset}.tsv"
+    wildcard_constraints:
+        dataset=names("datasets", "duplicates"),
     conda:
         "../../envs/environment.yml"
-    threads: stages.duplicates.threads
+    threads: 2
     resources:
-        **stages.duplicates.resources,
+        runtime=doubling(60),
+        mem_mb=doubling(4000),
     params:
-        **stages.duplicates.params,
+        values=values("duplicates"),
+        code=code("duplicates"),
     script:
         "../scripts/duplicates.py"
 
 
 rule split:
     input:
-        **stages.split.input("images", "duplicates"),
+        images=unshuffled,
+        duplicates=dropped,
+        table=table,
+        stale=stale("split"),
     output:
-        **stages.split.output("split"),
+        directory("results/{dataset}/split.zarr"),
+        split="results/{dataset}/split.zarr/zarr.json",
     log:
-        stages.split.log,
-    wildcard_constraints:
-        dataset=plan.names("datasets", without=STAGES["grouped"].makes),
+        "logs/split/{dataset}.log",
     localrule: True
     conda:
         "../../envs/environment.yml"
     params:
-        **stages.split.params,
+        values=values("split"),
+        code=code("split"),
     script:
         "../scripts/split.py"
-
-
-# The same of images in groups, none of which is divided.
-rule grouped:
-    input:
-        **stages.grouped.input("images", "duplicates", "table"),
-    output:
-        **stages.grouped.output("split"),
-    log:
-        stages.grouped.log,
-    wildcard_constraints:
-        dataset=plan.names("datasets", *STAGES["grouped"].makes),
-    localrule: True
-    conda:
-        "../../envs/environment.yml"
-    params:
-        **stages.grouped.params,
-    script:
-        "../scripts/grouped.py"
 
 
 # Near-duplicates in clusters and on two sides of the split, before anything is trained on them.
 rule redundancy:
     input:
-        **stages.redundancy.input("images", "split"),
+        images=unshuffled,
+        split="results/{dataset}/split.zarr/zarr.json",
+        stale=stale("redundancy"),
     output:
-        **stages.redundancy.output("redundancy"),
+        directory("results/{dataset}/redundancy.zarr"),
+        redundancy="results/{dataset}/redundancy.zarr/zarr.json",
     log:
-        stages.redundancy.log,
+        "logs/redundancy/{dataset}.log",
     benchmark:
-        stages.redundancy.benchmark
+        "logs/redundancy/{dataset}.tsv"
     # Said before trainings begin.
     priority: 2
     conda:
         "../../envs/environment.yml"
-    threads: stages.redundancy.threads
+    threads: 2
     resources:
-        **stages.redundancy.resources,
+        runtime=doubling(60),
+        mem_mb=doubling(4000),
     params:
-        **stages.redundancy.params,
+        values=values("redundancy"),
+        code=code("redundancy"),
     script:
         "../scripts/redundancy.py"

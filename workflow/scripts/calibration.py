@@ -21,7 +21,7 @@ def main(
     subset, N, seed, job=Job(), **options,
 ):  # fmt: skip
     images, split = store.open_store(images).images, store.open_store(split)
-    network = denoisers.load(network[0], images).to(job.device)
+    network = denoisers.load(network, images).to(job.device)
     # Others are judged: the first ones.
     chosen = split.test.values[-count:]
     clean = to_float(torch.from_numpy(store.take(images, chosen))).to(job.device)

@@ -9,13 +9,13 @@ import numpy as np
 import torch
 import xarray as xr
 from gahb import denoisers, store
+from gahb.decibels import sigma_from_psnr
 from gahb.denoisers.references import wiener
 from gahb.density.dimension import at_gap, flipd, normal_bundle
 from gahb.density.errors import measured
 from gahb.density.integral import integration_error
 from gahb.density.likelihood import gaussian_log_density, log_density
 from gahb.images import Members, to_float
-from gahb.psnr import sigma_from_psnr
 from study.job import Job, run
 
 #: What NaN means.

@@ -4,6 +4,7 @@ The inputs are stores, named by their kind; `gahb.figures` has a module for each
 """
 
 import importlib
+import json
 
 from gahb import store
 from gahb.drawing import style
@@ -33,7 +34,7 @@ def main(pdf, png, numbers, *, figure, jobs, job=Job(), **shown):
         shown["denoiser"],
     )
     module = importlib.import_module(f"gahb.figures.{figure}")
-    style.save(module.draw(stores, shown), [pdf, png])
+    style.save(module.draw(stores, shown), [pdf, png], json.dumps({"parameters": job.parameters}))
     tables.write(module.numbers(stores, shown), numbers)
 
 

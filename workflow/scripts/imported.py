@@ -11,7 +11,17 @@ from gahb.images import to_float
 from study.job import Job, run
 
 
-def main(images, weights, denoiser, *, function=None, predicts=None, needs_sigma=None, job=Job()):
+def main(
+    images,
+    weights,
+    denoiser,
+    *,
+    function=None,
+    predicts=None,
+    needs_sigma=None,
+    weights_content=None,
+    job=Job(),
+):
     if function:
         name, described = function, {"architecture": "function", "function": function}
         described |= {"predicts": predicts, "needs_sigma": needs_sigma}

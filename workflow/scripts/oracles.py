@@ -8,10 +8,10 @@ import numpy as np
 import torch
 import xarray as xr
 from gahb import bases, store
+from gahb.decibels import input_psnr as psnr_of
+from gahb.decibels import sigma_from_psnr
 from gahb.images import to_float
 from gahb.oracles import oracle_psnr
-from gahb.psnr import input_psnr as psnr_of
-from gahb.psnr import sigma_from_psnr
 from study.job import Job, run
 
 

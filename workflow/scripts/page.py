@@ -1,5 +1,7 @@
 """An eigenbasis to leaf through, as a page of HTML."""
 
+import json
+
 from gahb import store
 from gahb.drawing.page import write
 from study.job import Job, run
@@ -8,7 +10,7 @@ from study.job import Job, run
 def main(eigenbasis, page, *, job=Job(), **shown):
     """Write the page of one eigenbasis.zarr; what is `shown` is for the caption alone."""
     (path,) = eigenbasis
-    write(store.open_store(path), page)
+    write(store.open_store(path), page, json.dumps({"parameters": job.parameters}))
 
 
 if __name__ == "__main__":

@@ -13,9 +13,9 @@ import torch
 import xarray as xr
 from gahb import prediction as theory
 from gahb import store
+from gahb.decibels import sigma_from_psnr
 from gahb.denoisers.references import wiener
 from gahb.images import Members
-from gahb.psnr import sigma_from_psnr
 from gahb.samples.start import named
 from gahb.similarity.pixels import paired_cosine
 from study.job import Job, run

@@ -11,7 +11,8 @@ import numpy as np
 import torch
 import xarray as xr
 from gahb import denoisers, store
-from gahb.psnr import posterior_curve, psnr_curve, sigma_from_psnr
+from gahb.decibels import sigma_from_psnr
+from gahb.psnr import posterior_curve, psnr_curve
 from study.job import Job, run
 
 #: Chains agree if Gelman and Rubin's ratio is no larger.

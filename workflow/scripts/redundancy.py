@@ -19,8 +19,7 @@ from study.job import Job, run
 
 
 def main(images, split, redundancy, *, threshold, of_files, job=Job()):
-    (path,) = images
-    pixels, parts = store.open_store(path).images, store.open_store(split)
+    pixels, parts = store.open_store(images).images, store.open_store(split)
     sides = {
         "S1": parts.S1.values[: parts.sizes["member_S2"]],
         "S2": parts.S2.values,

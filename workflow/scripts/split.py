@@ -1,47 +1,87 @@
 """Which images train the first network, which the second, and which test both.
 
-Input: images.zarr (of a shuffled data set, what it is a version of), and duplicates.zarr where
-near-duplicates are dropped. Output: split.zarr with S1 (member_S1), S2 (member_S2) and test
-(test_image): indices of images, in the order in which they are used. A training set of N images is
-the first N.
+Input: images.zarr (of a shuffled data set, what it is a version of), duplicates.zarr where
+near-duplicates are dropped, and the CSV of the groups if there is one. Output: split.zarr with S1
+(member_S1), S2 (member_S2) and test (test_image): indices of images, in the order in which they are
+used. A training set of N images is the first N. Of images in groups, none of which is divided, also
+group (image), the number of each image's group, and group_name (numbered).
 """
 
+import numpy as np
 import xarray as xr
 from gahb import store
+from gahb.groups import of_names, read
 from gahb.split import check, difficulties
 from gahb.split import split as divided
 from study.job import Job, run
 
 
 def main(
-    images: list[str],
-    duplicates: list[str],
-    split: str,
-    *,
-    test: int | str,
-    seed: int,
-    job: Job = Job(),
-) -> None:
-    """`test` is the number of test images, or "all"."""
+    images, duplicates, table, split, *, test, seed, groups=None, table_content=None, job=Job()
+):
+    """Divide a data set.
+
+    Args:
+        images, duplicates, table, split: files; `duplicates` and `table` are empty or hold one.
+        test: number of test images, or "all".
+        seed: of the shuffle.
+        groups: how the group of an image follows from its name, unless `table` says it.
+        table_content: hash of the table.
+        job: of Snakemake.
+    """
+    opened = store.open_store(images)
     test = None if test == "all" else test
-    (path,) = images
-    opened = store.open_store(path)
-    count = opened.sizes["image"]
-    group = opened.picture.values if "picture" in opened else None
     dropped = store.open_store(duplicates[0]).dropped.values if duplicates else None
-    divided_alike = group is not None and test is not None
-    difficulty = difficulties(opened.images) if divided_alike else None
-    found = divided(count, test, seed, group, dropped, difficulty)
-    check(found, count, group)
-    dataset = xr.Dataset(
-        {
-            "S1": store.variable("member_S1", found.S1, "index of the image, first subset"),
-            "S2": store.variable("member_S2", found.S2, "index of the image, second subset"),
-            "test": store.variable("test_image", found.test, "index of the image, test set"),
-        },
-        attrs=store.provenance("Disjoint subsets and test set", job.parameters),
+    variables = {}
+    if groups or table:
+        names, group = grouped(opened, groups, table[0] if table else None, job)
+        variables["group"] = store.variable("image", group, "number of the image's group")
+        variables["group_name"] = store.variable("numbered", names, "name of the group")
+    else:
+        group = opened.picture.values if "picture" in opened else None
+    unequal = group is not None and test is not None
+    found = divided(
+        opened.sizes["image"],
+        test,
+        seed,
+        group,
+        dropped,
+        difficulties(opened.images) if unequal else None,
+        "group" if variables else "picture",
     )
-    store.save(dataset, split)
+    check(found, opened.sizes["image"], group)
+    if variables:
+        say(found, group, names)
+    index = "index of the image"
+    variables = {
+        "S1": store.variable("member_S1", found.S1, f"{index}, first subset"),
+        "S2": store.variable("member_S2", found.S2, f"{index}, second subset"),
+        "test": store.variable("test_image", found.test, f"{index}, test set"),
+    } | variables
+    attributes = store.provenance("Disjoint subsets and test set", job.parameters)
+    store.save(xr.Dataset(variables, attrs=attributes), split)
+
+
+def grouped(images: xr.Dataset, by, path, job) -> tuple[np.ndarray, np.ndarray]:
+    """Names of the groups, and the number of each image's; of a patch, its picture's group."""
+    cut = "picture" in images
+    files = [str(name) for name in (images.picture_name if cut else images.file).values]
+    found = of_names(files, by, path)
+    if path is not None:
+        unused = [name for name in read(path) if name not in set(files)]
+        if unused:
+            job.warn(f"{path}: {len(unused)} names are of no image, as {unused[0]!r}")
+    names, group = np.unique(np.array(found, object), return_inverse=True)
+    return names.astype(str), group[images.picture.values] if cut else group
+
+
+def say(found, group, names) -> None:
+    """How many images and groups the two networks of a pair can have, and one network alone."""
+    parts = {"S1": found.S1[: len(found.S2)], "S2": found.S2, "test set": found.test}
+    print(f"{len(group)} images in {len(names)} groups; for the networks of a pair:")
+    for part, index in parts.items():
+        print(f"{part}: {len(index)} images of {len(np.unique(group[index]))} groups")
+    print(f"a single network can have {len(found.S1)}")
 
 
 if __name__ == "__main__":

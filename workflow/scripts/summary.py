@@ -3,8 +3,10 @@
 `gahb.summaries` says what the numbers are.
 """
 
+import json
+
 from gahb import store
-from gahb.psnr import minimax_slope
+from gahb.decibels import minimax_slope
 from gahb.summaries.density import log_densities
 from gahb.summaries.eigenbasis import basis
 from gahb.summaries.harmonics import measures
@@ -25,6 +27,8 @@ COLUMNS = [
     "harmonic", "harmonic_p", "mixed_p", "rising", "adaptive", "adaptive_p", "near", "near_p",
     "along", "along_p", "tangent", "tangent_p", "beyond", "angular_order",
 ]  # fmt: skip
+#: Stores of a kind that have another role.
+ROLES = {"optimum": "psnr", "ceiling": "similarity"}
 #: The numbers of a store, by its kind.
 MEASURES = {
     "similarity": similarity,
@@ -34,32 +38,39 @@ MEASURES = {
 }
 
 
-def main(summary, *, rows, slope_range, job=Job(), **stores):
+def main(summary, origin, *, rows, jobs, slope_range, job=Job(), **paths):
     """Write the table.
 
     Args:
         summary: the file to write.
+        origin: a file that says what the table was made with, as a CSV file cannot.
         rows: for each row study, dataset, denoiser, N and alpha (None if the images have none), and
-            `stores`: by kind, the paths of the stores of all seeds. The kinds are psnr and, where a
+            `stores`: by role, what the stores of all seeds are of. The roles are psnr and, where a
             study has them, similarity, eigenbasis, density, harmonics, ceiling (similarities on
             the same images) and optimum (PSNRs of the optimum, one store).
+        jobs: by kind, what each store is of.
         slope_range: input PSNRs in dB between which slopes are fitted.
         job: of Snakemake.
-        stores: what Snakemake has made, all of which `rows` names.
+        paths: by kind, the paths of the stores in the order of `jobs`.
     """
-    made = [path for paths in stores.values() for path in paths]
-    table = [_row(slope_range, made, **row) for row in rows]
+    opened = {
+        (kind, *sorted(of.items())): store.open_store(path)
+        for kind in jobs
+        for of, path in zip(jobs[kind], paths[kind], strict=True)
+    }
+    table = [_row(slope_range, opened, **row) for row in rows]
     found = set().union(*table)
     columns = [c for name in COLUMNS for c in (name, f"{name}_low", f"{name}_high") if c in found]
     write(table, summary, columns)
+    with store.atomic(origin) as partial:
+        partial.write_text(json.dumps({"parameters": job.parameters}, indent=0))
 
 
-def _row(slope_range, made, *, alpha, stores, **names) -> dict:
-    def opened_from(path):
-        # As part of another workflow, files may have a prefix that `rows` do not know.
-        return store.open_store(next((m for m in made if m.endswith(f"/{path}")), path))
-
-    opened = {kind: list(map(opened_from, paths)) for kind, paths in stores.items()}
+def _row(slope_range, every, *, alpha, stores, **names) -> dict:
+    opened = {
+        role: [every[ROLES.get(role, role), *sorted(of.items())] for of in jobs]
+        for role, jobs in stores.items()
+    }
     same, (best,) = opened.pop("ceiling", []), opened.pop("optimum", [None])
     seeds = [dict(zip(opened, each, strict=True)) for each in zip(*opened.values(), strict=True)]
     if len(seeds) > 1:

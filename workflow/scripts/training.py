@@ -19,8 +19,9 @@ import numpy as np
 import torch
 import xarray as xr
 from gahb import denoisers, store
+from gahb.decibels import input_psnr
 from gahb.images import Members, bytes_to_hold
-from gahb.psnr import input_psnr, psnr_curve
+from gahb.psnr import psnr_curve
 from gahb.training.batches import Streamed
 from gahb.training.checkpoint import Checkpoint
 from gahb.training.device import compiling_pays, use_gpu_kernels

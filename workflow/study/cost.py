@@ -1,82 +1,71 @@
 """`python -m study.cost`: what a study is expected to cost, and what it has cost so far.
 
-Asks snakemake for a dry run with the arguments given, adds up what its jobs are expected to cost
-(`study.expected`), and compares it with the benchmark files of those that have run.
+Takes the arguments of snakemake. Trainings, optima and theories have expected costs
+(`study.costs`); what has run is read from its benchmark files.
 """
 
-import csv
-import re
-import subprocess
 import sys
 from pathlib import Path
 
-from study.stale import planned
+import pandas
+
+from study.dry_run import planned
 
 
-def jobs(dry_run: str) -> list[dict]:
-    """What each job of `snakemake --dry-run` is expected to take, and its benchmark file.
-
-    Jobs that are not expected to cost anything (figures, for instance) have 0 hours.
-    """
-    found = []
-    for rule, said in planned(dry_run):
-        asked = dict(re.findall(r"(\w+)=([^,]+)", said.get("resources", "")))
-        found.append(
+def jobs(arguments: list[str]) -> pandas.DataFrame:
+    """A row for each job of a run from the start: hours expected and taken, GPUs, megabytes."""
+    rows = []
+    for job in planned(["--forceall", *arguments]):
+        asked = dict(job.resources.items())
+        benchmark = Path(job.benchmark) if job.benchmark else None
+        rows.append(
             {
-                "rule": rule,
-                "gpus": int(asked.get("gpu", 0)),
-                "gpu_mb": int(asked.get("gpu_mb", 0)),
-                "expected": int(asked.get("expected_seconds", 0)) / 3600,
-                "benchmark": Path(said["benchmark"]) if "benchmark" in said else None,
+                "rule": job.rule_name,
+                "GPUs": asked.get("gpu", 0),
+                "GPU MB": asked.get("gpu_mb", 0),
+                "expected h": asked.get("expected_seconds", 0) / 3600,
+                **taken(benchmark),
             }
         )
-    return found
+    return pandas.DataFrame(rows)
 
 
-def measured(job: dict) -> tuple[float, float] | None:
-    """Hours and megabytes that the job took, None if it has no benchmark file."""
-    if job["benchmark"] is None or not job["benchmark"].is_file():
-        return None
-    with open(job["benchmark"]) as file:
-        row = next(csv.DictReader(file, delimiter="\t"), None)
-    if row is None:  # the job was killed while it was written
-        return None
-    return float(row["s"]) / 3600, float(row["max_rss"]) if row["max_rss"] != "NA" else 0
+def taken(benchmark: Path | None) -> dict[str, float]:
+    """Hours and megabytes that a job took, by its benchmark file; nothing if it has none."""
+    if benchmark is None or not benchmark.is_file():
+        return {}
+    table = pandas.read_csv(benchmark, sep="\t", na_values="NA")
+    if table.empty:  # the job was killed while it was written
+        return {}
+    row = table.iloc[0]
+    return {"measured h": row["s"] / 3600, "most MB": row["max_rss"]}
 
 
-def table(found: list[dict]) -> str:
-    """What the jobs are expected to cost and what those that have run did cost, rule by rule."""
-    lines = [
-        f"{'rule':18}{'jobs':>6}{'GPUs':>6}{'MB of each':>12}{'hours expected':>16}{'longest':>9}"
-        f"{'jobs run':>10}{'hours measured':>16}{'most MB':>9}"
-    ]
-    for rule in dict.fromkeys(job["rule"] for job in found if job["expected"]):
-        rows = [job for job in found if job["rule"] == rule]
-        ran = [m for m in map(measured, rows) if m]
-        lines.append(
-            f"{rule:18}{len(rows):6}{max(j['gpus'] for j in rows):6}"
-            f"{max(j['gpu_mb'] for j in rows) or '':12}{sum(j['expected'] for j in rows):16.1f}"
-            f"{max(j['expected'] for j in rows):9.1f}{len(ran):10}{sum(h for h, _ in ran):16.1f}"
-            f"{max((m for _, m in ran), default=0):9.0f}"
-        )
-    on_gpu = [job for job in found if job["gpus"]]
-    ran = [(m[0] * job["gpus"], job) for job in on_gpu if (m := measured(job))]
-    lines.append(
-        f"\n{len(found)} jobs, {len(on_gpu)} of them with a GPU: "
-        f"{sum(j['expected'] * j['gpus'] for j in on_gpu):,.1f} GPU hours expected"
+def table(found: pandas.DataFrame) -> str:
+    """The jobs rule by rule, and their GPU hours."""
+    found = found.reindex(columns=[*found.columns.union(["measured h", "most MB"], sort=False)])
+    found = found.assign(run=found["measured h"].notna())
+    rules = found.groupby("rule", sort=False)
+    listed = rules.agg(
+        jobs=("rule", "size"),
+        GPUs=("GPUs", "max"),
+        **{name: (name, "max") for name in ("GPU MB", "most MB")},
+        **{name: (name, "sum") for name in ("expected h", "measured h", "run")},
     )
-    if ran:
-        took, expected = sum(h for h, _ in ran), sum(j["expected"] * j["gpus"] for _, j in ran)
+    on_gpu = found[found.GPUs > 0]
+    lines = [
+        listed.to_string(float_format=lambda value: f"{value:.2f}", na_rep=""),
+        f"\n{len(found)} jobs, {len(on_gpu)} of them with a GPU: "
+        f"{on_gpu['expected h'].sum():,.1f} GPU hours expected of trainings and theories",
+    ]
+    ran = on_gpu[on_gpu.run & (on_gpu["expected h"] > 0)]
+    if len(ran):
+        took, expected = ran["measured h"].sum(), ran["expected h"].sum()
         lines.append(
-            f"{len(ran)} of these have run: {took:,.1f} GPU hours, {took / expected:.2f} times what"
-            " was expected of them"
+            f"{len(ran)} of these have run, in {took / expected:.2f} times what was expected"
         )
     return "\n".join(lines)
 
 
 if __name__ == "__main__":
-    command = [sys.executable, "-m", "snakemake", "--dry-run", "--forceall", *sys.argv[1:]]
-    done = subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    if done.returncode:
-        sys.exit(done.stdout)
-    print(table(jobs(done.stdout)))
+    print(table(jobs(sys.argv[1:])))

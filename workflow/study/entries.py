@@ -44,7 +44,7 @@ def root(config: dict, dataset: str) -> tuple[str, dict]:
     return (entry["of"], config["datasets"][entry["of"]]) if shuffled else (dataset, entry)
 
 
-def is_optimal(config: dict, denoiser: str) -> bool:
+def is_optimum(config: dict, denoiser: str) -> bool:
     """Whether a denoiser knows the distribution of the images, and so no training set."""
     return config["denoisers"][denoiser].get("reference") == "optimum"
 

@@ -27,7 +27,7 @@ import functools
 import itertools
 from collections.abc import Iterator, Mapping
 
-from study.entries import is_optimal, is_single
+from study.entries import is_optimum, is_single
 from study.fingerprint import ROOT, constant
 
 FOLDER = ROOT / "gahb" / "figures"
@@ -39,11 +39,9 @@ STYLE_SHEET = ROOT / "gahb" / "drawing" / "paper.mplstyle"
 
 @functools.cache
 def declared() -> dict[str, dict]:
-    """The declarations of all figures, by name; each with its `module` below gahb.figures."""
-    files = sorted(FOLDER.rglob("*.py"), key=lambda file: file.stem)
-    modules = {f.stem: ".".join(f.relative_to(FOLDER).with_suffix("").parts) for f in files}
-    found = {file.stem: constant(file, "FIGURE") for file in files}
-    return {name: {**found[name], "module": modules[name]} for name in found if found[name]}
+    """The declarations of all figures, by name: that of their module."""
+    found = {file.stem: constant(file, "FIGURE") for file in sorted(FOLDER.glob("*.py"))}
+    return {name: figure for name, figure in found.items() if figure}
 
 
 def all_of(config: dict, study: str, compares: str) -> Iterator[dict]:
@@ -135,7 +133,7 @@ def stores(config: dict, job: Mapping, declared: Mapping) -> dict[str, list[dict
         wanted = declared.get("beside", {}).get(kind, ())
         each = [(denoiser, N) for denoiser in found["denoisers"] for N in sizes]
         for name in referred(config, job["study"], wanted):
-            every_size = wanted == "every" and not is_optimal(config, name)
+            every_size = wanted == "every" and not is_optimum(config, name)
             each += [(name, N) for N in (sizes if every_size else sizes[-1:])]
         every = [
             j

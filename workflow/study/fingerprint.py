@@ -1,41 +1,66 @@
 """Fingerprints of code: what a script runs, blind to comments, docstrings and formatting.
 
 Snakemake's own `code` trigger looks at the time stamp of the script file and at nothing that it
-imports; this looks at the content of the script and of every module of the project that it reaches.
+imports; this looks at the content of the script and of every module of gahb that it reaches. The
+planning, `study`, is not part of it: a change there computes nothing else.
 """
 
 import ast
 import functools
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-#: Where the closed forms of training sets are, a file each.
+#: The closed forms of training sets, a file each.
 REFERENCES = ROOT / "gahb" / "denoisers" / "references"
-#: Where the optima of sources are, a file for each source that has one.
+#: The optima of sources, a file for each source that has one.
 OPTIMA = ROOT / "gahb" / "denoisers" / "optima"
-#: What is measured of images whose geometry is known, a file for each source of which it is.
+#: What is measured of images whose geometry is known, a file for each such source.
 GEOMETRIES = ROOT / "gahb" / "harmonics" / "geometries"
+#: The files behind each fingerprint of this process.
+_REACHED: dict[str, list[Path]] = {}
 
 
-def fingerprint(script: str, *modules: str) -> str:
-    """Hash of what `scripts/{script}` and the modules that it imports, directly or not, compute.
+def code(script: str, modules: Iterable[str], files: Iterable[Path] = ()) -> str:
+    """What stands for the code of a job: changes if and only if the job computes something else.
 
     Args:
-        script: file name in workflow/scripts.
+        script: name of the file in workflow/scripts, without its ending.
         modules: modules that it imports by a name from the config, for instance
             "gahb.datasets.calpha".
+        files: other files that its code is made of; each is named in the result.
     """
-    files = {ROOT / "scripts" / script, *(f for m in modules for f in _files(m))}
-    reached = set()
+    project = _reached(script, tuple(modules))
+    digest = hashlib.sha256()
+    for file in project:
+        digest.update(f"{file.relative_to(ROOT)}={content(file)}\n".encode())
+    files = [file.resolve() for file in files]
+    named = [f"{file.name}={content(file)}" for file in files]
+    found = " ".join(["code", digest.hexdigest()[:16], *named])
+    _REACHED[found] = [*project, *files]
+    return found
+
+
+def reached() -> dict[str, dict[str, tuple[str, str]]]:
+    """The files behind each `code` of this process: hashes of what is written in them, and of what
+    counts of it."""
+    return {
+        found: {str(file): (written(file), content(file)) for file in files}
+        for found, files in _REACHED.items()
+    }
+
+
+@functools.cache
+def _reached(script: str, modules: tuple[str, ...]) -> list[Path]:
+    """The script and the modules of gahb that it imports, directly or not."""
+    files = {ROOT / "scripts" / f"{script}.py", *(f for m in modules for f in _files(m))}
+    found = set()
     while files:
         file = files.pop()
-        reached.add(file)
-        files |= _imports(file) - reached
-    digest = hashlib.sha256()
-    for file in sorted(reached):
-        digest.update(f"{file.relative_to(ROOT)}={_content(file)}\n".encode())
-    return digest.hexdigest()[:16]
+        found.add(file)
+        files |= _imports(file) - found
+    return sorted(found)
 
 
 def defining(folder: Path, name: str) -> list[str]:
@@ -67,9 +92,11 @@ def constant(file: Path, name: str):
 
 
 def _files(module: str) -> set[Path]:
-    """Files that importing `module` runs: its packages' __init__ and itself, if of the project."""
+    """Files that importing `module` runs: its packages' __init__ and itself, if it is of gahb."""
     parts = module.split(".")
     found = set()
+    if parts[0] != "gahb":
+        return found
     for depth in range(1, len(parts) + 1):
         stem = ROOT.joinpath(*parts[:depth])
         found |= {f for f in (stem.with_suffix(".py"), stem / "__init__.py") if f.is_file()}
@@ -91,8 +118,18 @@ def _imports(file: Path) -> frozenset[Path]:
 
 
 @functools.cache
-def _content(file: Path) -> str:
-    return hashlib.sha256(repr(_canonical(ast.parse(file.read_bytes(), file))).encode()).hexdigest()
+def written(file: Path) -> str:
+    """Hash of a file as it is written."""
+    return hashlib.sha256(file.read_bytes()).hexdigest()[:16]
+
+
+@functools.cache
+def content(file: Path) -> str:
+    """Hash of what counts of a file: of a module of the project, its code."""
+    if file.suffix != ".py" or ROOT not in file.parents:
+        return written(file)
+    tree = repr(_canonical(ast.parse(file.read_bytes(), file)))
+    return hashlib.sha256(tree.encode()).hexdigest()[:16]
 
 
 def _canonical(node):

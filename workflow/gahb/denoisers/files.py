@@ -1,5 +1,6 @@
 """Denoisers in files: built by name, kept as safetensors whose header says what they are."""
 
+import hashlib
 import importlib
 import json
 from pathlib import Path
@@ -86,12 +87,16 @@ def _write(tensors: dict[str, torch.Tensor], path: str | Path, described: dict) 
         name: t.detach().cpu().clone(memory_format=torch.contiguous_format)
         for name, t in tensors.items()
     }
+    content = hashlib.blake2b(digest_size=16)
+    for name in sorted(tensors):
+        content.update(name.encode() + tensors[name].numpy().tobytes())
+    described = described | {"content": content.hexdigest()}
     # One key: safetensors writes several in an order that differs from run to run.
     safetensors_torch.save_file(tensors, path, {KEY: json.dumps(described, sort_keys=True)})
 
 
 def described(path: str | Path) -> dict:
-    """What a file says of itself: its `network` or `reference`, and its `parameters`."""
+    """What a file says of itself: its `network` or `reference`, `parameters`, and `content`."""
     with safetensors.safe_open(path, "np") as file:
         return json.loads(file.metadata()[KEY])
 

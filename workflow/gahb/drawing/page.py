@@ -23,6 +23,7 @@ HTML = """<!doctype html>
 <head>
 <meta charset="utf-8">
 <title>Eigenbasis of a denoiser</title>
+<script type="application/json" id="origin">ORIGIN</script>
 <style>
   body { font: 14px sans-serif; margin: 1.5em; max-width: 52em; }
   .row { display: flex; flex-wrap: wrap; gap: 1em; margin: 1em 0; }
@@ -83,13 +84,14 @@ $("image").onchange = $("rank").oninput = photos.onload = vectors.onload = draw;
 """
 
 
-def write(basis: xr.Dataset, path: str | Path) -> None:
+def write(basis: xr.Dataset, path: str | Path, origin: str = "{}") -> None:
     """Write the page.
 
     Args:
         basis: eigenbasis.zarr; the first images are shown at the first noise level, with ranks from
             the first to the last, evenly on a logarithmic scale.
         path: an HTML file.
+        origin: what the page says that it was made with, as JSON.
     """
     basis = basis.isel(sigma=0, image=slice(IMAGES))
     ranks = panels.spread_ranks(basis, RANKS)
@@ -109,7 +111,7 @@ def write(basis: xr.Dataset, path: str | Path) -> None:
         "vectors": _inlined(vectors.quantize(COLORS)),
     }
     with store.atomic(path) as partial:
-        partial.write_text(HTML.replace("DATA", json.dumps(data)))
+        partial.write_text(HTML.replace("DATA", json.dumps(data)).replace("ORIGIN", origin))
 
 
 def _together(rows: list[list[np.ndarray]]) -> Image.Image:

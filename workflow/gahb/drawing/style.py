@@ -35,10 +35,15 @@ def shades(values: Iterable[float]) -> dict[float, str]:
     return dict(zip(values, map(to_hex, mpl.colormaps["viridis"](shade)), strict=True))
 
 
-def save(figure: Figure, paths: Iterable[str | Path]) -> None:
+def save(figure: Figure, paths: Iterable[str | Path], origin: str | None = None) -> None:
     """Write a figure to each path, in the format of its ending.
 
     No date is written, so that the same stores give the same bytes.
+
+    Args:
+        figure: a figure.
+        paths: files to write.
+        origin: what a PNG file says that it was made with, under "gahb" in its metadata.
     """
     with sheet():
         # Laid out once, for all formats.
@@ -46,6 +51,6 @@ def save(figure: Figure, paths: Iterable[str | Path]) -> None:
         figure.set_layout_engine("none")
         for path in map(Path, paths):
             ending = path.suffix.removeprefix(".")
-            metadata = {"pdf": {"CreationDate": None}}.get(ending)
+            metadata = {"pdf": {"CreationDate": None}, "png": {"gahb": origin}}.get(ending)
             with store.atomic(path) as partial:
                 figure.savefig(partial, format=ending, metadata=metadata)

@@ -9,10 +9,10 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
+from gahb.decibels import projection_psnr
 from gahb.drawing import panels, style
 from gahb.drawing.optimum import below_panel, optimum_curve
 from gahb.drawing.stores import Stores, together
-from gahb.psnr import projection_psnr
 from gahb.summaries import eigenbasis, psnr, tables
 from gahb.summaries.harmonics import measures
 from gahb.summaries.optimum import against_optimum

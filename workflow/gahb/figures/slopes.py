@@ -8,10 +8,10 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from gahb.decibels import minimax_slope
 from gahb.drawing import panels, style
 from gahb.drawing.optimum import below_panel, optimum_curve
 from gahb.drawing.stores import Stores, together
-from gahb.psnr import minimax_slope
 from gahb.summaries import eigenbasis, psnr, tables
 from gahb.summaries.harmonics import coefficients, measures
 from gahb.summaries.optimum import against_optimum

@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from gahb import statistics
-from gahb.psnr import LEAST
+from gahb.decibels import LEAST
 from gahb.summaries.tables import bounded
 
 

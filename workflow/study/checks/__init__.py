@@ -1,6 +1,7 @@
 """Mistakes in a config that no schema sees: names of nothing, sizes and figures that cannot be."""
 
-from study import groups
+from gahb import groups
+
 from study.checks.studies import check_study
 from study.entries import closest, pattern
 from study.files import code_file, is_url, names

@@ -4,8 +4,10 @@ import itertools
 import math
 from pathlib import Path
 
-from study import figures, groups
-from study.entries import channels, is_optimal, is_single, known_side, pattern, root
+from gahb import groups
+
+from study import figures
+from study.entries import channels, is_optimum, is_single, known_side, pattern, root
 from study.files import count, names
 from study.fingerprint import OPTIMA
 
@@ -170,11 +172,11 @@ def _test_images(entry: dict) -> float:
 def _check_optimum(config, path, study, dataset) -> list[str]:
     """Whether the optimum is asked for where it is known, and where it can be shown."""
     source = config["datasets"][dataset]["source"]
-    optimal = [name for name in study["references"] if is_optimal(config, name)]
+    optimal = [name for name in study["references"] if is_optimum(config, name)]
     found = [
         f"{path}.denoisers: found {name!r}, which has no training set; name it in `references`"
         for name in study["denoisers"]
-        if is_optimal(config, name)
+        if is_optimum(config, name)
     ]
     if optimal and not (OPTIMA / f"{source}.py").is_file():
         sources = "gaussian, mixture, disks and calpha"

@@ -1,12 +1,5 @@
-"""The stages of the study, each declared once; `study.stage` says what a stage is.
-
-Everything that plans, runs or checks a stage learns it from here.
-"""
+"""What each stage of the study uses of the config, and which modules its script imports."""
 
 from study.stages import analyses, denoisers, figures, images
 
-STAGES = {
-    stage.name: stage
-    for stages in (images, denoisers, analyses, figures)
-    for stage in stages.STAGES
-}
+STAGES = images.STAGES | denoisers.STAGES | analyses.STAGES | figures.STAGES

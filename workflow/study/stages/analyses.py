@@ -1,39 +1,49 @@
-"""What is computed with denoisers, and a store for each. A new analysis is declared here."""
+"""What is computed with denoisers, and a store for each."""
 
 from collections.abc import Mapping
 
-from study import expected, figures
-from study.entries import is_optimal, is_single, root
+from study import figures
+from study.entries import is_optimum, is_single, root
 from study.files import code_file
 from study.fingerprint import GEOMETRIES
-from study.stage import Artifact, Stage, derived_seed
-from study.stages.denoisers import RUN, modules
+from study.stages.denoisers import modules
+from study.stages.stage import Stage, derived_seed
 
 #: The two networks of a pair: subset, and how many seeds further. A pair on disjoint subsets starts
 #: from the same weights; a pair on the same images shows the most that two networks can agree. One
 #: network alone, which has no other, is compared with its training images only.
 PAIRS = {
-    "disjoint": (("S1", 0), ("S2", 0)), "same": (("S1", 0), ("S1", 1)), "single": (("S1", 0),)
-}  # fmt: skip
+    "disjoint": (("S1", 0), ("S2", 0)),
+    "same": (("S1", 0), ("S1", 1)),
+    "single": (("S1", 0),),
+}
 OTHER = {"S1": "S2", "S2": "S1"}
 
 
 def _psnr(config: dict, job: Mapping) -> dict:
     entry = config["psnr"] | config["denoisers"][job["denoiser"]].get("psnr", {})
     # The optimum knows no training set, and where all images are test images there is none.
-    alone = is_optimal(config, job["denoiser"]) or root(config, job["dataset"])[1]["test"] == "all"
-    sets = ["test"] if alone else ["train", "test"]
+    alone = is_optimum(config, job["denoiser"]) or root(config, job["dataset"])[1]["test"] == "all"
     return {
         **{k: entry[k] for k in ("input_psnr", "count")},
-        "sets": sets,
+        "sets": ["test"] if alone else ["train", "test"],
         "subset": job["subset"],
         "N": int(job["N"]),
         "seed": derived_seed(config, "psnr", job["dataset"]),
     }
 
 
-def _samples_of_pair(config: dict, job: Mapping) -> list[Artifact]:
-    """Raises ValueError where both networks of the pair are one, which agrees with itself."""
+def _samples(config: dict, job: Mapping) -> dict:
+    # The same noise for every denoiser of a data set, so that their samples can be compared.
+    return {**config["samples"], "seed": derived_seed(config, "samples", job["dataset"])}
+
+
+def of_pair(config: dict, job: Mapping) -> list[dict]:
+    """The networks of a pair.
+
+    Raises:
+        ValueError: both would be one network, which agrees with itself.
+    """
     denoiser, pair = job["denoiser"], job["pair"]
     other = figures.is_trained(config, denoiser) or (
         pair == "disjoint" and not is_single(config, denoiser)
@@ -45,66 +55,31 @@ def _samples_of_pair(config: dict, job: Mapping) -> list[Artifact]:
             "(S1 or S2)"
         )
     return [
-        Artifact("samples", {**job, "subset": subset, "seed": int(job["seed"]) + further})
+        {**job, "subset": subset, "seed": int(job["seed"]) + further}
         for subset, further in PAIRS[pair]
     ]
 
 
-psnr = Stage(
-    "psnr",
-    writes={"psnr": f"{RUN}/psnr.zarr"},
-    reads={"images": "images", "split": "split", "denoiser": "denoiser"},
-    uses=_psnr,
-    imports=modules,
-    expected=expected.psnr,
-    gpu=True,
-)
-samples = Stage(
-    "samples",
-    writes={"samples": f"{RUN}/samples.zarr"},
-    reads={"images": "images", "split": "split", "denoiser": "denoiser"},
-    # The same noise for every denoiser of a data set, so that their samples can be compared.
-    uses=lambda config, job: {
-        **config["samples"], "seed": derived_seed(config, "samples", job["dataset"])
-    },
-    imports=modules,
-    expected=expected.samples,
-    gpu=True,
-)  # fmt: skip
-similarity = Stage(
-    "similarity",
-    writes={"similarity": "results/{dataset}/{denoiser}/{pair}-{N}-seed{seed}/similarity.zarr"},
-    reads={
-        "images": "images",
-        "split": "split",
-        "samples": _samples_of_pair,
-    },
-    uses=lambda config, job: {
-        # Without an embedding as if there were no such key, so that stores stay what they were.
-        **{k: v for k, v in config["similarity"].items() if v is not None},
+def _similarity(config: dict, job: Mapping) -> dict:
+    return {
+        **config["similarity"],
         "subsets": [subset for subset, _ in PAIRS[job["pair"]]],
         "N": int(job["N"]),
-    },
-    expected=expected.similarity,
+    }
+
+
+def _embedding(config: dict, job: Mapping) -> list:
     # Its name is checked when the config is.
-    files=lambda config, job: [
-        code_file(f) for f in [config["similarity"]["embedding"]] if f is not None
-    ],
-    gpu=True,
-)
-eigenbasis = Stage(
-    "eigenbasis",
-    writes={"eigenbasis": f"{RUN}/eigenbasis.zarr"},
-    reads={"images": "images", "split": "split", "denoiser": "denoiser"},
-    uses=lambda config, job: {
+    function = config["similarity"]["embedding"]
+    return [] if function is None else [code_file(function)]
+
+
+def _eigenbasis(config: dict, job: Mapping) -> dict:
+    return {
         **{k: v for k, v in config["eigenbasis"].items() if k != "images"},
         "chosen": config["eigenbasis"]["images"],
         "seed": derived_seed(config, "eigenbasis", job["dataset"]),
-    },
-    imports=modules,
-    expected=expected.eigenbasis,
-    gpu=True,
-)
+    }
 
 
 def _geometry(config: dict, job: Mapping) -> str | None:
@@ -118,58 +93,31 @@ def _geometries(config: dict, job: Mapping) -> list[str]:
     return [f"gahb.harmonics.geometries.{source}"] if source else []
 
 
-harmonics = Stage(
-    "harmonics",
-    writes={"harmonics": f"{RUN}/harmonics.zarr"},
-    reads={"images": "images", "eigenbasis": "eigenbasis"},
-    uses=lambda config, job: {
+def _harmonics(config: dict, job: Mapping) -> dict:
+    return {
         "source": _geometry(config, job),
         "seed_of_images": derived_seed(config, "images", job["dataset"]),
         "seed": derived_seed(config, "harmonics", job["dataset"]),
-    },
-    imports=_geometries,
-    expected=expected.harmonics,
-    script="harmonics.py",
-)
-properties = Stage(
-    "properties",
-    writes={"properties": f"{RUN}/properties.zarr"},
-    reads={"images": "images", "split": "split", "denoiser": "denoiser"},
-    # The same noisy images and pixels for every denoiser of a data set.
-    uses=lambda config, job: {
-        **config["properties"], "seed": derived_seed(config, "properties", job["dataset"])
-    },
-    imports=modules,
-    expected=expected.properties,
-    gpu=True,
-    script="properties.py",
-)  # fmt: skip
-density = Stage(
-    "density",
-    writes={"density": f"{RUN}/density.zarr"},
-    reads={"images": "images", "split": "split", "denoiser": "denoiser"},
-    # The same images and noises for every denoiser of a data set, whatever its subset.
-    uses=lambda config, job: {
-        **config["density"],
-        "N": int(job["N"]),
-        "seed": derived_seed(config, "density", job["dataset"]),
-    },
-    imports=modules,
-    expected=expected.density,
-    gpu=True,
-)
+    }
 
-oracles = Stage(
-    "oracles",
-    writes={"oracles": "results/{dataset}/oracles.zarr"},
-    reads={"images": "images", "split": "split"},
-    uses=lambda config, job: {
+
+def _properties(config: dict, job: Mapping) -> dict:
+    # The same noisy images and pixels for every denoiser of a data set.
+    return {**config["properties"], "seed": derived_seed(config, "properties", job["dataset"])}
+
+
+def _density(config: dict, job: Mapping) -> dict:
+    # The same images and noises for every denoiser of a data set, whatever its subset.
+    seed = derived_seed(config, "density", job["dataset"])
+    return {**config["density"], "N": int(job["N"]), "seed": seed}
+
+
+def _oracles(config: dict, job: Mapping) -> dict:
+    return {
         "input_psnr": config["psnr"]["input_psnr"],
         "sigma": config["eigenbasis"]["sigma"],
         "count": max(config["psnr"]["count"], 1 + max(config["eigenbasis"]["images"])),
-    },
-    script="oracles.py",
-)
+    }
 
 
 def _starts(config: dict, job: Mapping) -> dict:
@@ -179,23 +127,23 @@ def _starts(config: dict, job: Mapping) -> dict:
     return {**{k: config["samples"][k] for k in keys}, "seed": seed}
 
 
-def _references(config: dict, job: Mapping) -> list[Artifact]:
+def references(config: dict, job: Mapping) -> list[dict]:
     """The references of the study, of the same images; no seed changes them."""
     entry = config["studies"][job["study"]]
+    largest = {"N": max(entry["sizes"])}
     return [
-        Artifact("denoiser", {**job, "denoiser": name, "seed": 0}
-                 | ({"N": max(entry["sizes"])} if is_optimal(config, name) else {}))
+        {**job, "denoiser": name, "seed": 0, **(largest if is_optimum(config, name) else {})}
         for name in entry["references"]
-    ]  # fmt: skip
+    ]
 
 
-def _others(config: dict, job: Mapping) -> dict[str, Artifact]:
+def others(config: dict, job: Mapping) -> dict[str, dict]:
     """Other networks of the same kind, by what is other about them."""
     seed, entry = int(job["seed"]), config["studies"][job["study"]]
     found = {"other images": {**job, "subset": OTHER[job["subset"]]}}
     if entry["ceiling"] and figures.is_trained(config, job["denoiser"]):
         found["another seed"] = {**job, "seed": (seed + 1) % max(2, entry["seeds"])}
-    return {name: Artifact("denoiser", other) for name, other in found.items()}
+    return found
 
 
 def _agreement(config: dict, job: Mapping) -> dict:
@@ -203,7 +151,7 @@ def _agreement(config: dict, job: Mapping) -> dict:
     return {
         "seed_of_starts": starts.pop("seed"),
         **starts,
-        "names": [*config["studies"][job["study"]]["references"], *_others(config, job)],
+        "names": [*config["studies"][job["study"]]["references"], *others(config, job)],
         "subset": job["subset"],
         "N": int(job["N"]),
         "count": config["agreement"]["count"],
@@ -212,30 +160,19 @@ def _agreement(config: dict, job: Mapping) -> dict:
     }
 
 
-agreement = Stage(
-    "agreement",
-    # Of the references of one study.
-    writes={"agreement": f"{RUN}/agreement-{{study}}.zarr"},
-    reads={
-        "images": "images", "split": "split", "denoiser": "denoiser", "samples": "samples",
-        "references": _references,
-        "others": lambda config, job: list(_others(config, job).values()),
-    },
-    uses=_agreement,
-    imports=lambda config, job: [
-        "gahb.denoisers.references.wiener", *modules(config, job),
-        *(m for read in _references(config, job) for m in modules(config, read.job)),
-    ],
-    expected=expected.agreement,
-    gpu=True,
-)  # fmt: skip
+def _with_references(config: dict, job: Mapping) -> list[str]:
+    return [m for each in (job, *references(config, job)) for m in modules(config, each)]
 
 
-def _other(config: dict, job: Mapping) -> list[Artifact]:
-    """The history of the other subset, where a figure of the study compares pairs."""
+def _of_agreement(config: dict, job: Mapping) -> list[str]:
+    return ["gahb.denoisers.references.wiener", *_with_references(config, job)]
+
+
+def other_history(config: dict, job: Mapping) -> dict | None:
+    """The network of the other subset, where a figure of the study compares pairs."""
     drawn = [figures.declared()[figure] for figure in config["studies"][job["study"]]["figures"]]
     paired = any("similarity" in declared["reads"] for declared in drawn)
-    return [Artifact("history", {**job, "subset": OTHER[job["subset"]]})] if paired else []
+    return {**job, "subset": OTHER[job["subset"]]} if paired else None
 
 
 def _dynamics(config: dict, job: Mapping) -> dict:
@@ -253,39 +190,25 @@ def _dynamics(config: dict, job: Mapping) -> dict:
     }
 
 
-dynamics = Stage(
-    "dynamics",
-    writes={"dynamics": f"{RUN}/dynamics-{{study}}.zarr"},
-    reads={
-        "images": "images",
-        "split": "split",
-        "history": "history",
-        "other": _other,
-        "references": _references,
-    },
-    uses=_dynamics,
-    imports=lambda config, job: [
-        m for a in [Artifact("", job), *_references(config, job)] for m in modules(config, a.job)
-    ],
-    expected=expected.dynamics,
-    gpu=True,
-    script="dynamics.py",
-)
-prediction = Stage(
-    "prediction",
-    writes={"prediction": "results/{dataset}/prediction-{study}.zarr"},
-    reads={"images": "images", "split": "split"},
-    uses=lambda config, job: {
+def _prediction(config: dict, job: Mapping) -> dict:
+    return {
         **_starts(config, job),
         "count": config["samples"]["count"],
         "input_psnr": config["psnr"]["input_psnr"],
         "sizes": sorted(config["studies"][job["study"]]["sizes"]),
-    },
-    expected=expected.prediction,
-    script="prediction.py",
-)
+    }
 
-STAGES = (
-    psnr, samples, similarity, eigenbasis, harmonics, oracles, density, agreement, dynamics,
-    prediction, properties,
-)  # fmt: skip
+
+STAGES = {
+    "psnr": Stage("psnr", _psnr, modules),
+    "samples": Stage("samples", _samples, modules),
+    "similarity": Stage("similarity", _similarity, files=_embedding),
+    "eigenbasis": Stage("eigenbasis", _eigenbasis, modules),
+    "harmonics": Stage("harmonics", _harmonics, _geometries),
+    "properties": Stage("properties", _properties, modules),
+    "oracles": Stage("oracles", _oracles),
+    "density": Stage("density", _density, modules),
+    "agreement": Stage("agreement", _agreement, _of_agreement),
+    "dynamics": Stage("dynamics", _dynamics, _with_references),
+    "prediction": Stage("prediction", _prediction),
+}

@@ -3,14 +3,10 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from study import expected
-from study.entries import is_optimal, steps
+from study.entries import is_optimum, steps
 from study.files import code_file
 from study.fingerprint import REFERENCES, constant, keywords
-from study.stage import Artifact, Stage, derived_seed
-
-#: Where everything that is made with one denoiser lies.
-RUN = "results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}"
+from study.stages.stage import Stage, content, derived_seed
 
 
 def _entry(config: dict, job: Mapping) -> dict:
@@ -21,25 +17,21 @@ def modules(config: dict, job: Mapping) -> list[str]:
     """The modules of a denoiser's code: those that its file can ask for."""
     entry = _entry(config, job)
     if "function" in entry:
-        chosen = ["imported.function"]
-    elif "reference" in entry:
-        chosen = [f"references.{entry['reference']}"]
+        return ["gahb.denoisers.imported.function"]
+    if "reference" in entry:
+        optimum = [f"optima.{config['datasets'][job['dataset']]['source']}"]
+        found = [f"references.{entry['reference']}", *optimum * is_optimum(config, job["denoiser"])]
     else:  # which architecture a file of weights holds is known when it is read
-        found = [entry["architecture"]] if "architecture" in entry else ["unet", "bfcnn"]
-        chosen = [f"networks.{name}" for name in found]
-    source = config["datasets"][job["dataset"]]["source"]
-    optima = [f"gahb.denoisers.optima.{source}"] if is_optimal(config, job["denoiser"]) else []
-    return [*(f"gahb.denoisers.{name}" for name in chosen), *optima]
+        names = [entry["architecture"]] if "architecture" in entry else ["unet", "bfcnn"]
+        found = [f"networks.{name}" for name in names]
+    return [f"gahb.denoisers.{name}" for name in found]
 
 
 def _training(config: dict, job: Mapping) -> dict:
     options = dict(_entry(config, job))
     recipe = dict(config["training"][options.pop("training")])
     recipe["steps"] = steps(recipe, int(job["N"]))
-    del recipe["gpus"]  # a matter of the machine
-    if recipe["microbatch"] is None:  # so that networks from before there was one stay valid
-        del recipe["microbatch"]
-    # Named as ever where there is one seed, so that these networks stay what they were.
+    recipe.pop("gpus", None)
     names = (job["dataset"], job["denoiser"], job["N"])
     repeated = [] if int(job["seed"]) == 0 else [job["seed"]]
     return {
@@ -55,14 +47,17 @@ def _training(config: dict, job: Mapping) -> dict:
     }
 
 
-def _imported(config: dict, job: Mapping) -> dict:
-    # Not the path of a file: its content counts, wherever it lies.
-    return {k: v for k, v in _entry(config, job).items() if k != "weights"}
-
-
-def _weights(config: dict, job: Mapping) -> list[Path]:
+def weights(config: dict, job: Mapping) -> Path | None:
+    """The user's file of weights of a denoiser, if it is one."""
     entry = _entry(config, job)
-    return [Path(entry["weights"].format(**job))] if "weights" in entry else []
+    return Path(entry["weights"].format(**job)) if "weights" in entry else None
+
+
+def _imported(config: dict, job: Mapping) -> dict:
+    # The content of a file of weights counts, wherever it lies.
+    file = weights(config, job)
+    used = {k: v for k, v in _entry(config, job).items() if k != "weights"}
+    return used | ({"weights_content": content(file)} if file else {})
 
 
 def _code(config: dict, job: Mapping) -> list[Path]:
@@ -70,45 +65,22 @@ def _code(config: dict, job: Mapping) -> list[Path]:
     return [code_file(entry["function"])] if "function" in entry else []
 
 
-training = Stage(
-    "training",
-    makes=("architecture",),
-    writes={"denoiser": f"{RUN}/denoiser.safetensors", "history": f"{RUN}/history.zarr"},
-    reads={"images": "images", "split": "split"},
-    uses=_training,
-    imports=modules,
-    expected=expected.training,
-    gpu=True,
-    gpus=lambda config, job: config["training"][_entry(config, job)["training"]]["gpus"],
-    gpu_mb=expected.gpu_mb,
-)
-imported = Stage(
-    "imported",
-    makes=("weights", "function"),
-    writes={"denoiser": training.path},
-    reads={"images": "images", "weights": _weights},
-    uses=_imported,
-    imports=modules,
-    files=_code,
-)
-
-
 def _options(config: dict, job: Mapping) -> dict:
     """A reference's name and options, without the network that it is calibrated on."""
     return {k: v for k, v in _entry(config, job).items() if k not in ("calibrated", "psnr")}
 
 
-def _known(config: dict, job: Mapping) -> dict:
-    """What the optimum is told of the data set: its source and this one's options."""
-    if not is_optimal(config, job["denoiser"]):
-        return {}
-    entry = config["datasets"][job["dataset"]]
-    return {"distribution": {k: v for k, v in entry.items() if k not in ("images", "test")}}
+def _reference(config: dict, job: Mapping) -> dict:
+    used = {**_options(config, job), "subset": job["subset"], "N": int(job["N"])}
+    if is_optimum(config, job["denoiser"]):
+        entry = config["datasets"][job["dataset"]]
+        used["distribution"] = {k: v for k, v in entry.items() if k not in ("images", "test")}
+    return used
 
 
-def _network(config: dict, job: Mapping) -> Artifact:
+def calibrated_on(config: dict, job: Mapping) -> dict:
     """The network that a reference is calibrated on: of the same images, and the first seed."""
-    return Artifact("denoiser", {**job, "denoiser": _entry(config, job)["calibrated"], "seed": 0})
+    return {**job, "denoiser": _entry(config, job)["calibrated"], "seed": 0}
 
 
 def _calibration(config: dict, job: Mapping) -> dict:
@@ -127,37 +99,13 @@ def _calibration(config: dict, job: Mapping) -> dict:
     }
 
 
-def _calibrated(config: dict, job: Mapping) -> list[Artifact]:
-    return [Artifact("calibration", job)] if "calibrated" in _entry(config, job) else []
+def _of_calibration(config: dict, job: Mapping) -> list[str]:
+    return [*modules(config, job), *modules(config, calibrated_on(config, job))]
 
 
-calibration = Stage(
-    "calibration",
-    writes={"calibration": f"{RUN}/calibration.zarr"},
-    reads={
-        "images": "images", "split": "split",
-        "network": lambda config, job: [_network(config, job)],
-    },
-    uses=_calibration,
-    imports=lambda config, job: [
-        *modules(config, job), *modules(config, _network(config, job).job)
-    ],
-    expected=expected.calibration,
-    gpu=True,
-)  # fmt: skip
-reference = Stage(
-    "reference",
-    makes=("reference",),
-    writes={"denoiser": training.path},
-    reads={
-        "images": "images", "split": "split",
-        "calibration": _calibrated,
-    },
-    uses=lambda config, job: {
-        **_options(config, job), **_known(config, job), "subset": job["subset"], "N": int(job["N"])
-    },
-    imports=modules,
-    expected=expected.reference,
-)  # fmt: skip
-
-STAGES = (training, imported, calibration, reference)
+STAGES = {
+    "training": Stage("training", _training, modules),
+    "imported": Stage("imported", _imported, modules, _code),
+    "calibration": Stage("calibration", _calibration, _of_calibration),
+    "reference": Stage("reference", _reference, modules),
+}

@@ -4,125 +4,90 @@ import functools
 from collections.abc import Mapping
 
 from study import figures
-from study.stage import Artifact, Stage
-from study.stages.analyses import density, eigenbasis, harmonics, psnr, similarity
+from study.stages.stage import Stage
 
-_FIGURE = "results/figures/{study}/%s_{of}"
+#: A page shows the eigenbasis of the largest training set.
+PAGE = {"reads": {"eigenbasis": ["S1"]}, "sizes": "largest", "compares": "nothing"}
+#: In the summary, stores of a kind that have another role there.
+ROLES = {"optimum": "psnr", "ceiling": "similarity"}
 
 
-def figure_stage(name: str) -> Stage:
+def _figure(name: str) -> Stage:
     """The stage that draws a figure, from what its module declares."""
     declared = figures.declared()[name]
 
-    def read(kind: str, config: dict, job: Mapping) -> list[Artifact]:
-        return [Artifact(kind, j) for j in figures.stores(config, job, declared)[kind]]
-
     def uses(config: dict, job: Mapping) -> dict:
         shown = figures.shown(config, job, declared)
-        used = figures.used(config, declared["uses"], shown["datasets"])
         return {
-            "figure": declared["module"],
+            "figure": name,
             "jobs": figures.stores(config, job, declared),
             **shown,
-            **used,
+            **figures.used(config, declared["uses"], shown["datasets"]),
         }
 
-    path = _FIGURE % name
     return Stage(
-        f"figure_{name}",
-        writes={"pdf": f"{path}.pdf", "png": f"{path}.png", "numbers": f"{path}.csv"},
-        reads={kind: functools.partial(read, kind) for kind in declared["reads"]},
-        uses=uses,
-        imports=lambda config, job: [f"gahb.figures.{declared['module']}"],
-        files=lambda config, job: [figures.STYLE_SHEET],
-        script="figure.py",
+        "figure",
+        uses,
+        lambda config, job: [f"gahb.figures.{name}"],
+        lambda config, job: [figures.STYLE_SHEET],
     )
 
 
-def _page(config: dict, job: Mapping) -> list[Artifact]:
-    return [Artifact("eigenbasis", figures.stores(config, job, _OF_PAGES)["eigenbasis"][0])]
+def _page(config: dict, job: Mapping) -> dict:
+    shown = figures.shown(config, job, PAGE)
+    return {**shown, **{k: config["eigenbasis"][k] for k in ("sigma", "precision")}}
 
 
-_OF_PAGES = {"reads": {"eigenbasis": ["S1"]}, "sizes": "largest", "compares": "nothing"}
-page = Stage(
-    "page",
-    script="page.py",
-    writes={"page": f"{_FIGURE % 'eigenbasis'}.html"},
-    reads={"eigenbasis": _page},
-    uses=lambda config, job: {
-        **figures.shown(config, job, _OF_PAGES),
-        **{k: config["eigenbasis"][k] for k in ("sigma", "precision")},
-    },
-)
-
-
-def _rows(config: dict) -> list[tuple[dict, dict[str, list[dict]]]]:
+def rows(config: dict) -> list[tuple[dict, dict[str, list[dict]]]]:
     """Each row of the summary, and the wildcards of the stores of its numbers, by kind."""
-    found = []
-    for study in config["run"] or config["studies"]:
-        entry = config["studies"][study]
-        declared = [figures.declared()[figure] for figure in entry["figures"]]
-        every = [(d, k, N) for d in entry["datasets"] for k in entry["denoisers"]
-                 for N in sorted(entry["sizes"])]  # fmt: skip
-        for dataset, denoiser, N in every:
-            largest = N == max(entry["sizes"])
-            shown = {k for d in declared if largest or d["sizes"] == "every" for k in d["reads"]}
-            of = functools.partial(figures.jobs, config, study, dataset=dataset,
-                                   denoiser=denoiser, N=N)  # fmt: skip
-            stores = {"psnr": of("psnr", subset="S1")}
-            optimal = figures.optima(config, study)[:1]
-            if optimal:
-                stores["optimum"] = figures.jobs(
-                    config, study, "psnr", dataset, *optimal, max(entry["sizes"]), "S1"
-                )
-            if "similarity" in shown:
-                stores["similarity"] = of("similarity", subset="disjoint")
-                stores["ceiling"] = of("similarity", subset="same")
-            if "eigenbasis" in shown:
-                stores["eigenbasis"] = of("eigenbasis", subset="S1")
-            for kind in ("density", "harmonics"):
-                if kind in shown:
-                    stores[kind] = of(kind, subset="S1")
-            row = {"study": study, "dataset": dataset, "denoiser": denoiser, "N": N}
-            alpha = config["datasets"][dataset].get("alpha")
-            found.append((row | {"alpha": alpha}, {k: v for k, v in stores.items() if v}))
-    return found
+    return [
+        _row(config, study, dataset, denoiser, N)
+        for study in config["run"] or config["studies"]
+        for dataset in config["studies"][study]["datasets"]
+        for denoiser in config["studies"][study]["denoisers"]
+        for N in sorted(config["studies"][study]["sizes"])
+    ]
 
 
-def _summarized(kind: str, config: dict, job: Mapping) -> list[Artifact]:
-    """Every store of a kind that the summary reads, once."""
-    more = {"similarity": "ceiling", "psnr": "optimum"}  # of the same kind
-    kinds = [kind, *([more[kind]] if kind in more else [])]
-    every = [j for _, stores in _rows(config) for k in kinds for j in stores.get(k, ())]
-    return [Artifact(kind, j) for j in figures.once(every)]
+def _row(config: dict, study: str, dataset: str, denoiser: str, N: int):
+    entry = config["studies"][study]
+    declared = [figures.declared()[figure] for figure in entry["figures"]]
+    largest = max(entry["sizes"])
+    shown = {k for d in declared if N == largest or d["sizes"] == "every" for k in d["reads"]}
+    of = functools.partial(figures.jobs, config, study, dataset=dataset, denoiser=denoiser, N=N)
+    stores = {"psnr": of("psnr", subset="S1")}
+    for optimum in figures.optima(config, study)[:1]:
+        stores["optimum"] = figures.jobs(config, study, "psnr", dataset, optimum, largest, "S1")
+    if "similarity" in shown:
+        stores["similarity"] = of("similarity", subset="disjoint")
+        stores["ceiling"] = of("similarity", subset="same")
+    for kind in ("eigenbasis", "density", "harmonics"):
+        if kind in shown:
+            stores[kind] = of(kind, subset="S1")
+    alpha = config["datasets"][dataset].get("alpha")
+    row = {"study": study, "dataset": dataset, "denoiser": denoiser, "N": N, "alpha": alpha}
+    return row, {kind: jobs for kind, jobs in stores.items() if jobs}
+
+
+def summarized(config: dict) -> dict[str, list[dict]]:
+    """The wildcards of every store that the summary reads, once, by kind."""
+    listed = {}
+    for _, stores in rows(config):
+        for role, jobs in stores.items():
+            listed.setdefault(ROLES.get(role, role), []).extend(jobs)
+    return {kind: figures.once(jobs) for kind, jobs in listed.items()}
 
 
 def _summary(config: dict, job: Mapping) -> dict:
-    paths = {
-        "psnr": psnr,
-        "optimum": psnr,
-        "similarity": similarity,
-        "ceiling": similarity,
-        "eigenbasis": eigenbasis,
-        "density": density,
-        "harmonics": harmonics,
+    return {
+        "rows": [row | {"stores": stores} for row, stores in rows(config)],
+        "jobs": summarized(config),
+        "slope_range": config["psnr"]["slope_range"],
     }
-    rows = [
-        row | {"stores": {k: [paths[k].path.format(**j) for j in v] for k, v in stores.items()}}
-        for row, stores in _rows(config)
-    ]
-    return {"rows": rows, "slope_range": config["psnr"]["slope_range"]}
 
 
-summary = Stage(
-    "summary",
-    script="summary.py",
-    writes={"summary": "results/summary.csv"},
-    reads={
-        kind: functools.partial(_summarized, kind)
-        for kind in ("psnr", "similarity", "eigenbasis", "density", "harmonics")
-    },
-    uses=_summary,
-)
-
-STAGES = (*map(figure_stage, figures.declared()), page, summary)
+STAGES = {
+    **{f"figure_{name}": _figure(name) for name in figures.declared()},
+    "page": Stage("page", _page),
+    "summary": Stage("summary", _summary),
+}

@@ -1,30 +1,22 @@
-"""What a job is expected to cost, in seconds and megabytes, before it has run.
+"""What trainings, optima and theories are expected to cost, in seconds and megabytes.
 
-Seconds are operations and bytes over the speeds below, those of one GPU for the stages that want
-one. They decide how much time and memory a job asks a cluster for, and make nothing stale.
+Seconds are operations and bytes over the speeds below, of one GPU for the stages that want one.
+They decide how much time and memory a job asks a cluster for; no result depends on them.
 """
 
 import math
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from study.entries import channels, is_optimal, known_side, root, steps
+from study.entries import channels, is_optimum, known_side, root, steps
 
 #: Operations per second of a network on one GPU. Assumed: a fifth of an A100's peak in TF32.
 FLOPS = 3e13
-#: The same for eigenvalues in double precision. Assumed: a twentieth of an A100's peak.
-DOUBLE_FLOPS = 5e11
 #: Seconds that a step of a small network takes at least: its kernels are launched. Assumed.
 STEP = 5e-3
-#: Seconds to prepare one image and operations per second among near-duplicates, each on two cores.
-#: Measured: 282 s for 100,000 JPEG files, 136 s for their 4e12 operations (docs/data.md).
-IMAGE, DUPLICATES_FLOPS = 3e-3, 3e10
 #: Seconds of a core that the optimum takes for a noisy image of 24 x 24 pixels. Measured: disks
 #: 0.06; C^alpha 0.6, 116 s for 192 noisy images.
 OPTIMUM = 0.7
-#: Pixels per second of a core whose local spectra are measured. Measured: four bases of 24 x 24
-#: pixels in 2.1 s.
-WINDOWED = 8e7
 #: Bytes per second that a store is read with. Assumed, of a file system that others use as well.
 READING = 1e8
 #: Seconds until Python, its libraries and the GPU are ready on a busy file system. Assumed.
@@ -104,18 +96,9 @@ def _recipe(config: dict, job: Mapping) -> dict:
     return dict(config["training"][config["denoisers"][job["denoiser"]]["training"]])
 
 
-def images(config: dict, job: Mapping) -> tuple[float, float]:
-    return START + IMAGE * _images(config, job).count, CPU_BASE
-
-
-def duplicates(config: dict, job: Mapping) -> tuple[float, float]:
-    # Half of all pairs, each pooled to 20 x 20 pixels.
-    return START + 400 * _images(config, job).count ** 2 / DUPLICATES_FLOPS, CPU_BASE
-
-
 def training(config: dict, job: Mapping) -> tuple[float, float]:
     recipe = _recipe(config, job)
-    work = 3 * recipe["batch"] * _flop(config, job) / FLOPS / recipe["gpus"]
+    work = 3 * recipe["batch"] * _flop(config, job) / FLOPS
     step = max(STEP * recipe["batch"] / (recipe["microbatch"] or recipe["batch"]), work)
     held = int(job["N"]) * _images(config, job).bytes
     return START + held / READING + steps(recipe, int(job["N"])) * step, GPU_BASE + 2 * held / 1e6
@@ -126,90 +109,21 @@ def gpu_mb(config: dict, job: Mapping) -> float:
     recipe, found = _recipe(config, job), _images(config, job)
     network = config["denoisers"][job["denoiser"]]
     each = activations(network, found.side, channels(config, job["dataset"]))
-    at_a_time = (recipe["microbatch"] or recipe["batch"]) / recipe["gpus"]
+    at_a_time = recipe["microbatch"] or recipe["batch"]
     number = 4 if recipe["precision"] == "fp32" else 2
     return CUDA_BASE + (int(job["N"]) * found.bytes + at_a_time * number * each) / 1e6
-
-
-def reference(config: dict, job: Mapping) -> tuple[float, float]:
-    found, N = _images(config, job), int(job["N"])
-    # A covariance and its eigenvectors, on a CPU.
-    work = 2 * N * found.pixels**2 + 25 * found.pixels**3
-    return START + work / DUPLICATES_FLOPS, CPU_BASE + 32 * found.pixels**2 / 1e6
 
 
 def psnr(config: dict, job: Mapping) -> tuple[float, float]:
     entry = config["psnr"] | config["denoisers"][job["denoiser"]].get("psnr", {})
     count, levels = entry["count"], len(entry["input_psnr"])
-    if is_optimal(config, job["denoiser"]):
+    if is_optimum(config, job["denoiser"]):
         each = OPTIMUM * _images(config, job).pixels / 576
         return START + each * count * levels, CPU_BASE
     batches = 2 * levels * math.ceil(count / 256)
     work = 2 * levels * count * _flop(config, job) / FLOPS
     held = 2 * count * _images(config, job).bytes
     return START + max(STEP * batches, work), GPU_BASE + 2 * held / 1e6
-
-
-def samples(config: dict, job: Mapping) -> tuple[float, float]:
-    entry = config["samples"]
-    # The steps of an ideal denoiser; one of few images takes up to ten times as many.
-    taken, sigma = 0, entry["sd"]
-    while sigma > entry["sigma_min"] and taken < entry["max_steps"]:
-        taken += 1
-        h = entry["h0"] * taken / (1 + entry["h0"] * (taken - 1))
-        sigma *= 1 - entry["beta"] * h
-    taken = min(10 * taken, entry["max_steps"])
-    return START + taken * max(STEP, entry["count"] * _flop(config, job) / FLOPS), GPU_BASE
-
-
-def similarity(config: dict, job: Mapping) -> tuple[float, float]:
-    found, N = _images(config, job), int(job["N"])
-    # Each sample with each image, whole and patch by patch.
-    work = 2 * N * found.pixels * (N + 4 * config["samples"]["count"])
-    return START + 6 * N * found.bytes / READING + work / FLOPS, 2 * GPU_BASE
-
-
-def eigenbasis(config: dict, job: Mapping) -> tuple[float, float]:
-    entry, d = config["eigenbasis"], _images(config, job).pixels
-    speed = FLOPS if entry["precision"] == "float32" else DOUBLE_FLOPS
-    product, keep = 2 * _flop(config, job) / speed, entry["keep"] or d
-    if entry["keep"]:
-        each, matrices = 8 * keep * product + 20 * d * keep**2 / FLOPS, 4
-    else:
-        decompositions = 3 if entry["svd"] else 1
-        each, matrices = d * product + 25 * decompositions * d**3 / DOUBLE_FLOPS, 8
-    noisy = len(entry["images"]) * len(entry["sigma"])
-    return START + noisy * each, GPU_BASE + 8 * d * keep * (matrices + noisy) / 1e6
-
-
-def harmonics(config: dict, job: Mapping) -> tuple[float, float]:
-    entry, d = config["eigenbasis"], _images(config, job).pixels
-    held = 4 * d * (entry["keep"] or d)
-    noisy = len(entry["images"]) * len(entry["sigma"])
-    # 64 vectors of 300 bases in windows that overlap twice each way.
-    nulls = 64 * 300 * 4 * d / WINDOWED
-    return START + noisy * (held / READING + nulls), CPU_BASE + 4 * held / 1e6
-
-
-def properties(config: dict, job: Mapping) -> tuple[float, float]:
-    entry, found = config["properties"], _images(config, job)
-    noisy = entry["count"] * len(entry["sigma"])
-    # A row of the Jacobian is a pass forward and two backward.
-    passes = 3 * min(entry["pixels"], found.pixels) + 6
-    work = noisy * passes * _flop(config, job) / FLOPS
-    return START + max(8 * STEP * noisy, work), GPU_BASE + 8 * found.bytes * entry["pixels"] / 1e6
-
-
-def density(config: dict, job: Mapping) -> tuple[float, float]:
-    entry, found = config["density"], _images(config, job)
-    d, noisy = found.pixels, (entry["intervals"] + 1) * entry["noises"]
-    passes = 2 * entry["count"] * noisy + 4 * d * entry["bundle"]
-    work = passes * _flop(config, job) / FLOPS
-    # The covariance of the Gaussian and of the scores, and their eigenvectors.
-    gaussian = (2 * 20_000 * d**2 + 25 * d**3) / DUPLICATES_FLOPS
-    bundle = entry["bundle"] * 33 * d**3 / DOUBLE_FLOPS
-    launched = STEP * noisy * math.ceil(entry["count"] / 256)
-    return START + gaussian + bundle + max(launched, work), GPU_BASE + 32 * d**2 / 1e6
 
 
 def _weighing(config: dict, job: Mapping, denoiser: str) -> float:
@@ -234,23 +148,6 @@ def agreement(config: dict, job: Mapping) -> tuple[float, float]:
     denoised = 2 * len(entry["levels"]) * config["agreement"]["count"] + 4 * entry["steps"]
     each = _flop(config, job) + sum(_weighing(config, job, name) for name in names)
     return START + denoised * each / FLOPS, GPU_BASE
-
-
-def dynamics(config: dict, job: Mapping) -> tuple[float, float]:
-    entry, found = config["dynamics"], _images(config, job)
-    # Of 16 snapshots, those of the other subset too: two evaluations a noise level.
-    calls = 16 * 2 * 2 * (entry["steps"] + 5)
-    work = calls * entry["count"] * _flop(config, job) / FLOPS
-    held = int(job["N"]) * found.bytes
-    return START + max(STEP * calls, work) + 16 * held / READING, GPU_BASE + 2 * held / 1e6
-
-
-def prediction(config: dict, job: Mapping) -> tuple[float, float]:
-    found = _images(config, job)
-    sizes = config["studies"][job["study"]]["sizes"]
-    work = (2 * sum(sizes) + found.count) * found.pixels**2
-    work += 25 * (2 * len(sizes) + 1) * found.pixels**3
-    return START + 2 * work / DUPLICATES_FLOPS, CPU_BASE + 64 * found.pixels**2 / 1e6
 
 
 def resources(expected: Callable) -> dict[str, Callable]:

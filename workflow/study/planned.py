@@ -1,0 +1,69 @@
+"""What jobs were planned with, so that each can tell whether it still runs what was planned.
+
+A job may start hours after its run was planned: config and code can have changed since. Each run
+writes its plan; a job that finds other values or other code refuses to run.
+"""
+
+import json
+import os
+import time
+from pathlib import Path
+
+import psutil
+
+from study import fingerprint
+from study.origins import differences
+
+#: Names the file of the plan to the jobs of a run.
+VARIABLE = "GAHB_PLAN"
+
+
+class Changed(Exception):
+    """A job was planned with other values or code; says which."""
+
+
+def write(jobs: dict[str, dict]) -> None:
+    """Write the plan of a run, and tell its jobs where it lies.
+
+    Args:
+        jobs: params of each job (`values`, `code`), by its last output.
+    """
+    path = Path(".snakemake", "plans", f"{time.time_ns()}.json").absolute()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for earlier in sorted(path.parent.glob("*.json"))[:-20]:  # others may still run
+        earlier.unlink(missing_ok=True)
+    path.write_text(json.dumps({"jobs": jobs, "code": fingerprint.reached()}))
+    os.environ[VARIABLE] = str(path)
+
+
+def check(output: str, parameters: dict) -> None:
+    """Compare a job, as it starts, with its plan.
+
+    Args:
+        output: its last output.
+        parameters: its values and code, as it would run them.
+
+    Raises:
+        Changed: they are not the planned ones, or code was written while the job started.
+    """
+    if VARIABLE not in os.environ:  # the workflow is a module of another one
+        return
+    plan = json.loads(Path(os.environ[VARIABLE]).read_text())
+    now = json.loads(json.dumps({name: parameters[name] for name in ("values", "code")}))
+    before = plan["jobs"][output]
+    changed = differences(before, now) if before != now else []
+    files = plan["code"][before["code"]]
+    # What is imported may be written and put back while it is read, within a second of the clock.
+    started = psutil.Process().create_time() - 1
+    for file, (written, hashed) in ((Path(name), hashes) for name, hashes in files.items()):
+        if not file.is_file():
+            changed.append(f"{file} is gone")
+        elif fingerprint.written(file) != written and fingerprint.content(file) != hashed:
+            changed.append(f"{file} has changed")
+        elif file.stat().st_mtime > started:
+            changed.append(f"{file} was written while the job started")
+    if changed:
+        raise Changed(
+            f"{'; '.join(changed)}. The run was planned before: run again to compute with what the "
+            "config and the code say now"
+        )
