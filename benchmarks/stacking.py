@@ -28,7 +28,7 @@ sys.path.insert(0, str(ROOT / "workflow"))
 from gahb import denoisers  # noqa: E402
 from gahb.denoisers.networks.batchnorm import EPS, BFBatchNorm2d  # noqa: E402
 
-#: name: (architecture, its options, side), of config.phase.yaml and of the default study.
+#: name: (architecture, its options, side), of studies/phase.yaml and of the default study.
 CASES = {
     "phase UNet 8": ("unet", {"channels": 8, "blocks": 2, "gain": 0.1}, 8),
     "phase UNet 32": ("unet", {"channels": 32, "blocks": 2, "gain": 0.1}, 8),

@@ -1,7 +1,7 @@
 """`python tests/compare_results.py BEFORE AFTER`: are two folders of results equal?
 
-Every array, file of weights and table of BEFORE is looked up in AFTER, where it may bear the names
-that came with seeds in paths (`S1-10/weights.safetensors` is `S1-10-seed0/denoiser.safetensors`).
+Every array, file of weights and table of BEFORE is looked up in AFTER, where it may have another
+name: `optimal` is called `optimum` now.
 Exit status 1 if anything is missing or differs in a bit.
 """
 
@@ -14,15 +14,7 @@ import numpy as np
 import safetensors.numpy
 import xarray as xr
 
-PATHS = {
-    r"/(S[12]-\d+)/": r"/\1-seed0/",
-    r"/pair-(\d+)/": r"/disjoint-\1-seed0/",
-    r"weights\.safetensors$": "denoiser.safetensors",
-    r"/rates_": "/slopes_",
-    r"/shuffled_": "/geometry_",
-}
-NAMES = {"side": "subset", "rate": "learning_rate"}
-COLUMNS = {"network": "denoiser", "rate": "minimax_slope"}
+PATHS = {r"/optimal/": "/optimum/"}
 
 
 def renamed(path: str) -> str:
@@ -35,12 +27,12 @@ def arrays(path: Path) -> dict[str, np.ndarray]:
     """The arrays of a store, a file of weights or a table, by name."""
     if path.suffix == ".zarr":
         opened = xr.open_zarr(path)
-        return {NAMES.get(str(name), str(name)): v.values for name, v in opened.variables.items()}
+        return {str(name): v.values for name, v in opened.variables.items()}
     if path.suffix == ".safetensors":
         return safetensors.numpy.load_file(path)
     with open(path) as file:
         rows = list(csv.DictReader(file))
-    return {COLUMNS.get(k, k): np.array([row[k] for row in rows]) for k in rows[0]}
+    return {k: np.array([row[k] for row in rows]) for k in rows[0]}
 
 
 def differences(before: Path, after: Path) -> list[str]:

@@ -426,7 +426,7 @@ def test_json_with_tabs_is_a_config(tmp_path):
 
 
 def test_the_papers_study_keeps_the_papers_recipe_start_and_sampler():
-    config = over_the_default("config.paper.yaml")
+    config = over_the_default("studies/paper.yaml")
     for denoiser in ("unet-80", "bfcnn-80", "unet-40", "bfcnn-40"):
         recipe = config["training"][config["denoisers"][denoiser]["training"]]
         assert (recipe["loss"], recipe["noise"], recipe["optimizer"]) == (

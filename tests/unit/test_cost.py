@@ -88,9 +88,9 @@ def test_gpus_share_the_time_and_a_microbatch_the_memory():
 
 
 def test_a_training_takes_its_operations_over_the_speed():
-    """The paper's UNet at 80 x 80: 5e18 operations (config.paper.yaml)."""
+    """The paper's UNet at 80 x 80: 5e18 operations (studies/paper.yaml)."""
     config = yaml.safe_load((ROOT / "config.yaml").read_text())
-    paper = yaml.safe_load((ROOT / "config.paper.yaml").read_text())
+    paper = yaml.safe_load((ROOT / "studies/paper.yaml").read_text())
     config = {**config, **{k: {**config[k], **v} for k, v in paper.items() if k in config}}
     job = {"dataset": "disks-80", "denoiser": "unet-80", "subset": "S1", "N": "1"}
     seconds, _ = expected.training(checked(config), job)

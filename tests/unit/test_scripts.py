@@ -201,7 +201,7 @@ def test_eigenbasis(data, denoiser, keep, tmp_path):
     name, path = denoiser
     output = str(tmp_path / "eigenbasis.zarr")
     scripts.eigenbasis.main(
-        *data, path, output, chosen=[0, 4], sigma=[0.1, 0.3], keep=keep, svd=keep is None,
+        *data, path, output, chosen=[0, 4], sigma=[0.1, 0.3], keep=keep,
         precision="float64", seed=1,
     )  # fmt: skip
     assert not store.problems(output)

@@ -259,7 +259,7 @@ def test_mistakes_in_data_sets_are_named(tmp_path, options, words):
 # The larger studies.
 
 
-@pytest.mark.parametrize("name", ["config.paper.yaml", "config.faces.yaml"])
+@pytest.mark.parametrize("name", ["studies/paper.yaml", "studies/faces.yaml"])
 def test_larger_studies_have_a_plan_without_their_data(tmp_path, name):
     config = yaml.safe_load((ROOT / name).read_text())
     plan = Study(tmp_path, config).run("--dry-run", "all")

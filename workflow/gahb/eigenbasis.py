@@ -55,15 +55,8 @@ def leading_eigenpairs(
     check_at, exhausted, before = keep + block, False, None
     while True:
         while len(basis) < min(check_at, d):
-            size = new.norm(dim=1, keepdim=True)
-            new = new - (new @ basis.T) @ basis
-            # What the basis holds already, up to rounding, makes room for another direction.
-            is_new = new.norm(dim=1, keepdim=True) > 1e-4 * size
-            exhausted |= not is_new.all()
-            new = torch.where(is_new, new / size, randoms())[: d - len(basis)]
-            for _ in range(3):  # once is not enough in finite precision
-                new = new - (new @ basis.T) @ basis
-                new = torch.linalg.qr(new.T)[0].T
+            new, all_new = _directions(new, basis, randoms)
+            exhausted |= not all_new
             basis, new = torch.cat([basis, new]), product(new)
             image = torch.cat([image, new])
         # Growing steps, so that looking whether it is enough costs less than the products.
@@ -81,6 +74,19 @@ def leading_eigenpairs(
         if settled or len(basis) == d:
             return values, vectors
         before = values
+
+
+def _directions(new: torch.Tensor, basis: torch.Tensor, randoms: Callable):
+    """New directions (vector, d), orthonormal and orthogonal to the basis, and whether all of `new`
+    were. Random ones take the place of those that the basis holds already, up to rounding."""
+    size = new.norm(dim=1, keepdim=True)
+    new = new - (new @ basis.T) @ basis
+    is_new = new.norm(dim=1, keepdim=True) > 1e-4 * size
+    new = torch.where(is_new, new / size, randoms())[: basis.shape[1] - len(basis)]
+    for _ in range(3):  # once is not enough in finite precision
+        new = new - (new @ basis.T) @ basis
+        new = torch.linalg.qr(new.T)[0].T
+    return new, is_new.all()
 
 
 def deflated_probes(
@@ -119,7 +125,6 @@ class Eigenbasis:
     asymmetry: |J - J^T| / |J + J^T| (Frobenius).
     linearity: |J y - f(y)| / |f(y)|, 0 for a bias-free network.
     sure, squared_error: SURE and |f(y) - x|^2, sums over pixels.
-    singular_values, left_vectors, right_vectors: of J, as `shrinkage` and `vectors`, if asked for.
     """
 
     shrinkage: np.ndarray
@@ -133,9 +138,6 @@ class Eigenbasis:
     linearity: float
     sure: float
     squared_error: float
-    singular_values: np.ndarray | None = None
-    left_vectors: np.ndarray | None = None
-    right_vectors: np.ndarray | None = None
 
 
 @torch.no_grad()
@@ -145,7 +147,6 @@ def eigenbasis(
     noisy: torch.Tensor,
     sigma: float,
     keep: int | None = None,
-    svd: bool = False,
     chunk: int | None = None,
     seed: int = 0,
 ) -> Eigenbasis:
@@ -159,35 +160,23 @@ def eigenbasis(
         sigma: the noise level.
         keep: leading eigenpairs, from products with J and J^T alone, the trace and the asymmetry
             being estimates; all of them from the dense Jacobian if None.
-        svd: the singular value decomposition of the dense Jacobian as well.
         chunk: products with J or J^T computed at a time; bounds the memory.
         seed: of the random vectors of the matrix-free way.
 
     Raises:
-        ValueError: `keep` is not in [1, d], or is given with `svd`.
+        ValueError: `keep` is not in [1, d].
     """
     d = noisy.numel()
-    if keep is not None and (svd or not 1 <= keep <= d):
-        raise ValueError(
-            f"keep = {keep} eigenpairs must be between 1 and the {d} pixels, and svd needs them all"
-        )
+    if keep is not None and not 1 <= keep <= d:
+        raise ValueError(f"keep = {keep} eigenpairs must be between 1 and the {d} pixels")
     products = Products(denoiser, noisy, sigma, chunk)
     value = products.value
     x, y, denoised = (a.double().flatten() for a in (clean, noisy, value))
-    singular = {}
     if keep is None:
         matrix = products.dense().double()
-        del products  # the decompositions need its memory
+        del products  # the decomposition needs its memory
         applied = matrix @ y
-        asymmetry = _ratio((matrix - matrix.T).norm(), (matrix + matrix.T).norm())
-        if svd:
-            left, values, right = torch.linalg.svd(matrix)
-            singular = {"singular_values": values.cpu().numpy()}
-            singular |= {"left_vectors": _images(left.T, clean)}
-            singular |= {"right_vectors": _images(right, clean)}
-        values, vectors = torch.linalg.eigh(matrix.add_(matrix.T.clone()).div_(2))
-        del matrix
-        values, vectors = values.flip(0), vectors.flip(1).T
+        values, vectors, asymmetry = _decomposed(matrix)
         trace, trace_error = float(values.sum()), 0.0
     else:
         values, vectors = leading_eigenpairs(products.symmetric, noisy, keep, seed)
@@ -206,8 +195,15 @@ def eigenbasis(
         linearity=_ratio((applied - denoised).norm(), denoised.norm()),
         sure=float(2 * sigma**2 * trace + (denoised - y).square().sum() - sigma**2 * d),
         squared_error=float((denoised - x).square().sum()),
-        **singular,
     )
+
+
+def _decomposed(matrix: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, float]:
+    """Eigenvalues (rank,), decreasing, and eigenvectors (rank, d) of the symmetric part of J, and
+    the asymmetry of J. Overwrites the matrix."""
+    asymmetry = _ratio((matrix - matrix.T).norm(), (matrix + matrix.T).norm())
+    values, vectors = torch.linalg.eigh(matrix.add_(matrix.T.clone()).div_(2))
+    return values.flip(0), vectors.flip(1).T, asymmetry
 
 
 def _ratio(part: torch.Tensor, whole: torch.Tensor) -> float:

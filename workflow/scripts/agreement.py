@@ -57,23 +57,14 @@ def main(
         sigmas.append(sigma.cpu())
 
     shown = {"network": network} | against
-    outputs = [[f(y[:1], s)[0].cpu() for y, s in zip(noisy, levels, strict=True)]
-               for f in shown.values()]  # fmt: skip
+    outputs = [
+        [f(y[:1], s)[0].cpu() for y, s in zip(noisy, levels, strict=True)] for f in shown.values()
+    ]
     test = Members(images, np.sort(split.test.values))
     first = named(start, seed_of_starts, test, mean=mean, sd=sd)
     y, grid = first(torch.arange(STARTS, device=job.device)), noise_levels(sd, sigma_min, steps)
     ends = [followed(f, y, grid).cpu() for f in shown.values()]
-
-    dims = ("against", "points", "level", "image")
-    why = "the sample diverged, or nothing is to be explained"
-    variables = {
-        name: store.variable(
-            dims, np.stack([measured[where][name] for where in points], 1), long_name, nan=why
-        )
-        for name, long_name in NAMES.items()
-    }
-    variables |= {
-        "sigma": store.variable(dims[1:], np.stack(sigmas), "noise level", nan=why),
+    variables = as_variables(measured, sigmas) | {
         "image_index": store.variable("image", split.test.values[:count], "index of the image"),
         "clean": store.variable(PIXELS, judged[0], "first test image"),
         "noisy": store.variable(("level", *PIXELS), noisy[:, 0].cpu(), "with noise"),
@@ -94,6 +85,18 @@ def main(
     }
     attrs = store.provenance("Agreement with a network", job.parameters)
     store.save(xr.Dataset(variables, coords, attrs), agreement)
+
+
+def as_variables(measured: dict[str, dict], sigmas: list) -> dict[str, xr.Variable]:
+    """The measures of all points, and their noise levels."""
+    dims = ("against", "points", "level", "image")
+    why = "the sample diverged, or nothing is to be explained"
+    return {
+        name: store.variable(
+            dims, np.stack([of[name] for of in measured.values()], 1), long_name, nan=why
+        )
+        for name, long_name in NAMES.items()
+    } | {"sigma": store.variable(dims[1:], np.stack(sigmas), "noise level", nan=why)}
 
 
 if __name__ == "__main__":

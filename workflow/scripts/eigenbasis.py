@@ -3,9 +3,8 @@
 Input: images.zarr, split.zarr, denoiser.safetensors. Output: eigenbasis.zarr with, for each test
 image and noise level, shrinkage (image, sigma, rank), vectors (image, sigma, rank, channel, y, x),
 the coefficients of the clean and noisy image, the images themselves, and the numbers of
-`gahb.eigenbasis.Eigenbasis`. With `svd` also the singular values and vectors. The attributes
-`precision` and `method` (dense, or matrix-free with the trace and the asymmetry estimated) say how
-it was computed.
+`gahb.eigenbasis.Eigenbasis`. The attributes `precision` and `method` (dense, or matrix-free with
+the trace and the asymmetry estimated) say how it was computed.
 """
 
 import numpy as np
@@ -29,16 +28,9 @@ FIELDS = {
     "sure": ((), "SURE estimate of the squared error", "1"),
     "squared_error": ((), "squared error |f(y) - x|^2", "1"),
 }
-SVD_FIELDS = {
-    "singular_values": (("rank",), "singular value of J", "1"),
-    "left_vectors": (("rank", *PIXELS), "left singular vector of J", "1"),
-    "right_vectors": (("rank", *PIXELS), "right singular vector of J", "1"),
-}
 
 
-def main(
-    images, split, denoiser, eigenbasis, *, chosen, sigma, keep, svd, precision, seed, job=Job()
-):
+def main(images, split, denoiser, eigenbasis, *, chosen, sigma, keep, precision, seed, job=Job()):
     images = store.open_store(images).images
     chosen = store.open_store(split).test.values[chosen]
     dtype = getattr(torch, precision)
@@ -49,8 +41,7 @@ def main(
     generator = torch.Generator().manual_seed(seed)
     noise = torch.randn(clean.shape, generator=generator, dtype=dtype).to(job.device)
     noisy = torch.stack([clean + level * noise for level in sigma], 1)
-    fields = FIELDS | (SVD_FIELDS if svd else {})
-    found = {name: [] for name in fields}
+    found = {name: [] for name in FIELDS}
 
     def bases():
         """Eigenvectors (1, sigma, rank, channel, y, x) of each image; the rest goes to `found`."""
@@ -59,45 +50,53 @@ def main(
                 row = []
                 for y, level in zip(noisy_x, sigma, strict=True):
                     number = len(found["trace"])
-                    basis = basis_of(denoiser, x, y, level, keep, svd, seed=seed + number)
+                    basis = basis_of(denoiser, x, y, level, keep, seed=seed + number)
                     row.append(basis.vectors.astype(precision))
-                    for name in fields:
+                    for name in FIELDS:
                         found[name].append(np.asarray(getattr(basis, name), precision))
                 yield np.stack(row)[None]
                 bar.update()
-
-    def dataset() -> xr.Dataset:
-        return xr.Dataset(
-            {
-                name: store.variable(
-                    ("image", "sigma", *dims),
-                    np.stack(found[name]).reshape(*noisy.shape[:2], *found[name][0].shape),
-                    long_name,
-                    units,
-                )
-                for name, (dims, long_name, units) in fields.items()
-            }
-            | {
-                "clean": store.variable(("image", *PIXELS), clean.cpu(), "clean image x"),
-                "noisy": store.variable(("image", "sigma", *PIXELS), noisy.cpu(), "noisy image y"),
-            },
-            coords={
-                "image": store.variable("image", chosen, "index of the image"),
-                "sigma": store.variable("sigma", sigma, "noise level"),
-                "rank": store.variable("rank", np.arange(1, ranks + 1), "rank k"),
-                "y": store.pixels("y", clean.shape[2]),
-                "x": store.pixels("x", clean.shape[3]),
-            },
-            attrs=store.provenance("Eigenbasis of the Jacobian", job.parameters)
-            | {"precision": precision, "method": "matrix-free" if keep else "dense"},
-        )
 
     ranks = keep or clean[0].numel()
     shape = (*noisy.shape[:2], ranks, *clean.shape[1:])
     vectors = store.placeholder(
         ("image", "sigma", "rank", *PIXELS), shape, precision, "eigenvector e_k"
     )
-    store.stream(dataset, eigenbasis, "vectors", vectors, bases())
+    attributes = store.provenance("Eigenbasis of the Jacobian", job.parameters) | {
+        "precision": precision,
+        "method": "matrix-free" if keep else "dense",
+    }
+
+    def rest() -> xr.Dataset:
+        variables = as_variables(found, clean.cpu(), noisy.cpu())
+        return xr.Dataset(variables, coordinates(chosen, sigma, ranks, clean.shape), attributes)
+
+    store.stream(rest, eigenbasis, "vectors", vectors, bases())
+
+
+def as_variables(found: dict[str, list], clean, noisy) -> dict[str, xr.Variable]:
+    return {
+        "clean": store.variable(("image", *PIXELS), clean, "clean image x"),
+        "noisy": store.variable(("image", "sigma", *PIXELS), noisy, "noisy image y"),
+    } | {
+        name: store.variable(
+            ("image", "sigma", *dims),
+            np.stack(found[name]).reshape(*noisy.shape[:2], *found[name][0].shape),
+            long_name,
+            units,
+        )
+        for name, (dims, long_name, units) in FIELDS.items()
+    }
+
+
+def coordinates(chosen, sigma, ranks: int, shape) -> dict[str, xr.Variable]:
+    return {
+        "image": store.variable("image", chosen, "index of the image"),
+        "sigma": store.variable("sigma", sigma, "noise level"),
+        "rank": store.variable("rank", np.arange(1, ranks + 1), "rank k"),
+        "y": store.pixels("y", shape[2]),
+        "x": store.pixels("x", shape[3]),
+    }
 
 
 if __name__ == "__main__":

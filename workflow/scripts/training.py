@@ -45,22 +45,21 @@ def main(
     members = parts[subset].values[:N]
     check(images, split, pixels, parts, subset, N, options)
     training_set = held(Members(pixels, members), job.device)
-    sets = {"train": members, "test": parts.test.values}
     measured = {
         name: torch.from_numpy(store.take(pixels, np.resize(of, MEASURED_IMAGES))).to(job.device)
-        for name, of in sets.items()
+        for name, of in {"train": members, "test": parts.test.values}.items()
     }
     described = {"architecture": architecture, "image_channels": pixels.shape[1], **options}
     network = denoisers.initialized(seed=initialization_seed, **described).to(job.device)
     compiled = compiling_pays(network, pixels.shape[1:], recipe, job.device)
     if compiled:
         # One place for all jobs, so that a network is compiled once.
-        os.environ.setdefault(
-            "TORCHINDUCTOR_CACHE_DIR", os.path.expanduser("~/.cache/torch/inductor")
-        )
+        cache = os.path.expanduser("~/.cache/torch/inductor")
+        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", cache)
     training = Training(network, training_set, recipe, seed, compiled)
     minutes = job.resources.get("checkpoint_minutes", 5)
-    checkpoint = Checkpoint(denoiser, repr(job.parameters), minutes)
+    settings = {name: value for name, value in job.parameters.items() if name != "job"}
+    checkpoint = Checkpoint(denoiser, repr(settings), minutes)
     # Until here a signal ends the job at once.
     with asked_to_stop() as asked:
         recorded = checkpoint.restore(training)
@@ -73,45 +72,55 @@ def main(
             f"{'compiled' if compiled else 'not compiled'}, "
             f"{'streamed' if isinstance(training_set, Streamed) else 'on the device'}"
         )
-
-        def save() -> None:
-            checkpoint.save(training, recorded)
-            if job.log:
-                shutil.copyfile(job.log, checkpoint.log)
-
-        def stop() -> None:
-            print(f"\n{job.name}: stopped at step {training.step} of {recipe.steps}; ", end="")
-            print("run again to continue")
-            save()
-            sys.exit(os.EX_TEMPFAIL)
-
-        # At the start too: a folder that cannot be written shows at once.
-        save()
-        if asked:
-            stop()
-        record_at = set(history_steps(recipe.steps))
-        with job.progress(recipe.steps * recipe.batch, "images") as bar:
-            # A training that is resumed does not count what it had seen before.
-            bar.initial = bar.n = training.step * recipe.batch
-            for step in train(training):
-                if step in record_at:
-                    training.check()
-                    now = measurements(training, measured, snapshots)
-                    test = now["psnr"][1, SIGMAS.index(0.1)]
-                    bar.set_postfix_str(f"test PSNR {test:.2f} dB at sigma 0.1", refresh=False)
-                    recorded = {
-                        k: np.concatenate([recorded[k], [v]]) if recorded else np.array([v])
-                        for k, v in now.items()
-                    }
-                bar.update(recipe.batch)
-                if step < recipe.steps and asked:
-                    stop()
-                if checkpoint.due():
-                    save()
+        recorded = trained(training, recorded, measured, snapshots, checkpoint, asked, job)
         store.save(as_dataset(recorded, recipe, job), history)
         with store.atomic(denoiser) as partial:
             denoisers.save(training.averaged, partial, **described, parameters=job.parameters)
         checkpoint.remove()
+
+
+def trained(training, recorded, measured, snapshots, checkpoint, asked, job) -> dict:
+    """Train to the end; what was recorded.
+
+    Ends the job, with a checkpoint, once a signal is in `asked`.
+    """
+    recipe = training.recipe
+
+    def save() -> None:
+        checkpoint.save(training, recorded)
+        if job.log:
+            shutil.copyfile(job.log, checkpoint.log)
+
+    def stop() -> None:
+        print(f"\n{job.name}: stopped at step {training.step} of {recipe.steps}; ", end="")
+        print("run again to continue")
+        save()
+        sys.exit(os.EX_TEMPFAIL)
+
+    # At the start too: a folder that cannot be written shows at once.
+    save()
+    if asked:
+        stop()
+    record_at = set(history_steps(recipe.steps))
+    with job.progress(recipe.steps * recipe.batch, "images") as bar:
+        # A training that is resumed does not count what it had seen before.
+        bar.initial = bar.n = training.step * recipe.batch
+        for step in train(training):
+            if step in record_at:
+                training.check()
+                now = measurements(training, measured, snapshots)
+                test = now["psnr"][1, SIGMAS.index(0.1)]
+                bar.set_postfix_str(f"test PSNR {test:.2f} dB at sigma 0.1", refresh=False)
+                recorded = {
+                    k: np.concatenate([recorded[k], [v]]) if recorded else np.array([v])
+                    for k, v in now.items()
+                }
+            bar.update(recipe.batch)
+            if step < recipe.steps and asked:
+                stop()
+            if checkpoint.due():
+                save()
+    return recorded
 
 
 @contextlib.contextmanager

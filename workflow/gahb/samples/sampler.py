@@ -93,6 +93,48 @@ class Samples:
     diverged: np.ndarray
     trajectory: np.ndarray
 
+    @classmethod
+    def empty(cls, count: int, shape, max_steps: int, levels: int) -> "Samples":
+        """None taken yet, as tensors on the CPU."""
+        return cls(
+            torch.zeros(count, *shape),
+            torch.full((count, max_steps), torch.nan),
+            torch.zeros(count, dtype=torch.int32),
+            torch.zeros(count, dtype=torch.bool),
+            torch.full((count, levels, *shape), torch.nan),
+        )
+
+    def take(self, steps, active: torch.Tensor, levels, sigma_min: float, sigma_max: float):
+        """Follow a sampler until all its samples have ended; yields how many do in a step.
+
+        Args:
+            steps: the sampler, a generator of `Step`.
+            active: (sample,), which samples it has.
+            levels: noise levels at which y is kept.
+            sigma_min, sigma_max: as of `sample`.
+        """
+        going, last = None, self.sigma.shape[1]
+        passed = torch.zeros(len(self.images), len(levels), dtype=torch.bool)
+        for t in range(1, last + 1):
+            y, estimate, sigma = steps.send(going)
+            sigma, lost = sigma.cpu(), ~(rms(estimate - y) <= sigma_max).cpu()  # NaN is lost, too
+            self.sigma[active, t - 1] = sigma
+            self.steps[active] = t
+            for i, level in enumerate(levels):
+                first = ~lost & (sigma <= level) & ~passed[active, i]
+                passed[active[first], i] = True
+                self.trajectory[active[first], i] = y[first.to(y.device)].cpu()
+            ended = lost | (sigma <= sigma_min) | (t == last)
+            going = slice(None)
+            if ended.any():
+                clean = estimate[ended.to(y.device)].nan_to_num(0, 0, 0).cpu()
+                self.images[active[ended]] = clean
+                self.diverged[active[ended]] = (lost | (sigma > sigma_min))[ended]
+                yield int(ended.sum())
+                active, going = active[~ended], (~ended).to(y.device)
+                if not len(active):
+                    return
+
 
 @torch.no_grad()
 def sample(
@@ -145,12 +187,7 @@ def sample(
             f"h0 = {h0} and beta = {beta} must be in (0, 1], and sigma_min = {sigma_min} > 0 and "
             f"sd = {sd} below sigma_max = {sigma_max}"
         )
-    images = torch.zeros(count, *shape)
-    sigmas = torch.full((count, max_steps), torch.nan)
-    steps = torch.zeros(count, dtype=torch.int32)
-    diverged = torch.zeros(count, dtype=torch.bool)
-    trajectory = torch.full((count, len(levels), *shape), torch.nan)
-    passed = torch.zeros(count, len(levels), dtype=torch.bool)
+    drawn = Samples.empty(count, shape, max_steps, len(levels))
     center = torch.full(shape, float(mean), device=device)
     if measurement is not None:
         center, denoiser = measurement.imposed(center[None])[0], Constrained(denoiser, measurement)
@@ -158,33 +195,11 @@ def sample(
         numbers = active.to(device)
         y = start(numbers) if start else paper(seed, numbers, shape, mean=center, sd=sd)
         if sampler:
-            steps_of = sampler(denoiser, y, numbers)
+            steps = sampler(denoiser, y, numbers)
         else:
-            steps_of = coarse_to_fine(denoiser, y, numbers, seed, h0=h0, beta=beta, sd=sd)
-        going = None
-        for t in range(1, max_steps + 1):
-            y, estimate, sigma = steps_of.send(going)
-            sigma, lost = sigma.cpu(), ~(rms(estimate - y) <= sigma_max).cpu()  # NaN is lost, too
-            sigmas[active, t - 1] = sigma
-            steps[active] = t
-            for i, level in enumerate(levels):
-                first = ~lost & (sigma <= level) & ~passed[active, i]
-                passed[active[first], i] = True
-                trajectory[active[first], i] = y[first.to(device)].cpu()
-            ended = lost | (sigma <= sigma_min) | (t == max_steps)
-            going = slice(None)
-            if ended.any():
-                images[active[ended]] = estimate[ended.to(device)].nan_to_num(0, 0, 0).cpu()
-                diverged[active[ended]] = (lost | (sigma > sigma_min))[ended]
-                progress(int(ended.sum()))
-                active, going = active[~ended], (~ended).to(device)
-                if not len(active):
-                    break
-    longest = int(steps.max()) if count else 0
-    return Samples(
-        images.numpy(),
-        sigmas[:, :longest].numpy(),
-        steps.numpy(),
-        diverged.numpy(),
-        trajectory.numpy(),
-    )
+            steps = coarse_to_fine(denoiser, y, numbers, seed, h0=h0, beta=beta, sd=sd)
+        for ended in drawn.take(steps, active, levels, sigma_min, sigma_max):
+            progress(ended)
+    longest = int(drawn.steps.max()) if count else 0
+    fields = {f.name: getattr(drawn, f.name).numpy() for f in dataclasses.fields(Samples)}
+    return Samples(**fields | {"sigma": fields["sigma"][:, :longest]})

@@ -23,6 +23,8 @@ DIGITS = (
     | dict.fromkeys(["kl", "kl_between", "memory", "trace", "scaled_error", "flipd"], 1)
     | dict.fromkeys([f"coefficients_{b}" for b in ("own", "others", "dct", "wavelet")], 1)
 )  # fmt: skip
+#: How the names of numbers begin that are missing where most samples diverged.
+OF_SAMPLES = ("between", "ceiling", "closest", "memorized", "at_risk", "scale")
 #: What the seed of a training does not change.
 SAME = {"N", "sigma", "alpha", "minimax_slope", "image", "images", "images_seen", "noisy_psnr"} | {
     "samples", "closest_pair", "nearest_pair", "input_psnr", "optimum", "optimum_slope", "rhat",
@@ -72,7 +74,7 @@ def write(rows: list[dict], path: str | Path, columns: Iterable[str] = ()) -> No
 
 def _written(name: str, value) -> str:
     if isinstance(value, float) and math.isnan(value):
-        return "most diverged"
+        return "most diverged" if name.startswith(OF_SAMPLES) else ""
     name = name.removesuffix("_low").removesuffix("_high")
     digits = 2 if name.startswith("below_") else DIGITS.get(name, 3)
     return f"{value:.{digits}f}" if isinstance(value, float) else value
