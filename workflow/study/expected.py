@@ -115,7 +115,7 @@ def duplicates(config: dict, job: Mapping) -> tuple[float, float]:
 
 def training(config: dict, job: Mapping) -> tuple[float, float]:
     recipe = _recipe(config, job)
-    work = 3 * recipe["batch"] * _flop(config, job) / FLOPS / recipe["gpus"]
+    work = 3 * recipe["batch"] * _flop(config, job) / FLOPS
     step = max(STEP * recipe["batch"] / (recipe["microbatch"] or recipe["batch"]), work)
     held = int(job["N"]) * _images(config, job).bytes
     return START + held / READING + steps(recipe, int(job["N"])) * step, GPU_BASE + 2 * held / 1e6
@@ -126,7 +126,7 @@ def gpu_mb(config: dict, job: Mapping) -> float:
     recipe, found = _recipe(config, job), _images(config, job)
     network = config["denoisers"][job["denoiser"]]
     each = activations(network, found.side, channels(config, job["dataset"]))
-    at_a_time = (recipe["microbatch"] or recipe["batch"]) / recipe["gpus"]
+    at_a_time = recipe["microbatch"] or recipe["batch"]
     number = 4 if recipe["precision"] == "fp32" else 2
     return CUDA_BASE + (int(job["N"]) * found.bytes + at_a_time * number * each) / 1e6
 
@@ -176,8 +176,7 @@ def eigenbasis(config: dict, job: Mapping) -> tuple[float, float]:
     if entry["keep"]:
         each, matrices = 8 * keep * product + 20 * d * keep**2 / FLOPS, 4
     else:
-        decompositions = 3 if entry["svd"] else 1
-        each, matrices = d * product + 25 * decompositions * d**3 / DOUBLE_FLOPS, 8
+        each, matrices = d * product + 25 * d**3 / DOUBLE_FLOPS, 8
     noisy = len(entry["images"]) * len(entry["sigma"])
     return START + noisy * each, GPU_BASE + 8 * d * keep * (matrices + noisy) / 1e6
 

@@ -63,7 +63,7 @@ def _integral(value):
 
 
 def integer(**limits):
-    return Annotated[int, BeforeValidator(_integral), Field(**limits)]
+    return Annotated[int, Field(**limits), BeforeValidator(_integral)]
 
 
 def _as_written(value, check):

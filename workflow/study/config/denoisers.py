@@ -140,7 +140,7 @@ class Reference(Entry):
     """Odd side in pixels of the window that a pixel of `local` and `equivariant` sees, and of the
     crops of `patches`; the image's side or more is the image."""
     threshold: number(gt=0, lt=1) | MISSING = MISSING
-    """A pixel sees the others whose Wiener gain, divided by its own, is at least this fraction of
+    """An entry sees the others whose Wiener gain, divided by its own, is at least this fraction of
     the largest (`pca_locality`)."""
     calibrated: str | MISSING = MISSING
     """In place of `window` or `threshold`, the network of the config on which it is chosen for each

@@ -36,7 +36,6 @@ def _training(config: dict, job: Mapping) -> dict:
     options = dict(_entry(config, job))
     recipe = dict(config["training"][options.pop("training")])
     recipe["steps"] = steps(recipe, int(job["N"]))
-    del recipe["gpus"]  # a matter of the machine
     if recipe["microbatch"] is None:  # so that networks from before there was one stay valid
         del recipe["microbatch"]
     # Named as ever where there is one seed, so that these networks stay what they were.
@@ -79,7 +78,6 @@ training = Stage(
     imports=modules,
     expected=expected.training,
     gpu=True,
-    gpus=lambda config, job: config["training"][_entry(config, job)["training"]]["gpus"],
     gpu_mb=expected.gpu_mb,
 )
 imported = Stage(
