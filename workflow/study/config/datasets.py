@@ -8,6 +8,8 @@ from study.config.base import Count, Entry, OneOf, Side, integer, number, severa
 from study.files import is_url
 
 Images = integer(ge=3)
+ImageSide = Annotated[Side, Field(description="Height and width of the images in pixels.")]
+Range = Annotated[list[integer()], Field(min_length=2, max_length=2)]
 Stride = Count
 Scales = several(number(gt=0, le=1))
 
@@ -15,9 +17,9 @@ Scales = several(number(gt=0, le=1))
 class Crop(Entry):
     """Rows and columns of a picture; all of them where they are not given."""
 
-    rows: Annotated[list[int], Field(min_length=2, max_length=2)] | MISSING = MISSING
+    rows: Range | MISSING = MISSING
     """First pixel, and the one after the last."""
-    columns: Annotated[list[int], Field(min_length=2, max_length=2)] | MISSING = MISSING
+    columns: Range | MISSING = MISSING
     """First pixel, and the one after the last."""
 
     def mistakes(self):
@@ -69,16 +71,14 @@ class Calpha(Made):
     source: Literal["calpha"]
     alpha: number(gt=0)
     """Regularity of contour and backgrounds."""
-    side: Side
-    """Height and width of the images in pixels."""
+    side: ImageSide
 
 
 class Disks(Made):
     """Disks, made by the workflow."""
 
     source: Literal["disks"]
-    side: Side
-    """Height and width of the images in pixels."""
+    side: ImageSide
 
 
 class Gaussian(Made):
@@ -116,8 +116,7 @@ class Photographs(Source):
     """Patches of the photographs that ship inside scikit-image."""
 
     source: Literal["photographs"]
-    side: Side
-    """Height and width of the images in pixels."""
+    side: ImageSide
     stride: Stride = 8
     """Pixels between neighboring patches."""
     scales: Scales = [0.5]
@@ -229,8 +228,7 @@ class Celeba(Named, Fetched):
     """CelebA's aligned faces, a folder or zip file, with the paper's crop to 160 x 160."""
 
     source: Literal["celeba"]
-    side: Side
-    """Height and width of the images in pixels."""
+    side: ImageSide
 
 
 class Parquet(Matched, Encoded, Fetched):
