@@ -72,3 +72,8 @@ def only_images(names: Iterable[str]) -> str | None:
     found = endings(names)
     of_images = [ending for ending in found if ending in IMAGES]
     return f"*{of_images[0]}" if len(of_images) == 1 < len(found) else None
+
+
+def may_hold_several(name: str) -> bool:
+    """Whether a file can hold several images: the pages of a TIFF."""
+    return name.lower().endswith((".tif", ".tiff"))

@@ -1,7 +1,7 @@
 """Pictures of any origin, made into a source of images of one size.
 
-What `folder`, `archive`, `parquet`, `lmdb`, `arrays`, `zarr` and `photographs` share: each opens
-its pictures and hands them to `prepared`, with the options of its config entry.
+All sources of a user's images share this, and `photographs`: each opens its pictures and hands them
+to `prepared`, with the options of its config entry.
 """
 
 import dataclasses
@@ -15,12 +15,13 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from gahb.datasets.base import ImageError, Source, UnusableImage, in_order
+from gahb.datasets.listing import may_hold_several
 from gahb.datasets.preparation import Preparation, patches
 
 #: Only these decoders are tried: the others run programs or are of no use here.
 FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "GIF", "PPM")
-#: Number of a TIFF's tag.
-BITS_PER_SAMPLE = 258
+#: Numbers of a TIFF's tags, and the bits of the second that say that a page is no picture.
+BITS_PER_SAMPLE, SUBFILE_TYPE, SMALLER_OR_MASK = 258, 254, 1 | 4
 #: Larger pictures and files are refused unread: they may be decompression bombs.
 MOST_PIXELS = 2**26
 MOST_BYTES = 2**28
@@ -33,7 +34,8 @@ class Pictures:
     Args:
         count: number of pictures.
         read: indices, increasing -> these pictures one by one, each an array (y, x, channel), bytes
-            or float32 in [0, 1], with 1 or 3 channels. Several threads call it at a time.
+            or float32 in [0, 1], with 1 or 3 channels, or 4, the last opacity. Several threads
+            call it at a time.
         name: index -> name of the picture, for messages and for the store.
         origin: where the pictures come from, in words.
         named: the names mean something (they are of files), and go into the store.
@@ -46,32 +48,46 @@ class Pictures:
     named: bool = True
 
 
-def decode(data: bytes, name: str, advice: str = "") -> np.ndarray:
+def decode(data: bytes, name: str, page: int = 0, advice: str = "") -> np.ndarray:
     """An encoded picture as bytes (y, x, channel), with 3 channels even where it is gray.
 
-    Turned upright as its EXIF data say; transparency is ignored, 12 and 16 bits become 8, and of
-    several frames the first is taken.
+    A fourth channel is its opacity, where it is not opaque. It is turned upright as its EXIF data
+    say, 12 and 16 bits become 8, and of several frames of other formats than TIFF the first is
+    taken.
+
+    Args:
+        data: the file.
+        name: for messages.
+        page: of a TIFF, as `_pages` counts them.
+        advice: what a message that it is no image ends with.
 
     Raises:
         UnusableImage: it cannot be decoded.
     """
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            if page:
+                image.seek(page)
             if image.width * image.height > MOST_PIXELS:
                 raise UnusableImage(
                     f"{name}: has {image.width} x {image.height} pixels, more than {MOST_PIXELS}"
                 )
-            if image.mode in ("I", "F"):
+            if image.mode == "F" or (image.mode == "I" and image.format != "PPM"):
                 raise UnusableImage(
                     f"{name}: has 32 bits for each value; save it with 8 or 16 bits, or as an "
                     "array of floats in [0, 1]"
                 )
             # A TIFF of 12 bits is opened as one of 16, and would be nearly black.
             (bits,) = getattr(image, "tag_v2", {}).get(BITS_PER_SAMPLE, (16,))[:1]
+            transparent = image.info.get("transparency")
             image = ImageOps.exif_transpose(image)
-            if image.mode.startswith("I;16"):
-                gray = np.rint(np.asarray(image) * (255 / (2**bits - 1))).astype(np.uint8)
-                return np.repeat(gray[..., None], 3, axis=2)
+            if image.mode.startswith("I"):  # of 16 bits, those of a PGM in 32
+                values = np.asarray(image)
+                gray = np.rint(values * (255 / (2**bits - 1))).astype(np.uint8)
+                opaque = np.where(values == transparent, 0, 255).astype(np.uint8)
+                return _without_opaque(np.stack([gray, gray, gray, opaque], 2))
+            if image.has_transparency_data:
+                return _without_opaque(np.asarray(image.convert("RGBA")))
             return np.asarray(image.convert("RGB"))
     except UnusableImage:
         raise
@@ -85,6 +101,29 @@ def decode(data: bytes, name: str, advice: str = "") -> np.ndarray:
         ) from error
 
 
+def _without_opaque(picture: np.ndarray) -> np.ndarray:
+    """The picture without its fourth channel if that is opaque everywhere."""
+    return picture[..., :3] if (picture[..., 3] == 255).all() else picture
+
+
+def _pages(fetch: Callable[[], bytes]) -> list[int]:
+    """Which pages of a TIFF are pictures: not smaller versions or masks of another page.
+
+    One that cannot be read is among them, so that decoding it says what is wrong.
+    """
+    found, page = [], 0
+    try:
+        with Image.open(io.BytesIO(fetch()), formats=("TIFF",)) as image:
+            while True:
+                image.seek(page)
+                found += [page] * (not image.tag_v2.get(SUBFILE_TYPE, 0) & SMALLER_OR_MASK)
+                page += 1
+    except EOFError:
+        return found or [0]
+    except Exception:  # damaged files raise nearly anything
+        return [*found, page]
+
+
 def encoded(
     count: int,
     fetch: Callable[[int], bytes],
@@ -92,19 +131,34 @@ def encoded(
     origin: str,
     match: str | None = None,
 ) -> Pictures:
-    """Pictures that are files.
+    """Pictures that are files, several of them where a TIFF has several pages.
 
     Args:
-        count, name, origin: as of `Pictures`.
+        count, name, origin: as of `Pictures`, of the files.
         fetch: index -> bytes of the file.
         match: the pattern that leaves out what is no image, where there is one.
     """
     advice = f'; `match: "{match}"` takes the images alone' if match else ""
+    tiffs = [i for i in range(count) if may_hold_several(name(i))]
+    several = {i: _pages(functools.partial(fetch, i)) for i in tiffs}
+    several = {i: pages for i, pages in several.items() if pages != [0]}
+    if not several:
 
-    def read(index):
-        return (decode(fetch(i), name(i), advice) for i in index)
+        def read(index):
+            return (decode(fetch(i), name(i), advice=advice) for i in index)
 
-    return Pictures(count, read, name, origin)
+        return Pictures(count, read, name, origin)
+    pages = [(i, page) for i in range(count) for page in several.get(i, [0])]
+    fetch = functools.lru_cache(4)(fetch)  # the next page is of the same file
+
+    def of_page(k):
+        i, page = pages[k]
+        return f"{name(i)}, page {page + 1}" if i in several else name(i)
+
+    def read_pages(index):
+        return (decode(fetch(pages[k][0]), of_page(k), pages[k][1], advice) for k in index)
+
+    return Pictures(len(pages), read_pages, of_page, origin)
 
 
 def prepared(

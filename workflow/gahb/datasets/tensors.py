@@ -32,8 +32,8 @@ def tensors(*, path: str, key: str | None = None, order: str | None = None, **op
             f"{path}: holds more than tensors, and nothing of it was run; save the images by "
             f"`torch.save(images, ...)` ({str(error).splitlines()[0]})"
         ) from error
-    except (RuntimeError, EOFError, OSError, ValueError) as error:
-        why = str(error).splitlines()[0]
+    except Exception as error:  # damaged files raise nearly anything
+        why = [*str(error).splitlines(), ""][0]
         raise ImageError(f"{path}: cannot be read as a PyTorch file ({why})") from error
     found = {name: value for name, value in _named(loaded).items() if torch.is_tensor(value)}
     tensor = found[only({name: tuple(t.shape) for name, t in found.items()}, key, path)].detach()
