@@ -3,6 +3,8 @@
 import gzip
 import io
 import struct
+import subprocess
+import sys
 import tarfile
 import zipfile
 
@@ -14,6 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 import zarr
+from conftest import ROOT
 from gahb.datasets import open_source
 from gahb.datasets.base import ImageError
 from gahb.datasets.detect import source_of
@@ -71,7 +74,8 @@ def into_npz(path):
 
 
 def into_parquet(path):
-    pq.write_table(pyarrow.table({"image": [png(i) for i in IMAGES]}), path)
+    images = [png(image) for image in IMAGES]
+    pq.write_table(pyarrow.table({"label": [*range(5)], "jpg": images}), path)
 
 
 def into_idx(path):
@@ -135,3 +139,9 @@ def test_what_no_source_reads_is_refused(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(ImageError, match="empty: holds no files"):
         source_of(str(tmp_path / "empty"))
+
+
+def test_what_is_planned_lists_files_without_numpy():
+    code = "import study.files, sys; print(sorted({'numpy', 'torch', 'xarray'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT / "workflow", capture_output=True)
+    assert done.stdout.strip() == b"[]", done

@@ -53,7 +53,7 @@ def _files(path: str, match: str | None) -> tuple[tuple, ...]:
     if not os.path.isdir(path):
         return (("", *_stamp(os.stat(path))),)
     every = sorted(entries_below(path), key=lambda found: found[0])
-    some = [(name, entry) for name, entry in every if matches(name, match)]
+    some = every if match is None else [found for found in every if matches(found[0], match)]
     return tuple((name, *_stamp(_status(entry))) for name, entry in some or every)
 
 

@@ -3,7 +3,7 @@
 import zipfile
 from pathlib import Path
 
-from gahb.datasets import archive, folder, idx
+from gahb.datasets import archive, folder, idx, parquet
 from gahb.datasets.base import ImageError
 from gahb.datasets.compressed import beginning
 from gahb.datasets.listing import IMAGES, endings, only_images
@@ -27,7 +27,8 @@ def source_of(path: str) -> tuple[str, dict]:
     >>> name, options = source_of("photos.zip")
     >>> open_source(name, **options, seed=0, crop="center", side=32)
 
-    Among the options are `path` and, where other files lie beside images of one ending, `match`.
+    Among the options are `path`; `match`, where other files lie beside images of one ending; the
+    `column` of a Parquet file that has one of images.
 
     Raises:
         ImageError: there is nothing at `path`, or nothing that a source reads.
@@ -40,6 +41,8 @@ def source_of(path: str) -> tuple[str, dict]:
         listed = archive.members_of(path) if source == "archive" else folder.files_below(path, None)
         match = only_images(listed)
         options |= {"match": match} if match else {}
+    elif source == "parquet" and len(found := parquet.columns(path)) == 1:
+        options["column"] = found[0]
     return source, options
 
 

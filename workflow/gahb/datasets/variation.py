@@ -23,9 +23,8 @@ class Variation:
         self.count += len(images)
         self.flat += int((low == high).sum())
         self.brightest = max(self.brightest, high.max().item())
-        values = each.astype(np.float64)
-        self.total = self.total + values.sum(0)
-        self.squares += np.vdot(values, values)
+        self.total = self.total + each.sum(0, dtype=np.float64)
+        self.squares += np.einsum("ij,ij->", each, each, dtype=np.float64)
 
     @property
     def deviation(self) -> float:
