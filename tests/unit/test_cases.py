@@ -197,6 +197,12 @@ def test_other_arrays_are_told_as_before(tmp_path, shape):
     assert len(gray("arrays", tmp_path / "a.npy")) == shape[0]
 
 
+def test_what_is_refused_of_an_array_says_in_which_order_it_was_read(tmp_path):
+    np.save(tmp_path / "a.npy", np.zeros((20, 24, 300), np.uint8))
+    with pytest.raises(ImageError, match=r"a\.npy as \(image, y, x\), image 0: is 24 x 300 pixels"):
+        gray("arrays", tmp_path / "a.npy", side=24)
+
+
 @pytest.mark.parametrize("order, said", [
     ("yx", "names each axis once"), ("yyi", "names each axis once"), ("yxci", "names 4 axes"),
 ])  # fmt: skip
@@ -258,8 +264,18 @@ def test_missing_numbers_are_refused(tmp_path, version):
     values = IMAGES / 255
     values[2, 3, 4] = np.nan
     packed(tmp_path / "a.zarr", PACKINGS[1], values, version)
-    with pytest.raises(ImageError, match="image 2 has values from nan"):
+    with pytest.raises(ImageError, match=r"has missing values \(_FillValue -32768\)"):
         gray("zarr", tmp_path / "a.zarr")
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("version", [2, 3])
+def test_bytes_of_which_none_is_missing_stay_bytes(tmp_path, version):
+    encoding = {"dtype": "uint8", "_FillValue": 255}
+    packed(tmp_path / "a.zarr", encoding, np.minimum(IMAGES, 254).astype(float), version)
+    found = gray("zarr", tmp_path / "a.zarr")
+    assert found.dtype == np.uint8
+    np.testing.assert_array_equal(found, np.minimum(IMAGES, 254))
 
 
 # Formats.
@@ -476,6 +492,15 @@ def test_every_page_of_a_tiff_is_an_image(tmp_path):
     np.testing.assert_array_equal(opened.read(2, 5)[:, 0], IMAGES[2:5])
     assert files.count(str(tmp_path)) is None  # only reading the files tells
     assert files.count(str(tmp_path), "*.png") == 1
+
+
+def test_pages_of_a_tiff_by_another_name_are_not_left_out_silently(tmp_path):
+    stack(tmp_path / "a.tif", IMAGES)
+    (tmp_path / "a.tif").rename(tmp_path / "a.stk")
+    with pytest.raises(ImageError, match=r"a\.stk: has several pages; .* named \.tif"):
+        gray("folder", tmp_path)
+    (tmp_path / "a.stk").write_bytes(png(IMAGES[0], "TIFF"))
+    np.testing.assert_array_equal(gray("folder", tmp_path), IMAGES[:1])
 
 
 def test_smaller_versions_of_a_page_are_none(tmp_path):

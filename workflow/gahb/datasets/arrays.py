@@ -13,7 +13,7 @@ from gahb.datasets.base import ImageError, Source
 from gahb.datasets.pictures import Pictures, prepared
 
 #: Attributes by which xarray and netCDF say how numbers were packed into others.
-PACKING = ("scale_factor", "add_offset", "_FillValue", "missing_value", "_Unsigned")
+PACKING = ("scale_factor", "add_offset", "_Unsigned", "_FillValue", "missing_value")
 #: Floats may leave [0, 1] by this much, as unpacked ones do by rounding; they are clipped.
 ROUNDING = 1e-6
 
@@ -38,7 +38,11 @@ def pictures_of(
     shape = tuple(array.shape)
     order = _checked(order, shape, path) if order else told(shape, path)
     packing = {k: v for k, v in (attributes or {}).items() if k in PACKING}
-    kind = _unpacked(np.zeros(1, array.dtype), packing).dtype if packing else array.dtype
+    # Bytes of which some may be missing, and that are not scaled, stay bytes.
+    scaled = bool(packing.keys() & set(PACKING[:3])) or array.dtype != np.uint8
+    kind = array.dtype
+    if packing and scaled:
+        kind = _unpacked(np.zeros(1, array.dtype), packing).dtype
     if kind != np.uint8 and kind.kind != "f":
         raise ImageError(f"{path}: holds {kind}; expected bytes (uint8) or floats in [0, 1]")
     along = order.index("i")
@@ -47,13 +51,20 @@ def pictures_of(
 
     def read(index):
         rows = np.moveaxis(_rows(array, index, along), along, 0)
-        rows = _unpacked(rows, packing) if packing else rows
+        if packing:
+            unpacked = _unpacked(rows, packing)
+            if np.isnan(unpacked).any():
+                missing = ", ".join(f"{k} {packing[k]}" for k in PACKING[3:] if k in packing)
+                raise ImageError(f"{path}: has missing values ({missing}) near image {index[0]}")
+            rows = unpacked if scaled else rows
         for i, row in zip(index, rows, strict=True):
             picture = _intensities(row, f"{path}: image {i}").transpose(axes)
             yield picture if picture.ndim == 3 else picture[..., None]
 
-    name = Path(path).name
-    return Pictures(shape[along], read, lambda i: f"{path}, image {i}", name, named=False)
+    def name(i):
+        return f"{path} as {_spelled(order)}, image {i}"
+
+    return Pictures(shape[along], read, name, Path(path).name, named=False)
 
 
 def _checked(order: str, shape: tuple[int, ...], path: str) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from gahb.datasets import archive, folder, idx, parquet
 from gahb.datasets.base import ImageError
-from gahb.datasets.compressed import beginning
+from gahb.datasets.compressed import DAMAGED, beginning
 from gahb.datasets.listing import IMAGES, endings, only_images
 
 #: How a file starts that one source reads.
@@ -62,21 +62,19 @@ def _of_folder(path: str) -> str:
 def _of_file(path: str) -> str:
     with open(path, "rb") as file:
         start = file.read(512)
-    if start.startswith(b"PK") and zipfile.is_zipfile(path):
-        return _of_zip(zipfile.ZipFile(path).namelist())
+    if start.startswith(b"PK"):
+        return _of_zip(path)
     for known, source in STARTS.items():
         if start.startswith(known):
             return source
     offset, number = LMDB
     if start[offset:].startswith(number):
         return "lmdb"
-    start = beginning(path, 512)
-    if (
-        len(start) > 8
-        and start[:2] == b"\0\0"
-        and start[2] in idx.TYPES
-        and start[3] in range(1, 5)
-    ):
+    try:
+        start = beginning(path, 512)
+    except DAMAGED as error:
+        raise ImageError(f"{path}: is compressed and damaged ({error})") from error
+    if idx.is_start(start):
         return "idx"
     offset, word = TAR
     if start[offset:].startswith(word):
@@ -90,7 +88,11 @@ def _of_file(path: str) -> str:
     )
 
 
-def _of_zip(names: list[str]) -> str:
+def _of_zip(path: str) -> str:
+    try:
+        names = zipfile.ZipFile(path).namelist()
+    except zipfile.BadZipFile as error:
+        raise ImageError(f"{path}: cannot be read as a zip file ({error})") from error
     if any(name.endswith("/data.pkl") for name in names):
         return "tensors"
     if {Path(name).name for name in names} & OF_ZARR:

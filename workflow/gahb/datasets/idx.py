@@ -28,7 +28,7 @@ def idx(*, path: str, order: str | None = None, **options) -> Source:
     try:
         file = uncompressed(path)
         start = file.read(4)
-        if len(start) < 4 or start[:2] != b"\0\0" or start[2] not in TYPES:
+        if not is_start(start):
             raise ImageError(f"{path}: is not an IDX file; it starts with {start.hex(' ')}")
         shape = struct.unpack(f">{start[3]}I", file.read(4 * start[3]))
     except (*DAMAGED, struct.error) as error:
@@ -41,3 +41,8 @@ def idx(*, path: str, order: str | None = None, **options) -> Source:
         raise ImageError(f"{path}: has {size} bytes; shape {shape} needs {expected}")
     array = np.memmap(file, kind, "r", offset, shape)
     return prepared(pictures_of(array, path, order), **options)
+
+
+def is_start(start: bytes) -> bool:
+    """Whether an IDX file starts with these bytes: two zeros, the type and the number of axes."""
+    return len(start) >= 4 and start[:2] == b"\0\0" and start[2] in TYPES and 0 < start[3] < 5

@@ -48,7 +48,7 @@ class Pictures:
     named: bool = True
 
 
-def decode(data: bytes, name: str, page: int = 0, advice: str = "") -> np.ndarray:
+def decode(data: bytes, name: str, page: int | None = None, advice: str = "") -> np.ndarray:
     """An encoded picture as bytes (y, x, channel), with 3 channels even where it is gray.
 
     A fourth channel is its opacity, where it is not opaque. It is turned upright as its EXIF data
@@ -58,7 +58,7 @@ def decode(data: bytes, name: str, page: int = 0, advice: str = "") -> np.ndarra
     Args:
         data: the file.
         name: for messages.
-        page: of a TIFF, as `_pages` counts them.
+        page: of a TIFF, counted from 0; None where it must be the only one.
         advice: what a message that it is no image ends with.
 
     Raises:
@@ -76,6 +76,10 @@ def decode(data: bytes, name: str, page: int = 0, advice: str = "") -> np.ndarra
                 raise UnusableImage(
                     f"{name}: has 32 bits for each value; save it with 8 or 16 bits, or as an "
                     "array of floats in [0, 1]"
+                )
+            if page is None and image.format == "TIFF" and len(_pages(lambda: data)) > 1:
+                raise UnusableImage(
+                    f"{name}: has several pages; they are read of files named .tif or .tiff"
                 )
             # A TIFF of 12 bits is opened as one of 16, and would be nearly black.
             (bits,) = getattr(image, "tag_v2", {}).get(BITS_PER_SAMPLE, (16,))[:1]
@@ -139,26 +143,28 @@ def encoded(
         match: the pattern that leaves out what is no image, where there is one.
     """
     advice = f'; `match: "{match}"` takes the images alone' if match else ""
-    tiffs = [i for i in range(count) if may_hold_several(name(i))]
-    several = {i: _pages(functools.partial(fetch, i)) for i in tiffs}
-    several = {i: pages for i, pages in several.items() if pages != [0]}
-    if not several:
+    tiffs = (i for i in range(count) if may_hold_several(name(i)))
+    pages = {i: _pages(functools.partial(fetch, i)) for i in tiffs}
+    if all(len(of_file) == 1 for of_file in pages.values()):
 
         def read(index):
-            return (decode(fetch(i), name(i), advice=advice) for i in index)
+            return (
+                decode(fetch(i), name(i), pages[i][0] if i in pages else None, advice)
+                for i in index
+            )
 
         return Pictures(count, read, name, origin)
-    pages = [(i, page) for i in range(count) for page in several.get(i, [0])]
+    each = [(i, page) for i in range(count) for page in pages.get(i, [None])]
     fetch = functools.lru_cache(4)(fetch)  # the next page is of the same file
 
     def of_page(k):
-        i, page = pages[k]
-        return f"{name(i)}, page {page + 1}" if i in several else name(i)
+        i, page = each[k]
+        return f"{name(i)}, page {page + 1}" if len(pages.get(i, ())) > 1 else name(i)
 
     def read_pages(index):
-        return (decode(fetch(pages[k][0]), of_page(k), pages[k][1], advice) for k in index)
+        return (decode(fetch(each[k][0]), of_page(k), each[k][1], advice) for k in index)
 
-    return Pictures(len(pages), read_pages, of_page, origin)
+    return Pictures(len(each), read_pages, of_page, origin)
 
 
 def prepared(
