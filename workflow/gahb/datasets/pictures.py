@@ -10,6 +10,7 @@ import io
 import os
 import re
 from collections.abc import Callable, Iterable, Sequence
+from threading import get_ident
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -48,7 +49,9 @@ class Pictures:
     named: bool = True
 
 
-def decode(data: bytes, name: str, page: int | None = None, advice: str = "") -> np.ndarray:
+def decode(
+    opened: Callable[[], Image.Image], name: str, page: int | None = None, advice: str = ""
+) -> np.ndarray:
     """An encoded picture as bytes (y, x, channel), with 3 channels even where it is gray.
 
     A fourth channel is its opacity, where it is not opaque. It is turned upright as its EXIF data
@@ -56,7 +59,7 @@ def decode(data: bytes, name: str, page: int | None = None, advice: str = "") ->
     taken.
 
     Args:
-        data: the file.
+        opened: opens the file.
         name: for messages.
         page: of a TIFF, counted from 0; None where it must be the only one.
         advice: what a message that it is no image ends with.
@@ -65,34 +68,34 @@ def decode(data: bytes, name: str, page: int | None = None, advice: str = "") ->
         UnusableImage: it cannot be decoded.
     """
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            if page:
-                image.seek(page)
-            if image.width * image.height > MOST_PIXELS:
-                raise UnusableImage(
-                    f"{name}: has {image.width} x {image.height} pixels, more than {MOST_PIXELS}"
-                )
-            if image.mode == "F" or (image.mode == "I" and image.format != "PPM"):
-                raise UnusableImage(
-                    f"{name}: has 32 bits for each value; save it with 8 or 16 bits, or as an "
-                    "array of floats in [0, 1]"
-                )
-            if page is None and image.format == "TIFF" and len(_pages(lambda: data)) > 1:
-                raise UnusableImage(
-                    f"{name}: has several pages; they are read of files named .tif or .tiff"
-                )
-            # A TIFF of 12 bits is opened as one of 16, and would be nearly black.
-            (bits,) = getattr(image, "tag_v2", {}).get(BITS_PER_SAMPLE, (16,))[:1]
-            transparent = image.info.get("transparency")
-            image = ImageOps.exif_transpose(image)
-            if image.mode.startswith("I"):  # of 16 bits, those of a PGM in 32
-                values = np.asarray(image)
-                gray = np.rint(values * (255 / (2**bits - 1))).astype(np.uint8)
-                opaque = np.where(values == transparent, 0, 255).astype(np.uint8)
-                return _without_opaque(np.stack([gray, gray, gray, opaque], 2))
-            if image.has_transparency_data:
-                return _without_opaque(np.asarray(image.convert("RGBA")))
-            return np.asarray(image.convert("RGB"))
+        image = opened()
+        if page is not None and image.format == "TIFF":
+            image.seek(page)
+        if image.width * image.height > MOST_PIXELS:
+            raise UnusableImage(
+                f"{name}: has {image.width} x {image.height} pixels, more than {MOST_PIXELS}"
+            )
+        if image.mode == "F" or (image.mode == "I" and image.format != "PPM"):
+            raise UnusableImage(
+                f"{name}: has 32 bits for each value; save it with 8 or 16 bits, or as an "
+                "array of floats in [0, 1]"
+            )
+        if page is None and image.format == "TIFF" and len(_pages(opened)) > 1:
+            raise UnusableImage(
+                f"{name}: has several pages; they are read of files named .tif or .tiff"
+            )
+        # A TIFF of 12 bits is opened as one of 16, and would be nearly black.
+        (bits,) = getattr(image, "tag_v2", {}).get(BITS_PER_SAMPLE, (16,))[:1]
+        transparent = image.info.get("transparency")
+        image = ImageOps.exif_transpose(image)
+        if image.mode.startswith("I"):  # of 16 bits, those of a PGM in 32
+            values = np.asarray(image)
+            gray = np.rint(values * (255 / (2**bits - 1))).astype(np.uint8)
+            opaque = np.where(values == transparent, 0, 255).astype(np.uint8)
+            return _without_opaque(np.stack([gray, gray, gray, opaque], 2))
+        if image.has_transparency_data:
+            return _without_opaque(np.asarray(image.convert("RGBA")))
+        return np.asarray(image.convert("RGB"))
     except UnusableImage:
         raise
     except Image.DecompressionBombError as error:
@@ -110,18 +113,23 @@ def _without_opaque(picture: np.ndarray) -> np.ndarray:
     return picture[..., :3] if (picture[..., 3] == 255).all() else picture
 
 
-def _pages(fetch: Callable[[], bytes]) -> list[int]:
+def _image(data: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(data), formats=FORMATS)
+
+
+def _pages(opened: Callable[[], Image.Image]) -> list[int]:
     """Which pages of a TIFF are pictures: not smaller versions or masks of another page.
 
     One that cannot be read is among them, so that decoding it says what is wrong.
     """
     found, page = [], 0
     try:
-        with Image.open(io.BytesIO(fetch()), formats=("TIFF",)) as image:
-            while True:
-                image.seek(page)
-                found += [page] * (not image.tag_v2.get(SUBFILE_TYPE, 0) & SMALLER_OR_MASK)
-                page += 1
+        image = opened()
+        while image.format == "TIFF":
+            image.seek(page)
+            found += [page] * (not image.tag_v2.get(SUBFILE_TYPE, 0) & SMALLER_OR_MASK)
+            page += 1
+        return [0]
     except EOFError:
         return found or [0]
     except Exception:  # damaged files raise nearly anything
@@ -143,26 +151,34 @@ def encoded(
         match: the pattern that leaves out what is no image, where there is one.
     """
     advice = f'; `match: "{match}"` takes the images alone' if match else ""
+
+    def opened(i):
+        return _image(fetch(i))
+
     tiffs = (i for i in range(count) if may_hold_several(name(i)))
-    pages = {i: _pages(functools.partial(fetch, i)) for i in tiffs}
+    pages = {i: _pages(functools.partial(opened, i)) for i in tiffs}
     if all(len(of_file) == 1 for of_file in pages.values()):
 
         def read(index):
-            return (
-                decode(fetch(i), name(i), pages[i][0] if i in pages else None, advice)
-                for i in index
-            )
+            for i in index:
+                (page,) = pages.get(i, [None])
+                yield decode(functools.partial(opened, i), name(i), page, advice)
 
         return Pictures(count, read, name, origin)
     each = [(i, page) for i in range(count) for page in pages.get(i, [None])]
-    fetch = functools.lru_cache(4)(fetch)  # the next page is of the same file
+
+    @functools.lru_cache(4)  # the next page is of the same file, and found from the one before
+    def held(i, thread):
+        return opened(i)
 
     def of_page(k):
         i, page = each[k]
         return f"{name(i)}, page {page + 1}" if len(pages.get(i, ())) > 1 else name(i)
 
     def read_pages(index):
-        return (decode(fetch(each[k][0]), of_page(k), each[k][1], advice) for k in index)
+        for k in index:
+            i, page = each[k]
+            yield decode(functools.partial(held, i, get_ident()), of_page(k), page, advice)
 
     return Pictures(len(each), read_pages, of_page, origin)
 
