@@ -260,6 +260,17 @@ def test_packed_numbers_are_read_as_xarray_reads_them(tmp_path, kind, encoding):
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("version", [2, 3])
+def test_how_numbers_are_packed_belongs_to_the_hash(tmp_path, version):
+    packed(tmp_path / "a.zarr", PACKINGS[0], IMAGES / 255 * 0.5 + 0.25, version)
+    before, images = listed(tmp_path / "a.zarr"), gray("zarr", tmp_path / "a.zarr")
+    zarr.open_group(tmp_path / "a.zarr", use_consolidated=False)["img"].attrs["add_offset"] = 0.0
+    zarr.consolidate_metadata(str(tmp_path / "a.zarr"))
+    assert listed(tmp_path / "a.zarr") != before
+    np.testing.assert_allclose(gray("zarr", tmp_path / "a.zarr"), images - 0.25, atol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("version", [2, 3])
 def test_missing_numbers_are_refused(tmp_path, version):
     values = IMAGES / 255
     values[2, 3, 4] = np.nan

@@ -14,6 +14,8 @@ IMAGES = (
     ".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp", ".gif", ".pbm", ".pgm", ".ppm",
     ".pnm",
 )  # fmt: skip
+#: Hidden files that say how the numbers of a zarr store of version 2 are meant.
+OF_ZARR = (".zarray", ".zattrs", ".zmetadata")
 
 
 def entries_below(folder: str | os.PathLike, prefix: str = "", above: tuple = ()) -> Iterator:
@@ -36,8 +38,8 @@ def entries_below(folder: str | os.PathLike, prefix: str = "", above: tuple = ()
         raise OSError(errno.ELOOP, f"is a link to {where}, which holds it", os.fspath(folder))
     with os.scandir(folder) as entries:
         for entry in entries:
-            # LMDB writes lock.mdb on reading.
-            if entry.name.startswith(".") or entry.name == "lock.mdb":
+            hidden = entry.name.startswith(".") and entry.name not in OF_ZARR
+            if hidden or entry.name == "lock.mdb":  # which LMDB writes on reading
                 continue
             if entry.is_dir():
                 yield from entries_below(entry.path, f"{prefix}{entry.name}/", above)
