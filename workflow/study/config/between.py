@@ -15,6 +15,9 @@ from study.files import names
 
 def mistakes_between(config: dict) -> list[str]:
     """One line for each mistake; of studies only where all names are right."""
+    loops = [*_loops(config)]
+    if loops:  # in which no file can be counted
+        return loops
     found = [*_names(config), *_made_of_others(config), *_groups(config), *_levels(config)]
     return found or [
         mistake
@@ -60,6 +63,15 @@ def _made_of_others(config: dict) -> Iterator[str]:
                 f"denoisers.{name}.calibrated: found {network!r}, itself a reference; name a "
                 "network"
             )
+
+
+def _loops(config: dict) -> Iterator[str]:
+    """Links that lead to a folder that holds them."""
+    for name, entry in config["datasets"].items():
+        try:
+            names(entry["path"]) if "path" in entry else None
+        except OSError as error:
+            yield f"datasets.{name}.path: {error.filename}: {error.strerror}"
 
 
 def _groups(config: dict) -> Iterator[str]:

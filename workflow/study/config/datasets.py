@@ -171,6 +171,9 @@ class Encoded(Own):
     unreadable: Literal["refuse", "skip"] = "refuse"
     """Whether a file that is not an image, damaged or too small ends the job or is skipped and
     listed."""
+    background: Literal["white", "black"] | None = None
+    """On which background transparent pictures are seen; null refuses them, unless their opacity is
+    the same everywhere."""
 
 
 class Named(Encoded):
@@ -205,6 +208,16 @@ class Pictures(Own):
             yield "side", "not given; it is the side of the patches"
 
 
+class Array(Pictures):
+    """Pictures in one array."""
+
+    key: str | None = None
+    """Path of the array, where there are several; a number in a list of tensors."""
+    order: Annotated[str, Field(pattern="^[iyxc]{3,4}$")] | None = None
+    """Names the axes, i (image), y, x and c (channel), in their order: yxi where images lie along
+    the last axis, as MATLAB writes them; null tells it by the shape."""
+
+
 class Matched(Pictures):
     """Pictures in files with names, some of which are taken."""
 
@@ -219,7 +232,7 @@ class Folder(Matched, Named):
 
 
 class Archive(Matched, Named, Fetched):
-    """A zip or tar file of image files; a tar file may be compressed."""
+    """A zip or tar file of image files, or a folder of such files; a tar file may be compressed."""
 
     source: Literal["archive"]
 
@@ -241,30 +254,46 @@ class Parquet(Matched, Encoded, Fetched):
     """Column of the encoded images, binary or a struct with a field `bytes`."""
 
 
-class Lmdb(Pictures, Encoded):
+class Lmdb(Matched, Encoded):
     """LMDB with encoded images as values, as LSUN is published."""
 
     source: Literal["lmdb"]
 
 
-class Arrays(Pictures, Fetched):
+class Arrays(Array, Fetched):
     """An array (image, y, x), or with channels second or last, in an .npy or .npz file."""
 
     source: Literal["arrays"]
-    key: str | None = None
-    """Name of the array in an .npz file that holds several."""
 
 
-class Zarr(Pictures):
+class Hdf5(Array, Fetched):
+    """An array in an HDF5 file, as netCDF-4 and MATLAB 7.3 write, too."""
+
+    source: Literal["hdf5"]
+
+
+class Tensors(Array, Fetched):
+    """A tensor in a file of torch.save, of which nothing but tensors is read."""
+
+    source: Literal["tensors"]
+
+
+class Idx(Array, Fetched):
+    """An IDX file, as MNIST is published (train-images-idx3-ubyte), compressed or not."""
+
+    source: Literal["idx"]
+    key: None = None
+    """An IDX file holds one array."""
+
+
+class Zarr(Array):
     """An array (image, y, x), or with channels second or last, in a zarr store."""
 
     source: Literal["zarr"]
-    key: str | None = None
-    """Path of the array in the store, if it is not the store itself."""
 
 
 Dataset = Annotated[
-    Archive | Arrays | Calpha | Celeba | Disks | Folder | Gaussian | Lmdb | Mixture | Parquet
-    | Photographs | Shuffled | Zarr,
+    Archive | Arrays | Calpha | Celeba | Disks | Folder | Gaussian | Hdf5 | Idx | Lmdb | Mixture
+    | Parquet | Photographs | Shuffled | Tensors | Zarr,
     Field(discriminator="source"),
 ]  # fmt: skip
