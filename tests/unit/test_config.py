@@ -153,6 +153,21 @@ def test_checking_leaves_its_argument_alone():
         ("denoisers.optimum.psnr.input_psnr", [10, 12, 15, 20], ["optimum.psnr", "found 12"]),
         ("denoisers.optimum.psnr.input_psnr", [0, 10, 15], ["optimum.psnr", "at least three"]),
         ("denoisers.optimum.psnr.seed", 1, ["denoisers.optimum.psnr", "seed"]),
+        ("denoisers.own", {"reference": "locel"}, ["'locel'; did you mean 'local'?"]),
+        ("denoisers.own", {"reference": "local"}, ["'window' is a required key", "'calibrated'"]),
+        (
+            "denoisers.own",
+            {"reference": "local", "window": 4},
+            ["own.window: found 4", "must be odd"],
+        ),
+        ("denoisers.own", {"reference": "flexible"}, ["'calibrated' is a required key"]),
+        ("denoisers.own", {"reference": "flexible", "window": 3}, ["unknown key 'window'"]),
+        ("denoisers.own", {"reference": "wiener", "calibrated": "tiny"}, ["unknown key"]),
+        ("denoisers.own", {"reference": "local", "calibrated": "tini"}, ["did you mean 'tiny'"]),
+        ("denoisers.own", {"reference": "local", "calibrated": "wiener"}, ["name a network"]),
+        ("denoisers.own", {"reference": "local", "window": 3, "calibrated": "tiny"}, ["'window'"]),
+        ("agreement", {"count": 9}, ["seeds: rough has 10 test images", "for 11 different"]),
+        ("calibration.windows", [3, 4], ["calibration.windows.1: found 4", "must be odd"]),
     ],
 )
 def test_mistakes_are_named(path, value, words):
@@ -456,27 +471,3 @@ def test_the_papers_study_keeps_the_papers_recipe_start_and_sampler():
 @pytest.mark.parametrize("name", ["bfcnn", "slopes_long", "seeds"])
 def test_configs_of_the_gallery_are_valid(name):
     assert Plan(over_the_default(f"docs/gallery/{name}.yaml")).drawn()
-
-
-@pytest.mark.parametrize(
-    ("path", "value", "words"),
-    [
-        ("denoisers.own", {"reference": "locel"}, ["'locel'; did you mean 'local'?"]),
-        ("denoisers.own", {"reference": "local"}, ["'window' is a required key", "'calibrated'"]),
-        (
-            "denoisers.own",
-            {"reference": "local", "window": 4},
-            ["own.window: found 4", "must be odd"],
-        ),
-        ("denoisers.own", {"reference": "flexible"}, ["'calibrated' is a required key"]),
-        ("denoisers.own", {"reference": "flexible", "window": 3}, ["unknown key 'window'"]),
-        ("denoisers.own", {"reference": "wiener", "calibrated": "tiny"}, ["unknown key"]),
-        ("denoisers.own", {"reference": "local", "calibrated": "tini"}, ["did you mean 'tiny'"]),
-        ("denoisers.own", {"reference": "local", "calibrated": "wiener"}, ["name a network"]),
-        ("denoisers.own", {"reference": "local", "window": 3, "calibrated": "tiny"}, ["'window'"]),
-        ("agreement", {"count": 9}, ["seeds: rough has 10 test images", "for 11 different"]),
-        ("calibration.windows", [3, 4], ["calibration.windows.1: found 4", "must be odd"]),
-    ],
-)
-def test_mistakes_of_references_are_named(path, value, words):
-    assert_refused(changed(path, value), words)
