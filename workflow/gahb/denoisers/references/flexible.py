@@ -4,10 +4,11 @@ r"""Flexible patches (Niedoba et al., 2025): a pixel sees what a network looks a
     f(y)|_{M_p} = \sum_i x_i|_{M_p}\; \mathrm{softmax}_i
     \bigl(-\lVert (y - x_i)|_{M_p}\rVert^2 / 2\sigma^2\bigr),
 
-a composite as `patches`: the mean of what all patches M_p give that hold a pixel. M_p are the fewest
-pixels, with all their channels, that hold a given share of the network's mean |df_p / dy|, summed
-over channels; with a share of 1 they are all pixels. So it is always calibrated on a network. In
-the authors' code a pixel that no patch holds is 0 / 0; here it takes its own patch's mean.
+a composite as `patches`: a pixel is the mean of what all patches M_p give that hold it. M_p are the
+fewest pixels, with all their channels, that hold a given share of the network's mean |df_p / dy|,
+summed over channels; with a share of 1 they are all pixels. So it is always calibrated on a
+network. In the authors' code a pixel that no patch holds is 0 / 0; here it takes its own patch's
+mean.
 """
 
 import numpy as np

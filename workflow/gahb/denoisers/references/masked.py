@@ -5,8 +5,8 @@ Of each part t, a list of entries of the image, and its mask M, another list,
 .. math::
     f(y)_t = \sum_i x_i[t]\; \mathrm{softmax}_i\bigl(-\lVert (y - x_i)|_M\rVert^2 / 2\sigma^2\bigr),
 
-and an entry in several parts is the mean of what they give. Patches and masks from a covariance or a
-Jacobian differ in parts and masks alone.
+and an entry in several parts is the mean of what they give. Patches and masks from a covariance or
+a Jacobian differ in parts and masks alone.
 """
 
 import functools

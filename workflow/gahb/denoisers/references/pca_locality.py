@@ -68,9 +68,9 @@ class PcaLocality(nn.Module):
             at = [int(i) for i in torch.unravel_index(torch.tensor(p), self.training_set.shape)]
             raise Refused(
                 f"pca_locality: entry (channel, y, x) = {tuple(at)} hardly varies, W_pp = "
-                f"{own[p]:.2g}, so that |W_pn / W_pp| reaches {part.max():.3g} and {empty.sum()} of "
-                f"{len(own)} entries would see nothing at sigma = {sigma:.3g}; leave the entry out "
-                f"of the images, or take a threshold of at most {1 / part.max():.2g}"
+                f"{own[p]:.2g}, so that |W_pn / W_pp| reaches {part.max():.3g} and {empty.sum()} "
+                f"of {len(own)} entries would see nothing at sigma = {sigma:.3g}; leave the entry "
+                f"out of the images, or take a threshold of at most {1 / part.max():.2g}"
             )
         return found.T if self.columns else found
 
