@@ -46,7 +46,7 @@ class Pictures:
     named: bool = True
 
 
-def decode(data: bytes, name: str) -> np.ndarray:
+def decode(data: bytes, name: str, advice: str = "") -> np.ndarray:
     """An encoded picture as bytes (y, x, channel), with 3 channels even where it is gray.
 
     Turned upright as its EXIF data say; transparency is ignored, 12 and 16 bits become 8, and of
@@ -81,15 +81,30 @@ def decode(data: bytes, name: str) -> np.ndarray:
         raise UnusableImage(
             # Not where it lies in memory, which differs from run to run.
             f"{name}: cannot be read as an image ({type(error).__name__}: "
-            f"{re.sub('<_io.BytesIO object at 0x[0-9a-f]+>', 'the file', str(error))})"
+            f"{re.sub('<_io.BytesIO object at 0x[0-9a-f]+>', 'the file', str(error))}){advice}"
         ) from error
 
 
 def encoded(
-    count: int, fetch: Callable[[int], bytes], name: Callable[[int], str], origin: str
+    count: int,
+    fetch: Callable[[int], bytes],
+    name: Callable[[int], str],
+    origin: str,
+    match: str | None = None,
 ) -> Pictures:
-    """Pictures that are files; `fetch` gives the bytes of one."""
-    return Pictures(count, lambda index: (decode(fetch(i), name(i)) for i in index), name, origin)
+    """Pictures that are files.
+
+    Args:
+        count, name, origin: as of `Pictures`.
+        fetch: index -> bytes of the file.
+        match: the pattern that leaves out what is no image, where there is one.
+    """
+    advice = f'; `match: "{match}"` takes the images alone' if match else ""
+
+    def read(index):
+        return (decode(fetch(i), name(i), advice) for i in index)
+
+    return Pictures(count, read, name, origin)
 
 
 def prepared(
