@@ -213,9 +213,8 @@ def _of_two(cosines, closest, diverged, closest_pair, closest_pair_image, by="")
     """What is said of two denoisers' samples, and of their training sets, beside each other.
 
     Args:
-        cosines: (sample,), between the samples of both.
+        cosines, diverged: (sample,), between the samples of both, and as above.
         closest: (subset, sample), the variable.
-        diverged: (sample,).
         closest_pair, closest_pair_image: (member,), of each image of S1 the closest one of S2.
         by: "" for pixels, or by what else.
     """

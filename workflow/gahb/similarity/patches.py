@@ -1,44 +1,87 @@
-"""Which parts of an image are copies: the closest patch at the same place of any training image."""
+"""Which parts of an image are copies: the closest patch at the same place of any training image.
+
+In the transition regime a sample can be put together of parts of several training images. Patches
+do not overlap; pixels that fill no patch are left out. A flat patch has cosine 0 with every patch:
+that it is found elsewhere says nothing.
+"""
 
 import torch
 
-from gahb.images import to_float
-from gahb.similarity.pixels import block_length, standardized
+from gahb.images import read_ahead, to_float
+from gahb.similarity.memorized import second_rank
+from gahb.similarity.pixels import Leading, block_length, standardized, without
+
+#: Patches of less contrast, as a standard deviation, say nothing: few levels of gray make them up.
+CONTRAST = 0.02
+#: A patch is a copy where d1 / d2 is at most this: less than a third, since images have many.
+RATIO = 1 / 5
 
 
 def nearest_patches(
     images: torch.Tensor, among, patch: int, block: int | None = None
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """The closest patch, at the same place, of any of the others, for each patch of each image.
-
-    In the transition regime a sample can be put together of parts of several training images.
+    """The closest patch of any of the others, for each patch of each image.
 
     Args:
         images: (image, channel, y, x).
-        among: the others, as this module's docstring says.
-        patch: side in pixels; patches do not overlap, pixels that fill no patch are left out.
+        among: the others, as the docstring of `gahb.similarity.pixels` says.
+        patch: side in pixels.
         block: others compared at a time; bounds the memory.
 
     Returns: cosines and indices of the others, both (image, patch row, patch column).
     """
+    cosine, index = _leading(images, among, patch, 1, block)
+    return cosine[..., 0], index[..., 0]
+
+
+def copied_patches(
+    images: torch.Tensor, among, patch: int, own=None, ranks: int = 3, block: int | None = None
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Which patches are copies by the rule of `gahb.similarity.memorized`, and of which others.
+
+    Args:
+        own: (image,), where the images are among the others and are not compared with themselves.
+        ranks: among which the second nearest of another cluster is sought.
+        images, among, patch, block: as of `nearest_patches`.
+
+    Returns: True or False, and indices of the others, both (image, patch row, patch column).
+    """
+    cosine, index = _leading(images, among, patch, ranks + (own is not None), block)
+    if own is not None:
+        index, cosine = without(own[:, None, None], index, cosine)
+    # Of a patch that equals another, single precision leaves this.
+    distance = (1 - cosine.clamp(0, 1) ** 2).sqrt()
+    distance = torch.where(distance < 2e-3, 0.0, distance)
+    first = distance[..., 0]
+    second = torch.ones_like(first)
+    if distance.shape[-1] > 1:
+        rank = second_rank(distance.flatten(0, 2)).view_as(first)
+        second = distance.gather(3, rank[..., None])[..., 0]
+    contrast = cut(images, patch).std(3, correction=0).permute(2, 0, 1)
+    return (first <= RATIO * second) & (contrast > CONTRAST), index[..., 0]
+
+
+def cut(images: torch.Tensor, patch: int) -> torch.Tensor:
+    """Patches of images: (row, column, image, pixel), floats."""
     rows, columns = images.shape[2] // patch, images.shape[3] // patch
+    parts = to_float(images)[:, :, : rows * patch, : columns * patch]
+    parts = parts.unflatten(3, (columns, patch)).unflatten(2, (rows, patch))
+    return parts.permute(2, 4, 0, 1, 3, 5).flatten(3)
+
+
+def _leading(images, among, patch, count, block) -> tuple[torch.Tensor, torch.Tensor]:
+    """The largest cosines of each patch, and where: (image, row, column, rank)."""
+    rows, columns, number, _ = cut(images, patch).shape
+
+    def unit(batch: torch.Tensor) -> torch.Tensor:
+        parts = cut(batch, patch)
+        return standardized(parts.flatten(0, 2)).view(rows * columns, len(batch), -1)
+
+    own = unit(images)
     place = rows * columns
-
-    def patches(batch: torch.Tensor) -> torch.Tensor:
-        cut = to_float(batch)[:, :, : rows * patch, : columns * patch]
-        cut = cut.unflatten(3, (columns, patch)).unflatten(2, (rows, patch))
-        cut = cut.permute(2, 4, 0, 1, 3, 5)  # row, column, image, channel, y, x
-        return standardized(cut.reshape(place * len(batch), -1)).reshape(place, len(batch), -1)
-
-    unit = patches(images)
-    best = torch.full((place, len(images)), -torch.inf, device=images.device)
-    index = torch.zeros_like(best, dtype=torch.long)
-    length = block or block_length(images[0].numel(), place * len(images))
-    for start in range(0, len(among), length):
-        others = torch.as_tensor(among[start : start + length]).to(images.device)
-        cosine, where = (unit @ patches(others).mT).max(2)
-        closer = cosine > best
-        best = torch.where(closer, cosine, best)
-        index = torch.where(closer, where + start, index)
-    shape = (len(images), rows, columns)
-    return best.T.reshape(shape), index.T.reshape(shape)
+    best = Leading(place * number, min(count, len(among)), images.device)
+    length = block or block_length(images[0].numel(), place * number)
+    for start, others in read_ahead(among, length):
+        best.update((own @ unit(others.to(images.device)).mT).flatten(0, 1), start)
+    shape = (rows, columns, number, -1)
+    return tuple(v.view(shape).permute(2, 0, 1, 3) for v in (best.score, best.index))

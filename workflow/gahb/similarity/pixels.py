@@ -198,6 +198,17 @@ class Leading:
         return tuple(v.gather(1, order[:, :count]) for v in (scores, self.index, *more))
 
 
+def without(own: torch.Tensor, index: torch.Tensor, *more: torch.Tensor) -> tuple:
+    """Ranks (..., rank) of images that are not compared with themselves: one fewer.
+
+    Args:
+        own: (...), index of each image among the others.
+        index, more: indices of the nearest others, and what else is said of these.
+    """
+    rank = (index == own[..., None]).int().argsort(dim=-1, stable=True)[..., :-1]
+    return tuple(v.gather(-1, rank) for v in (index, *more))
+
+
 def block_length(*floats: int) -> int:
     """How many others, each of so many numbers, fill a block: a power of two, as chunks are, so
     that none is read twice."""
