@@ -6,9 +6,9 @@ import torch
 from gahb.duplicates import features
 from gahb.images import to_float
 from gahb.similarity import embedding as embedded
-from gahb.similarity.memorized import MOST, fit, memorized_by_distance
+from gahb.similarity.memorized import fit, memorized_by_distance
 from gahb.similarity.patches import copied_patches
-from gahb.similarity.pixels import Nearest, nearest, without
+from gahb.similarity.pixels import blank, nearest, without
 
 #: Ranks that are looked at, and bytes of float32 images that are compared at a time.
 RANKS, BYTES = 3, 2**26
@@ -81,14 +81,8 @@ def compared(images, train, device, own=None, progress=lambda count: None) -> di
 
 
 def _whole(x, watched, train, own) -> dict[str, np.ndarray]:
-    # Of training images that are left out, as many ranks as may be needed: none is searched again.
-    ranks = RANKS if own is None else MOST + 1
-    found = nearest(x, watched, ranks, mirrored=True)
-    if own is not None:
-        cosine = without(own, found.by_cosine, found.cosine, found.mirrored)
-        by_distance, distance = without(own, found.by_distance, found.distance)
-        found = Nearest(cosine[1], cosine[0], cosine[2], distance, by_distance)
-    fitted = fit(x, train, found, mirrored=True)
+    found = nearest(x, watched, RANKS, mirrored=True, own=own)
+    fitted = fit(x, train, found, mirrored=True, own=own)
     values = {
         "nearest": found.by_cosine[:, 0],
         "mirrored": found.mirrored[:, 0],
@@ -98,7 +92,7 @@ def _whole(x, watched, train, own) -> dict[str, np.ndarray]:
         "residual": fitted.residual[:, 0],
         "memorized": fitted.memorized,
         "memorized_by_distance": memorized_by_distance(x, found),
-        "blank": (x.flatten(2).amax(2) - x.flatten(2).amin(2) <= 1e-6).all(1),
+        "blank": blank(x),
     }
     return {name: value.cpu().numpy() for name, value in values.items()}
 

@@ -53,7 +53,13 @@ class Fit:
         return self.ratio <= 1 / 3
 
 
-def fit(images: torch.Tensor, among, found: Nearest, mirrored: bool = False) -> Fit:
+def fit(
+    images: torch.Tensor,
+    among,
+    found: Nearest,
+    mirrored: bool = False,
+    own: torch.Tensor | None = None,
+) -> Fit:
     """Fit the training images that are nearest by cosine to the images.
 
     Held-out images, fitted in the same way, give the rule's false positives.
@@ -61,11 +67,11 @@ def fit(images: torch.Tensor, among, found: Nearest, mirrored: bool = False) -> 
     Args:
         images: (image, channel, y, x).
         among: the training images, as the docstring of `gahb.similarity.pixels` says.
-        found: `nearest(images, among, k, mirrored=mirrored)`. With a larger k fewer images are
-            searched again, where all k may be of one cluster.
-        mirrored: as of `nearest`.
+        found: `nearest(images, among, k, mirrored=mirrored, own=own)`. With a larger k fewer images
+            are searched again, where all k may be of one cluster.
+        mirrored, own: as of `nearest`.
     """
-    ranks, turned = _two_different(images, among, found, mirrored)
+    ranks, turned = _two_different(images, among, found, mirrored, own)
     fitted = [_fitted(images[rows], among, ranks[rows], turned[rows])
               for rows in torch.arange(len(images)).split(256)]  # fmt: skip
     scale, residual = map(torch.cat, zip(*fitted, strict=True))
@@ -89,21 +95,23 @@ def _fitted(images, among, ranks, turned) -> tuple[torch.Tensor, torch.Tensor]:
     return scale[:, :, 0], residual[:, :, 0]
 
 
-def _two_different(images, among, found, mirrored) -> tuple[torch.Tensor, torch.Tensor]:
+def _two_different(images, among, found, mirrored, own) -> tuple[torch.Tensor, torch.Tensor]:
     """The nearest and the nearest of another cluster, -1 if there is none, and whether they are
     mirrored: both (image, 2)."""
     ranks, turned = found.by_cosine[:, :1].repeat(1, 2), found.mirrored[:, :1].repeat(1, 2)
-    if len(among) == 1:
+    others = len(among) - (own is not None)
+    if others == 1:
         ranks[:, 1] = -1
         return ranks, turned
     k = found.by_cosine.shape[1]
     if k == 1:
-        found, k = nearest(images, among, 2, mirrored=mirrored), 2
+        found, k = nearest(images, among, 2, mirrored=mirrored, own=own), 2
     ranks[:, 1], turned[:, 1] = _second(found)
     # No distance is above 1: where a cluster ends, none in it is above 1/3.
     rows = (_distance(found)[:, -1] <= 1 / 3).nonzero()[:, 0]
-    if len(rows) and k < min(MOST, len(among)):
-        found = nearest(images[rows], among, MOST, mirrored=mirrored)
+    if len(rows) and k < min(MOST, others):
+        own = None if own is None else own[rows]
+        found = nearest(images[rows], among, MOST, mirrored=mirrored, own=own)
         ranks[rows, 1], turned[rows, 1] = _second(found)
     return ranks, turned
 

@@ -34,13 +34,14 @@ def inverse(norm: torch.Tensor, pixels: int) -> torch.Tensor:
 
 def blank(images: torch.Tensor) -> torch.Tensor:
     """Which images are flat, whatever their gray: (image,)."""
-    return ~standardized(images).any(1)
+    flat = to_float(images).flatten(1)
+    return inverse((flat - flat.mean(1, keepdim=True)).norm(dim=1), flat.shape[1]) == 0
 
 
 def paired_cosine(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     """Cosine between a[i] and b[i], mean removed: (image,)."""
-    a, b = standardized(a), standardized(b)
-    return torch.where(a.any(1) | b.any(1), (a * b).sum(1), 1.0)
+    both = blank(a) & blank(b)
+    return torch.where(both, 1.0, (standardized(a) * standardized(b)).sum(1))
 
 
 @dataclasses.dataclass
@@ -63,7 +64,12 @@ class Nearest:
 
 
 def nearest(
-    images: torch.Tensor, among, k: int = 1, block: int | None = None, mirrored: bool = False
+    images: torch.Tensor,
+    among,
+    k: int = 1,
+    block: int | None = None,
+    mirrored: bool = False,
+    own: torch.Tensor | None = None,
 ) -> Nearest:
     """The min(k, len(among)) nearest others of each image, exactly, by cosine and by L2.
 
@@ -80,8 +86,12 @@ def nearest(
         k: how many.
         block: others compared at a time; bounds the memory.
         mirrored: the cosine to another is the larger one of it and its mirror image.
+        own: (image,), index of each image among the others, where it is one of them and is not
+            compared with itself.
     """
-    rows, spare = len(images), min(k + 2, len(among))
+    rows, alone = len(images), own is not None
+    k = min(k, len(among) - alone)
+    spare = min(k + alone + 2, len(among))
     best = _candidates(images, among, spare, block, mirrored)
     exact, flipped = [[], []], []
     # Read for many, because chunks are read whole; compared for few, which the caches hold.
@@ -92,24 +102,35 @@ def nearest(
         candidates = candidates.reshape(*index.shape, *images.shape[1:])
         for some, few in zip(many.split(32), candidates.split(32), strict=True):
             x, others = to_float(images[some]), to_float(few.to(images.device)).flatten(2)
-            unit = standardized(others[:, :spare].flatten(0, 1)).unflatten(0, (-1, spare))
-            cosine = _cosines(x, unit)
-            turned = _cosines(x.flip(-1), unit) if mirrored else cosine
+            cosine, *turned = _cosines(x, others[:, :spare], mirrored)
+            turned = turned[0] if mirrored else cosine
             exact[0].append(torch.maximum(cosine, turned))
             flipped.append(turned > cosine)
             exact[1].append((others[:, spare:] - x.flatten(1)[:, None]).norm(dim=2).neg())
-    k = min(k, spare)
-    cosine = best[0].refined(torch.cat(exact[0]), k, torch.cat(flipped))
-    distance, by_distance = best[1].refined(torch.cat(exact[1]), k)
+    cosine, nearness = map(torch.cat, exact)
+    if alone:
+        cosine, nearness = (
+            score.masked_fill(leading.index == own[:, None], -torch.inf)
+            for score, leading in zip((cosine, nearness), best, strict=True)
+        )
+    cosine = best[0].refined(cosine, k, torch.cat(flipped))
+    distance, by_distance = best[1].refined(nearness, k)
     return Nearest(*cosine, -distance, by_distance)
 
 
-def _cosines(x: torch.Tensor, unit: torch.Tensor) -> torch.Tensor:
-    """Cosines between each image and its own others, standardized: (image, other)."""
-    own = standardized(x)
-    cosine = (unit @ own[:, :, None])[:, :, 0]
-    both = ~own.any(1, keepdim=True) & ~unit.any(2)
-    return torch.where(both, 1.0, cosine)
+def _cosines(x: torch.Tensor, others: torch.Tensor, mirrored: bool) -> list[torch.Tensor]:
+    """Cosines of each image, and of its mirror image, to its own others: (image, other) each.
+
+    Args:
+        others: (image, other, pixel).
+    """
+    others = others - others.mean(2, keepdim=True)
+    over = inverse(others.norm(dim=2), others.shape[2])
+    both = blank(x)[:, None] & (over == 0)
+    return [
+        torch.where(both, 1.0, (others @ standardized(way)[:, :, None])[:, :, 0] * over)
+        for way in ([x, x.flip(-1)] if mirrored else [x])
+    ]
 
 
 def _candidates(images, among, count: int, block: int | None, mirrored: bool) -> list["Leading"]:
@@ -117,8 +138,7 @@ def _candidates(images, among, count: int, block: int | None, mirrored: bool) ->
     x = to_float(images).flatten(1)
     rows, pixels = x.shape
     length = min(len(among), block or block_length(pixels, (3 if mirrored else 2) * rows))
-    unit, mean = standardized(x), x.mean(1)
-    flat = ~unit.any(1, keepdim=True)
+    unit, mean, flat = standardized(x), x.mean(1), blank(images)[:, None]
     twice_norm = 2 * (x - mean[:, None]).norm(dim=1, keepdim=True)
     unit = _parts(unit, images.shape[3]) if mirrored else (unit,)
     # What the means have in common would drown what tells near images apart.
