@@ -19,13 +19,15 @@ between (sample), their cosine;
 reproduced (sample), True where they are closer to each other than to either training set;
 reproducibility (bound), the part of the samples that are.
 Of the two training sets:
-closest_pair and closest_pair_image (member), each image of S1 and the closest one of S2.
+closest_pair and closest_pair_image (member), the closest image of S2 to each image of S1.
 With an `embedding`, the same by the features of its network, as NAME_embedded, but for patches,
 scale and further neighbours; and closest_test_embedded (subset, test_image), the cosine of each
 test image to the closest training image: which cosines of features are high, only others tell.
 diverged (sample), True where a sample of either did not end: its numbers are NaN, its
 indices -1, and no fraction counts it.
 """
+
+import functools
 
 import numpy as np
 import torch
@@ -97,7 +99,7 @@ def main(
     store.save(dataset if len(made) > 1 else dataset.drop_vars("member"), similarity)
 
 
-def _of_samples(values, diverged: np.ndarray, long_name: str, *dims: str) -> xr.Variable:
+def _of_samples(values, long_name: str, *dims: str, diverged: np.ndarray) -> xr.Variable:
     """(subset, sample, *dims) of an array for each subset, NaN or -1 where a sample diverged."""
     stacked = np.stack([np.asarray(torch.as_tensor(v).cpu()) for v in values])
     of_floats = stacked.dtype.kind == "f"
@@ -133,18 +135,17 @@ def _nearest(training, found, diverged) -> dict[str, xr.Variable]:
     by_distance = _indices(training, [f.by_distance for f in found])
     closest = [f.cosine[:, 0] for f in found], "cosine to the closest training image"
     mirrored = [f.mirrored[:, 0].float() for f in found], "1 where it is its mirror image, else 0"
-    cosines = [f.cosine for f in found], "largest cosines to training images"
-    distances = [f.distance for f in found], "smallest L2 distances to training images"
+    cosines, distances = [f.cosine for f in found], [f.distance for f in found]
     variables = {
         "closest": closest,
         "closest_image": ([i[:, 0] for i in by_cosine], "index of the closest training image"),
         "closest_mirrored": mirrored,
-        "nearest_cosine": (*cosines, "neighbour"),
+        "nearest_cosine": (cosines, "largest cosines to training images", "neighbour"),
         "nearest_by_cosine": (by_cosine, "indices of these training images", "neighbour"),
-        "nearest_distance": (*distances, "neighbour"),
+        "nearest_distance": (distances, "smallest L2 distances to them", "neighbour"),
         "nearest_by_distance": (by_distance, "indices of these training images", "neighbour"),
     }
-    return {name: _of_samples(v[0], diverged, *v[1:]) for name, v in variables.items()}
+    return {name: _of_samples(*v, diverged=diverged) for name, v in variables.items()}
 
 
 def _patches(made, training, patch, diverged) -> dict[str, xr.Variable]:
@@ -154,10 +155,10 @@ def _patches(made, training, patch, diverged) -> dict[str, xr.Variable]:
     cosine = [cosine for cosine, _ in found]
     return {
         "closest_patch": _of_samples(
-            cosine, diverged, "cosine to the closest patch at the same place", *place
+            cosine, "cosine to the closest patch at the same place", *place, diverged=diverged
         ),
         "closest_patch_image": _of_samples(
-            index, diverged, "index of the training image of that patch", *place
+            index, "index of the training image of that patch", *place, diverged=diverged
         ),
     }
 
@@ -170,10 +171,7 @@ def _memorized(made, training, found, test, diverged, mirrored) -> dict[str, xr.
         fit(test, t, nearest_images(test, t, 2, mirrored=mirrored), mirrored) for t in training
     ]
     blanks = [sum(int(blank(block).sum()) for _, block in read_ahead(t, 4096)) for t in training]
-
-    def samplewise(values, long_name):
-        return _of_samples(values, diverged, long_name)
-
+    samplewise = functools.partial(_of_samples, diverged=diverged)
     return {
         "memorized": samplewise(
             [f.memorized.float() for f in fits],
@@ -258,23 +256,21 @@ def _by_features(function, made, training, test, diverged, device) -> dict[str, 
     of_test = [embedded.nearest(held_out, k, ranks, device)[0] for k in known]
     ratio, by = [embedded.ratio(cosine) for cosine, _ in found], ", by features"
 
-    def samplewise(values, long_name):
-        return _of_samples(values, diverged, long_name + by)
-
+    samplewise = functools.partial(_of_samples, diverged=diverged)
     variables = {
         "closest": samplewise(
-            [cosine[:, 0] for cosine, _ in found], "cosine to the closest training image"
+            [cosine[:, 0] for cosine, _ in found], "cosine to the closest training image" + by
         ),
         "closest_image": samplewise(
             _indices(training, [index[:, 0] for _, index in found]),
-            "index of the closest training image",
+            "index of the closest training image" + by,
         ),
         "ratio": samplewise(
-            ratio, "distance to the nearest training image over one of another cluster"
+            ratio, "distance to the nearest training image over one of another cluster" + by
         ),
         "memorized": samplewise(
             [(r <= 1 / 3).astype(np.float32) for r in ratio],
-            "1 where memorized by the 1/3 rule, 0 where not",
+            "1 where memorized by the 1/3 rule, 0 where not" + by,
         ),
         "memorized_fraction": _parts(
             [r[~diverged] <= 1 / 3 for r in ratio],

@@ -60,7 +60,8 @@ def main(argv: list[str] | None = None) -> int:
     # Here, so that --help answers at once.
     from gahb import store
     from gahb.copies.judgement import Pair, audit
-    from gahb.copies.page import page, verdict
+    from gahb.copies.page import page
+    from gahb.copies.words import verdict
     from gahb.datasets.base import ImageError
 
     def bar(total: int, doing: str):

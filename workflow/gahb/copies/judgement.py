@@ -16,6 +16,7 @@ from gahb import statistics, store
 from gahb.copies.comparison import by_features, compared, pooled, steps
 from gahb.copies.copying import MOST, in_cells, z_score
 from gahb.copies.reading import Images, read
+from gahb.datasets.base import ImageError
 
 #: Training images that stand in for held-out ones, and the cosine above which one of them has
 #: another of the same in the training set, and is nothing new.
@@ -136,44 +137,53 @@ def audit(
         bar: (total, what is done) -> a context with a progress bar, which has `update(count)`.
 
     Raises:
-        ImageError: images cannot be read; the message names the file.
+        ImageError: images cannot be read, and the message names the file; or there are fewer than
+            three training images and no held-out ones.
         ValueError: the embedding cannot embed them.
     """
     device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     sets = [train, samples, *([] if held_out is None else [held_out])]
     (train, samples, *rest), how = read(sets, side, workers, bar)
-    own = None
-    if not rest:
-        # Three: the image, its nearest, and the second nearest.
-        count = min(LEFT_OUT, len(train)) if len(train) > 2 else 0
-        own = np.sort(np.random.default_rng(0).choice(len(train), count, replace=False))
-        rest = [Images(train.pixels[own], [train.names[i] for i in own], train.origin)]
-    sides, owns = [samples, *rest], [None, own]
-    if not len(rest[0]):
-        sides, owns = sides[:1], owns[:1]
-    with bar(sum(steps(s.pixels, train.pixels) for s in sides), "compared") as shown:
-        judged = [
-            compared(s.pixels, train.pixels, device, o, shown.update if shown else _silent)
-            for s, o in zip(sides, owns, strict=True)
-        ]
+    own, same, stand_in = None, 0, not rest
+    if stand_in:
+        own, others = _left_out(train)
+        rest = [others]
+    (others,), sides, owns = rest, [samples, *rest], [None, own]
+    with bar(sum(steps(i.pixels, train.pixels) for i in sides), "compared") as shown:
+        progress = shown.update if shown else lambda count: None
+        judged, of_others = (
+            compared(i.pixels, train.pixels, device, o, progress)
+            for i, o in zip(sides, owns, strict=True)
+        )
     if embedding:
         more = by_features([i.pixels for i in (train, *sides)], embedding, owns, device)
-        judged = [one | other for one, other in zip(judged, more, strict=True)]
-    same = 0
-    if own is not None and len(own):
-        new = judged[1]["cosine"] <= SAME
+        judged, of_others = judged | more[0], of_others | more[1]
+    if stand_in:
+        new = of_others["cosine"] <= SAME
         same = int((~new).sum())
-        judged[1] = {name: values[new] for name, values in judged[1].items()}
-        kept = [name for name, is_new in zip(rest[0].names, new, strict=True) if is_new]
-        rest = [Images(rest[0].pixels[new], kept, train.origin)]
-    held_out = rest[0]
-    of_held_out = judged[1] if len(judged) > 1 else {n: v[:0] for n, v in judged[0].items()}
-    found = _store(judged[0], of_held_out, train, samples, held_out)
-    return Audit(found, train, samples, held_out, own is not None, same, how)
+        of_others = {name: values[new] for name, values in of_others.items()}
+        others = _some(others, np.flatnonzero(new))
+    found = _store(judged, of_others, train, samples, others)
+    return Audit(found, train, samples, others, stand_in, same, how)
 
 
-def _silent(count: int) -> None:
-    pass
+def _left_out(train: Images) -> tuple[np.ndarray, Images]:
+    """Training images that stand in for held-out ones: their indices, and the images.
+
+    Raises:
+        ImageError: there are fewer than three: one, its nearest and the second nearest.
+    """
+    if len(train) < 3:
+        raise ImageError(
+            f"{train.origin}: holds {len(train)} training image(s), of which none can stand in for "
+            "a held-out image; give held-out images"
+        )
+    own = np.random.default_rng(0).choice(len(train), min(LEFT_OUT, len(train)), replace=False)
+    return np.sort(own), _some(train, np.sort(own))
+
+
+def _some(images: Images, index: np.ndarray) -> Images:
+    return Images(images.pixels[index], [images.names[i] for i in index], images.origin)
 
 
 def _store(judged, of_held_out, train, samples, held_out) -> xr.Dataset:
@@ -201,18 +211,24 @@ def _store(judged, of_held_out, train, samples, held_out) -> xr.Dataset:
         "data-copying z of samples against held-out images", nan="no held-out images",
     )  # fmt: skip
     if len(held_out):
-        some = np.random.default_rng(0).permutation(len(train))[:MOST]
-        z, count, mean = in_cells(
-            pooled(train.pixels[np.sort(some)]),
-            (pooled(samples.pixels), judged["residual"]),
-            (pooled(held_out.pixels), of_held_out["residual"]),
-        )
-        few = "too few images in a cell"
-        variables["z_of_cell"] = store.variable("cell", z, "z in each cell", nan=few)
-        variables["samples_of_cell"] = store.variable("cell", count, "samples in each cell")
-        variables["z_mean"] = store.variable((), mean, "mean z over cells", nan=few)
+        variables |= _cells(train, (samples, judged), (held_out, of_held_out))
     names = {"sample": samples, "held_out": held_out, "training_image": train}
     coords = {dim: store.variable(dim, np.array(i.names, str), "name") for dim, i in names.items()}
     bounds = ["estimate", "low", "high"]
     coords["bound"] = store.variable("bound", bounds, "estimate and 95 % interval")
     return xr.Dataset(variables, coords, store.provenance("Audit: copies of training images", {}))
+
+
+def _cells(train: Images, *sides) -> dict[str, xr.Variable]:
+    """Data-copying z in cells of the data."""
+    some = np.sort(np.random.default_rng(0).permutation(len(train))[:MOST])
+    z, count, mean = in_cells(
+        pooled(train.pixels[some]),
+        *((pooled(images.pixels), found["residual"]) for images, found in sides),
+    )
+    few = "too few images in a cell"
+    return {
+        "z_of_cell": store.variable("cell", z, "z in each cell", nan=few),
+        "samples_of_cell": store.variable("cell", count, "samples in each cell"),
+        "z_mean": store.variable((), mean, "mean z over cells", nan=few),
+    }
