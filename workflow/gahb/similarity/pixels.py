@@ -11,13 +11,15 @@ an array of indices.
 
 import dataclasses
 import math
+from collections.abc import Iterator
 
 import torch
 
 from gahb.images import read_ahead, to_float
 
-#: Bytes of float32 images and of scores that are held at a time.
-BLOCK_BYTES = 128 * 2**20
+#: Bytes of float32 images that are read at a time; images that are compared with as many others at
+#: a time, so that the scores stay in the caches.
+BLOCK_BYTES, TILE = 2**27, 1024
 
 
 def standardized(images: torch.Tensor) -> torch.Tensor:
@@ -137,40 +139,51 @@ def _candidates(images, among, count: int, block: int | None, mirrored: bool) ->
     """The largest cosines and the smallest distances, up to rounding; arguments as of `nearest`."""
     x = to_float(images).flatten(1)
     rows, pixels = x.shape
-    length = min(len(among), block or block_length(pixels, (3 if mirrored else 2) * rows))
+    length = min(len(among), block or block_length(pixels))
     unit, mean, flat = standardized(x), x.mean(1), blank(images)[:, None]
-    twice_norm = 2 * (x - mean[:, None]).norm(dim=1, keepdim=True)
+    norm = (x - mean[:, None]).norm(dim=1)
     unit = _parts(unit, images.shape[3]) if mirrored else (unit,)
     # What the means have in common would drown what tells near images apart.
     bright = mean.median()
-    mean = mean - bright
+    # Of each image's nearness, 2 <a, b> + 2 d a0 b0 - |b|^2 - d b0^2 over 2 |a|, all but the first.
+    over_norm = 0.5 / torch.where(flat[:, 0], 1, norm)
+    of_rows = torch.stack([2 * pixels * (mean - bright) * over_norm, -over_norm], 1)
     best = [Leading(rows, count, x.device) for _ in range(2)]
     # Reused, because fresh memory costs as much as the arithmetic on it.
-    buffer = torch.empty(length, pixels, device=x.device)
-    products = torch.empty(1 + len(unit), rows, length, device=x.device)
-    for start, others in read_ahead(among, length):
+    buffer = torch.empty(min(TILE, length), pixels, device=x.device)
+    products = torch.empty(1 + len(unit), min(TILE, rows), len(buffer), device=x.device)
+    for start, others in _tiles(among, length):
         y = buffer[: len(others)].copy_(others.to(x.device).flatten(1))
-        level = y.mean(1)
-        norm = y.sub_(level[:, None]).norm(dim=1)
         # Bytes are divided by 255 where there are fewest numbers.
         white = 255 if others.dtype == torch.uint8 else 1
-        level, norm = level / white - bright, norm / white
-        cosine, *odd, nearness = products[:, :, : len(others)]
+        level = y.mean(1)
+        norm = y.sub_(level[:, None]).norm(dim=1) / white
+        level, over = level / white - bright, inverse(norm, pixels)
+        of_columns = torch.stack([level, norm**2 + pixels * level**2])
         y = _parts(y, images.shape[3]) if mirrored else (y,)
-        for out, a, b in zip([cosine, *odd], unit, y, strict=True):
-            torch.addmm(out, a, b.T, beta=0, alpha=1 / white, out=out)
-        if mirrored:
-            torch.add(cosine, odd[0], out=nearness).mul_(twice_norm)
-            cosine.add_(odd[0].abs_())
-        else:
-            torch.mul(cosine, twice_norm, out=nearness)
-        nearness.addr_(mean, level, alpha=2 * pixels).sub_(norm**2 + pixels * level**2)
-        cosine.mul_(over := inverse(norm, pixels))
-        if flat.any():
-            cosine.masked_fill_(flat & (over == 0), 1)
-        best[0].update(cosine, start)
-        best[1].update(nearness, start)
+        for tile in (slice(s, s + TILE) for s in range(0, rows, TILE)):
+            cosine, *odd, nearness = products[:, : len(unit[0][tile]), : len(others)]
+            for out, a, b in zip([cosine, *odd], unit, y, strict=True):
+                torch.addmm(out, a[tile], b.T, beta=0, alpha=1 / white, out=out)
+            if mirrored:
+                torch.add(cosine, odd[0], out=nearness)
+                cosine.add_(odd[0].abs_())
+            else:
+                nearness.copy_(cosine)
+            nearness.addmm_(of_rows[tile], of_columns)
+            cosine.mul_(over)
+            if flat[tile].any():
+                cosine.masked_fill_(flat[tile] & (over == 0), 1)
+            best[0].update(cosine, start, tile)
+            best[1].update(nearness, start, tile)
     return best
+
+
+def _tiles(among, length: int) -> Iterator[tuple[int, torch.Tensor]]:
+    """(start, others) of TILE others or fewer; `length` are read at a time."""
+    for start, others in read_ahead(among, length):
+        for first in range(0, len(others), TILE):
+            yield start + first, others[first : first + TILE]
 
 
 def _parts(flat: torch.Tensor, width: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -190,13 +203,13 @@ class Leading:
         self.score = torch.full((rows, count), -torch.inf, device=device)
         self.index = torch.zeros(rows, count, dtype=torch.long, device=device)
 
-    def update(self, scores: torch.Tensor, start: int) -> None:
-        """Take in `scores` (row, other) of the others from `start` on."""
+    def update(self, scores: torch.Tensor, start: int, tile: slice = slice(None)) -> None:
+        """Take in `scores` (row, other) of a tile of rows and of the others from `start` on."""
         count = self.score.shape[1]
-        rows = (scores.amax(1) > self.score[:, -1]).nonzero()[:, 0]
+        rows = (scores.amax(1) > self.score[tile, -1]).nonzero()[:, 0]
         if not len(rows):
             return
-        scores = scores[rows]
+        scores, rows = scores[rows], rows + (tile.start or 0)
         found, where = [self.score[rows]], [self.index[rows]]
         for _ in range(min(count, scores.shape[1])):
             # `max` gives the first of equal ones, which `topk` does not.
