@@ -7,14 +7,16 @@ that it is found elsewhere says nothing.
 
 import torch
 
-from gahb.images import read_ahead, to_float
+from gahb.images import to_float
 from gahb.similarity.memorized import second_rank
-from gahb.similarity.pixels import Leading, block_length, standardized, without
+from gahb.similarity.pixels import Leading, block_length, standardized, tiles, without
 
 #: Patches of less contrast, as a standard deviation, say nothing: few levels of gray make them up.
 CONTRAST = 0.02
 #: A patch is a copy where d1 / d2 is at most this: less than a third, since images have many.
 RATIO = 1 / 5
+#: Others that are compared at a time, so that the scores of one place stay in the caches.
+TILE = 256
 
 
 def nearest_patches(
@@ -81,7 +83,7 @@ def _leading(images, among, patch, count, block) -> tuple[torch.Tensor, torch.Te
     place = rows * columns
     best = Leading(place * number, min(count, len(among)), images.device)
     length = block or block_length(images[0].numel(), place * number)
-    for start, others in read_ahead(among, length):
+    for start, others in tiles(among, length, TILE):
         best.update((own @ unit(others.to(images.device)).mT).flatten(0, 1), start)
     shape = (rows, columns, number, -1)
     return tuple(v.view(shape).permute(2, 0, 1, 3) for v in (best.score, best.index))

@@ -152,7 +152,7 @@ def _candidates(images, among, count: int, block: int | None, mirrored: bool) ->
     # Reused, because fresh memory costs as much as the arithmetic on it.
     buffer = torch.empty(min(TILE, length), pixels, device=x.device)
     products = torch.empty(1 + len(unit), min(TILE, rows), len(buffer), device=x.device)
-    for start, others in _tiles(among, length):
+    for start, others in tiles(among, length):
         y = buffer[: len(others)].copy_(others.to(x.device).flatten(1))
         # Bytes are divided by 255 where there are fewest numbers.
         white = 255 if others.dtype == torch.uint8 else 1
@@ -179,11 +179,11 @@ def _candidates(images, among, count: int, block: int | None, mirrored: bool) ->
     return best
 
 
-def _tiles(among, length: int) -> Iterator[tuple[int, torch.Tensor]]:
-    """(start, others) of TILE others or fewer; `length` are read at a time."""
+def tiles(among, length: int, tile: int = TILE) -> Iterator[tuple[int, torch.Tensor]]:
+    """(start, others) of `tile` others or fewer; `length` are read at a time."""
     for start, others in read_ahead(among, length):
-        for first in range(0, len(others), TILE):
-            yield start + first, others[first : first + TILE]
+        for first in range(0, len(others), tile):
+            yield start + first, others[first : first + tile]
 
 
 def _parts(flat: torch.Tensor, width: int) -> tuple[torch.Tensor, torch.Tensor]:
