@@ -12,7 +12,8 @@ import torch
 
 from gahb.agreement import measures, noisy_images
 from gahb.samples.flow import followed
-from gahb.similarity.pixels import fit, nearest, paired_cosine
+from gahb.similarity.memorized import fit
+from gahb.similarity.pixels import nearest, paired_cosine
 
 #: What maps (y, sigma) to an estimate of x.
 Denoiser = Callable[[torch.Tensor, float], torch.Tensor]
@@ -21,7 +22,7 @@ Denoiser = Callable[[torch.Tensor, float], torch.Tensor]
 def memory(samples: torch.Tensor, training) -> tuple[torch.Tensor, torch.Tensor]:
     """Of each sample 1 if it is memorized, else 0, and the cosine to the closest training image.
 
-    Both (sample,), NaN where a sample is not finite. Memorized is what `similarity.pixels.Fit`
+    Both (sample,), NaN where a sample is not finite. Memorized is what `similarity.memorized.Fit`
     says: the 1/3 rule once contrast and mean are fitted.
 
     Args:
