@@ -101,16 +101,17 @@ def test_no_page_changes_that_is_not_counted(project):
             assert re.search(rf"\b{Path(files.split('`')[1]).stem}\b", added, re.I)
 
 
-def test_the_tests_of_the_examples_and_of_the_house_pass(project):
+def test_the_tests_of_the_examples_pass(project):
     new = [name for name, _ in blocks(PAGE) if name.startswith("tests/")]
     assert len(new) == 4
+    figures = ["tests/unit/test_figure_seeds.py", "-k", "shifts or every_figure"]
     python(project, "-m", "pytest", "-n0", *new)
+    python(project, "-m", "pytest", "-n0", *figures)
+
+
+def test_the_tests_of_the_house_pass(project):
     chosen = "takes or forgets or its_script or names_a_figure or one_way or benchmark"
     python(project, "-m", "pytest", "-n0", "tests/unit/test_house.py", "-k", chosen)
-    python(
-        project, "-m", "pytest", "-n0", "tests/unit/test_figure_seeds.py", "-k",
-        "shifts or every_figure",
-    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
