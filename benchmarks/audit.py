@@ -96,8 +96,10 @@ def main(samples: int, train: int, path: str | None) -> None:
         }
         for name, (seconds, cpu) in times.items()
     }  # fmt: skip
-    print(f"{torch.get_num_threads()} threads, {max(rates) / 1e9:.0f} GFLOP/s of each; {samples:,} samples "
-          f"against {train:,} training images of {SIDE} x {SIDE} x {CHANNELS}")  # fmt: skip
+    print(
+        f"{torch.get_num_threads()} threads, {max(rates) / 1e9:.0f} GFLOP/s each; {samples:,} "
+        f"samples against {train:,} training images of {SIDE} x {SIDE} x {CHANNELS}"
+    )
     for name, row in found.items():
         print(f"{name:13}", ", ".join(f"{key} {value:.2f}" for key, value in row.items()))
     if path:
