@@ -111,6 +111,8 @@ def limits(audit: Audit) -> list[str]:
             if "ratio_embedded" in audit.found
             else "--embedding compares by the features of a network, which may find them."
         ),
+        "Sets are compared in the same crop: where a model was trained on another one, bring the "
+        "training images into it first.",
         "A part is found where it covers a whole patch at its own place, unmirrored. Flat patches "
         "are left out.",
         "The rule asks for one training image that is far closer than all others. Where many "
