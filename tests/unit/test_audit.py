@@ -225,6 +225,13 @@ def test_names_are_text_on_the_page():
     assert "<script>" not in page(found)
 
 
+def test_copies_that_are_no_more_than_false_positives_are_said_to_be_none():
+    """Held-out images that are training images: the rule says nothing of these."""
+    said = " ".join(verdict(gahb.audit(TRAINED, TRAINED[:9], TRAINED[9:18])))
+    assert "by the same rule 9 of 9 held-out images are" in said
+    assert "not shown to be copies" in said
+
+
 def test_the_limits_are_on_the_page(found):
     shown = page(found)
     for words in ("shifted", "rotated", "covers a whole patch", "Only these samples were judged"):
