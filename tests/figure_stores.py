@@ -134,7 +134,7 @@ def harmonics_store(images: int = 1, seed=0, geometry="") -> xr.Dataset:
         values[f"{name}_null"] = ((*of, "draw"), generator.random((images, 1, 99)) / 2)
     if geometry == "disk":
         values |= {
-            "beyond": (of, np.full((images, 1), 0.3)),
+            "outside_tangent": (of, np.full((images, 1), 0.3)),
             "angular_order": (per_rank, ranks % 5),
         }
     return xr.Dataset(

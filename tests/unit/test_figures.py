@@ -436,7 +436,8 @@ def test_numbers_of_bases():
     around = harmonics_store(geometry="disk")
     stores = stores_of(psnr=[psnr_store(0.7)], eigenbasis=[eigenbasis_store()], harmonics=[around])
     (row,) = disks.numbers(stores, RANGE)
-    assert (row["tangent"], row["tangent_p"], row["beyond"]) == pytest.approx((0.8, 0.01, 0.3))
+    found = (row["tangent"], row["tangent_p"], row["outside_tangent"])
+    assert found == pytest.approx((0.8, 0.01, 0.3))
     assert (row["kept"], row["slope"]) == (1, pytest.approx(0.7))
 
 

@@ -1,7 +1,8 @@
 """Figure 2: samples of two networks trained on different images, and what they resemble.
 
 Small N: each network returns its own training images. Large N: both make the same image, which is
-in neither training set. One network that has no other stands alone.
+in neither training set; beyond the covariance, too, which two Wiener filters share as well. One
+network that has no other stands alone.
 """
 
 import numpy as np
@@ -11,16 +12,19 @@ from matplotlib.figure import Figure
 from gahb import store
 from gahb.drawing import panels, style
 from gahb.drawing.stores import Stores, together
-from gahb.summaries import memorization, tables
+from gahb.summaries import beyond, memorization, tables
 
 FIGURE = {
     "title": "Samples of two networks",
-    "reads": {"samples": ["S1", "S2"], "similarity": ["disjoint", "same"], "images": []},
+    "reads": {
+        "samples": ["S1", "S2"], "similarity": ["disjoint", "same"], "images": [],
+        "beyond": ["disjoint", "same"],
+    },
     "sizes": "every",
     "compares": "nothing",
     "uses": {"count": "samples.count"},
     "single": True,
-}
+}  # fmt: skip
 
 #: Of two networks, or of one that has no other.
 PAIR = ("disjoint", "single")
@@ -30,6 +34,13 @@ COSINES = {
     "ceiling": (-1, panels.OUTLINE | {"color": "C3", "label": "same images, another seed"}),
     "closest": (1, panels.FILLED | {"color": "C1", "label": "to closest training image"}),
     "closest_pair": (1, panels.OUTLINE | {"color": "black", "label": "$S_1$ to closest in $S_2$"}),
+}
+
+
+BEYOND = {
+    "beyond": (-1, {"color": "C0"}),
+    "beyond_ceiling": (-1, {"color": "C3"}),
+    "null": (1, panels.FILLED | {"color": "C2", "label": "between two Wiener filters"}),
 }
 
 
@@ -47,7 +58,11 @@ def draw(stores: Stores, shown: dict) -> Figure:
         same = stores.of("similarity", N=N, pair="same")
         if same:
             similarity[N]["ceiling"] = together(same).between.rename(seed="pair")
-    return panels.by_size(columns, ROWS[: 2 * len(drawn)], similarity, COSINES)
+        similarity[N] |= _beyond(stores, N)
+    rows = {"cosine": COSINES}
+    if len(drawn) > 1:
+        rows["cosine beyond\nthe covariance"] = BEYOND
+    return panels.by_size(columns, ROWS[: 2 * len(drawn)], similarity, rows)
 
 
 def _columns(drawn, closest: xr.DataArray, images: xr.DataArray, chosen: np.ndarray) -> list[list]:
