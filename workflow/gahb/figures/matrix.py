@@ -45,7 +45,7 @@ def draw(stores: Stores, shown: dict) -> Figure:
         found = together(stores.of("matrix", N=N)).sel(bound="estimate")
         cosines = found.beyond_median.median("seed").values
         _panel(ax, _named(first), cosines, found.share_median.median("seed").values)
-        ax.set_ylabel(f"$N$ = {N:,}")
+        ax.text(-0.6, -0.7, f"$N$ = {N:,}", ha="right", va="bottom")
     said = _sentence(_named(first), cosines, sizes[-1])
     figure.suptitle(textwrap.fill(said, LINE), x=0.01, ha="left")
     return figure
@@ -102,7 +102,7 @@ def _sentence(names: list[str], cosines: np.ndarray, N: int) -> str:
         return said + "."
     closest = max(others, key=others.get)
     pair = cosines[_pairs(names)[closest]]
-    said += f"; a network and the closest theory of the other images, {closest}, to "
+    said += f"; a network and the closest theory of the other images, the {closest}, to "
     return said + f"{others[closest]:.2f}, and two of these to {pair:.2f}."
 
 
@@ -115,14 +115,10 @@ def numbers(stores: Stores, shown: dict) -> list[dict]:
             for j, other in enumerate(each[0].denoiser.values):
                 if i != j:
                     of = {"N": N, "denoiser": str(name), "other": str(other)}
-                    rows.append(_over_seeds(of, [_row(data, i, j) for data in each]))
+                    rows.append(of | tables.over_seeds([_row(data, i, j) for data in each]))
     return rows
 
 
 def _row(data, i: int, j: int) -> dict:
     cosine = data.beyond_median.values[i, j]
     return tables.bounded("beyond", cosine) | tables.bounded("share", data.share_median.values[i])
-
-
-def _over_seeds(of: dict, rows: list[dict]) -> dict:
-    return of | tables.over_seeds(rows)

@@ -58,11 +58,22 @@ def draw(stores: Stores, shown: dict) -> Figure:
         same = stores.of("similarity", N=N, pair="same")
         if same:
             similarity[N]["ceiling"] = together(same).between.rename(seed="pair")
-        similarity[N] |= _beyond(stores, N)
+        similarity[N] = similarity[N].assign(_beyond(stores, N))
     rows = {"cosine": COSINES}
     if len(drawn) > 1:
         rows["cosine beyond\nthe covariance"] = BEYOND
     return panels.by_size(columns, ROWS[: 2 * len(drawn)], similarity, rows)
+
+
+def _beyond(stores: Stores, N: int) -> dict:
+    """Cosines beyond the covariance: of networks, at most, and of Wiener filters."""
+    found = {}
+    for pair, names in (("disjoint", ("beyond", "null")), ("same", ("beyond",))):
+        each = stores.of("beyond", N=N, pair=pair)
+        for name in names if each else ():
+            values = np.concatenate([one[name].values for one in each])
+            found["beyond_ceiling" if pair == "same" else name] = (f"{pair}_{name}", values)
+    return found
 
 
 def _columns(drawn, closest: xr.DataArray, images: xr.DataArray, chosen: np.ndarray) -> list[list]:
@@ -80,8 +91,10 @@ def numbers(stores: Stores, shown: dict) -> list[dict]:
         pairs = {"closest_pair": float(s.closest_pair.median())} if "closest_pair" in s else {}
         return {"N": N, **pairs, **memorization.similarity(s)}
 
-    return [
-        tables.over_seeds([row(N, s) for s in stores.of("similarity", N=N, pair=PAIR)])
-        | memorization.ceiling(stores.of("similarity", N=N, pair="same"))
-        for N in shown["sizes"]
-    ]
+    rows = []
+    for N in shown["sizes"]:
+        found = tables.over_seeds([row(N, s) for s in stores.of("similarity", N=N, pair=PAIR)])
+        found |= memorization.ceiling(stores.of("similarity", N=N, pair="same"))
+        found |= beyond.over_seeds_of(stores.of("beyond", N=N, pair="disjoint"))
+        rows.append(found | beyond.ceiling(stores.of("beyond", N=N, pair="same")))
+    return rows

@@ -21,6 +21,11 @@ def beyond(measured: xr.Dataset) -> dict:
     return {k: v for name, median in medians.items() for k, v in bounded(name, median).items()}
 
 
+def over_seeds_of(pairs: list[xr.Dataset]) -> dict:
+    """The same of pairs that differ in their seed alone; nothing of none."""
+    return over_seeds([beyond(one) for one in pairs]) if pairs else {}
+
+
 def ceiling(same: list[xr.Dataset]) -> dict:
     """What `beyond` can reach: that of networks trained on the same images.
 
