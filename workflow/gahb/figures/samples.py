@@ -38,8 +38,8 @@ COSINES = {
 
 
 BEYOND = {
-    "beyond": (-1, {"color": "C0"}),
-    "beyond_ceiling": (-1, {"color": "C3"}),
+    "beyond": COSINES["between"],
+    "beyond_ceiling": COSINES["ceiling"],
     "null": (1, panels.FILLED | {"color": "C2", "label": "between two Wiener filters"}),
 }
 

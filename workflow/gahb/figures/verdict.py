@@ -105,7 +105,7 @@ def _words(ax: Axes, rows: list[dict], shown: dict) -> None:
     last = rows[-1]
     if not np.isnan(last.get("beyond", np.nan)):
         said.append(
-            f"Two networks of {last['N']:,} other images each agree to {last['beyond']:.2f} beyond "
+            f"Two networks of {last['N']:,} different images agree to {last['beyond']:.2f} beyond "
             f"the covariance, two Wiener filters to {last['beyond_null']:.2f}."
         )
     said.append(
