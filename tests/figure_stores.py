@@ -215,11 +215,11 @@ def beyond_store(cosines: np.ndarray, gone: np.ndarray, null: bool) -> xr.Datase
                        "diverged": ("sample", gone)})  # fmt: skip
 
 
-def matrix_store(theories=("equivariant", "wiener"), seed=0) -> xr.Dataset:
+def matrix_store(theories, seed=0) -> xr.Dataset:
     """Two networks have 0.9, two of a theory 0.8, a network and a theory 0.5 for the first theory
     and 0.1 less for each further one, two theories nothing: NaN."""
-    of = lambda name: [f"{name}, {subset}" for subset in ("S1", "S2")]  # noqa: E731
-    names = [*of("network"), "network, S1, another seed", *itertools.chain(*map(of, theories))]
+    named = [f"{name}, {subset}" for name in ("network", *theories) for subset in ("S1", "S2")]
+    names = [*named[:2], "network, S1, another seed", *named[2:]]
     kind = np.array([0, 0, 0, *np.repeat(1 + np.arange(len(theories)), 2)])
     found = np.full((len(names), len(names)), np.nan)
     for i, j in np.ndindex(found.shape):
@@ -605,7 +605,9 @@ def several(count: int) -> dict:
         patches: (drawn, values),
         pairs: (drawn, values | {"sizes": [10]}),
         matrix: (
-            stores_of(matrix={N: tuple(matrix_store(seed=s) for s in of_seeds) for N in sizes}),
+            stores_of(
+                matrix={N: tuple(matrix_store(["wiener"], s) for s in of_seeds) for N in sizes}
+            ),
             values,
         ),
         history: (stores_of(history=rises), values),

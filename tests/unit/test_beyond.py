@@ -111,6 +111,7 @@ def test_the_closed_form_is_the_end_of_the_flow(count):
 
 def test_a_gaussian_ascends_as_networks_do():
     """With the same steps and noise: nothing is left of its own samples."""
+
     def first(numbers):
         return paper(0, numbers, (1, SIDE, SIDE), mean=0.5, sd=1.0)
 

@@ -90,8 +90,8 @@ def at_step(
 ) -> dict[str, torch.Tensor]:
     """Everything that is measured at one step, by name.
 
-    memorized, closest and, with another denoiser, between and beyond: (sample,). agreement: (reference, sigma,
-    image).
+    memorized, closest and, with another denoiser, between and beyond: (sample,). agreement:
+    (reference, sigma, image).
 
     Args:
         denoiser: f at this step.

@@ -68,10 +68,12 @@ def as_dataset(measured, past, references, parameters, architecture, job) -> xr.
         "memorized": "1 where memorized by the 1/3 rule, contrast and mean fitted, 0 where not",
         "closest": "cosine to the closest training image",
         "between": "cosine to the other network's sample from the same noise",
-        "beyond": "that cosine once the Gaussian's sample is projected out of both",
+        "beyond": "that cosine, once the Gaussian's sample is projected out of both",
     }
     along = {
-        name: store.variable(("step", "sample"), measured[name], words, nan="not finite, or nothing is left")
+        name: store.variable(
+            ("step", "sample"), measured[name], words, nan="not finite, or nothing is left"
+        )
         for name, words in means.items()
         if name in measured
     }

@@ -26,12 +26,15 @@ WHY = "diverged, or nothing is left"
 def main(images, split, samples, matrix, *, names, start, mean, sd, seed, job=Job(), **sampling):
     pixels, parts = store.open_store(images).images, store.open_store(split)
     drawn = [store.open_store(path) for path in samples]
+    # A slow denoiser may have fewer; sample i has the same start in any company.
+    count = min(d.sizes["sample"] for d in drawn)
+    drawn = [d.isel(sample=slice(count)) for d in drawn]
     diverged = np.stack([d.diverged.values for d in drawn])
     everything = Members(pixels, np.arange(len(pixels)))
     test = Members(pixels, np.sort(parts.test.values))
     f = wiener.Wiener(**wiener.fit(everything)).to(job.device).double()
     first = named(start, seed, test, mean=mean, sd=sd)
-    g = gaussian_samples(f, first, diverged.shape[1], sd=sd, seed=seed, **sampling)
+    g = gaussian_samples(f, first, count, sd=sd, seed=seed, **sampling)
     rest = [left(torch.from_numpy(d.samples.values).to(job.device), g) for d in drawn]
     units, shares = (torch.stack(found) for found in zip(*rest, strict=True))
     # A matrix product for each sample.

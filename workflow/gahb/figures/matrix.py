@@ -23,10 +23,10 @@ FIGURE = {
     "uses": {"count": "samples.count"},
 }
 
-#: Inches of a row, of a panel's frame, and at most of all panels; characters in a line of the title.
+#: Inches of a row, of a panel's frame, and at most of all panels; characters in a title's line.
 ROW, FRAME, MOST, LINE = 0.19, 0.5, 8.2, 100
-#: From which value on numbers are white.
-DARK = 0.6
+#: From which value on numbers are white, and from how many columns on they have no 0 in front.
+DARK, NARROW = 0.6, 13
 WORDS = {
     "wiener": "Wiener filter", "equivariant": "equivariant machine", "local": "local machine",
     "flexible": "flexible patches", "masked": "masked machine", "nonlocal": "non-local means",
@@ -64,8 +64,8 @@ def _panel(ax: Axes, names: list[str], cosines: np.ndarray, shares: np.ndarray) 
     ax.imshow(shown, cmap=style.DIVERGING, vmin=-1, vmax=1, aspect="auto")
     for (row, column), value in np.ndenumerate(shown):
         if row != column:
-            text = "none" if np.isnan(value) else f"{value:.2f}".replace("-", "\N{MINUS SIGN}")
             color = "white" if abs(value) > DARK else "black"
+            text = _number(value, count >= NARROW)
             ax.text(column, row, text, color=color, ha="center", va="center")
     for row, value in enumerate(shares):
         ax.text(count - 0.3, row, f"{value:.3f}", va="center")
@@ -76,6 +76,14 @@ def _panel(ax: Axes, names: list[str], cosines: np.ndarray, shares: np.ndarray) 
     ax.tick_params(length=0)
     ax.set_xlim(-0.5, count + 0.5)
     ax.spines[:].set_visible(False)
+
+
+def _number(value: float, narrow: bool) -> str:
+    if np.isnan(value):
+        return "\N{EN DASH}"
+    text = f"{abs(value):.2f}"
+    sign = "\N{MINUS SIGN}" if value < 0 and float(text) else ""
+    return sign + (text.removeprefix("0") if narrow else text)
 
 
 def _pairs(names: list[str]) -> dict[str, tuple[int, int]]:
@@ -120,5 +128,7 @@ def numbers(stores: Stores, shown: dict) -> list[dict]:
 
 
 def _row(data, i: int, j: int) -> dict:
-    cosine = data.beyond_median.values[i, j]
-    return tables.bounded("beyond", cosine) | tables.bounded("share", data.share_median.values[i])
+    """No number where nothing is left."""
+    found = {"beyond": data.beyond_median.values[i, j], "share": data.share_median.values[i]}
+    bounded = [tables.bounded(k, v) for k, v in found.items() if not np.isnan(v[0])]
+    return {k: v for each in bounded for k, v in each.items()}
