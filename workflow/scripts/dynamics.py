@@ -3,10 +3,10 @@
 Input: images.zarr, split.zarr, history.zarr with its weights, that of the other subset where the
 study compares pairs, and the references of the study. Output: dynamics.zarr along step, with the
 coordinate images_seen: psnr (step, set, sigma) from the history; memorized and closest (step,
-sample); between and beyond (step, sample) where there is another subset; agreement (step, reference, sigma,
-set, image), how far each reference explains the network on noisy training and test images: the
-memorizer and Wiener's filter of its training images, and those of the study; parameters, the number
-of its weights.
+sample); between and beyond (step, sample) where there is another subset; agreement (step,
+reference, sigma, set, image), how far each reference explains the network on noisy training and
+test images: the memorizer and Wiener's filter of its training images, and those of the study;
+parameters, the number of its weights.
 """
 
 import numpy as np
