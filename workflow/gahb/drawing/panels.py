@@ -247,9 +247,8 @@ def by_size(
         columns: for each N, for each sample shown, its images from top to bottom, RGB (y, x, 3).
         names: of the rows of images.
         similarity: similarity.zarr of all seeds together, by N.
-        cosines: for each row of histograms, by the name of its axis: by name of a variable of
-            `similarity`, -1 for a histogram left and 1 for one right of its N, and keywords of the
-            histogram; a variable may be missing.
+        cosines: for each row of histograms, named as its axis, by name of a variable that may be
+            missing, -1 for one left and 1 for one right of its N, and keywords.
     """
     each, rows = _each(len(columns)), len(names)
     pitch = 1 + GAP
@@ -266,12 +265,10 @@ def by_size(
         _cosines(ax, list(similarity.values()), centres, half, of_row)
         ax.set(xlim=top.get_xlim(), ylabel=name)
         once |= dict(zip(*ax.get_legend_handles_labels()[::-1], strict=True))
-    said = [f"{int(s.diverged.sum())}/{s.diverged.size}" for s in similarity.values()]
-    ax.set_xticks(centres, said)
-    ax.set_xlabel("samples that diverged and are left out")
-    figure.legend(
-        once.values(), once, ncols=3 if width == style.PAGE else 1, loc="outside lower center"
-    )
+    lost = [f"{int(s.diverged.sum())}/{s.diverged.size}" for s in similarity.values()]
+    ax.set(xticks=centres, xticklabels=lost, xlabel="samples that diverged and are left out")
+    ncols = 3 if width == style.PAGE else 1
+    figure.legend(once.values(), once, ncols=ncols, loc="outside lower center")
     return figure
 
 
