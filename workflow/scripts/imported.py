@@ -1,24 +1,25 @@
-"""Take in a denoiser that was trained elsewhere: from a file of weights, or from a function.
+"""Take in a denoiser that was trained elsewhere: from files of weights, a folder, or a function.
 
-Input: images.zarr (it has to work on such images), and the file of weights if there is one. Output:
-denoiser.safetensors, as of a network trained here, so that everything after it is the same.
+Input: images.zarr and split.zarr, on whose first N images of a subset it is tried, and the files
+that it is made from. Output: denoiser.safetensors, as of a network trained here, so that everything
+after it is the same. A denoiser that is worse than its input, or is not what it is said to be, is
+refused.
 """
 
 import torch
 from gahb import denoisers, store
-from gahb.denoisers.imported import published
+from gahb.denoisers.imported import diffusers, published, trial
+from gahb.denoisers.imported.conventions import Adapted, Convention
 from gahb.images import to_float
 from study.job import Job, run
 
 
-def main(images, weights, denoiser, *, function=None, predicts=None, needs_sigma=None, job=Job()):
-    if function:
-        name, described = function, {"architecture": "function", "function": function}
-        described |= {"predicts": predicts, "needs_sigma": needs_sigma}
-        network = denoisers.build(**described).eval().requires_grad_(False)
-    else:
-        (name,) = weights
-        network, described = published.read(name)
+def main(images, split, weights, denoiser, *, subset, N, job=Job(), **entry):
+    """`entry` is the denoiser's in the config, without `weights` and `files`.
+
+    `weights` are the files that it is made from.
+    """
+    name, network, described = _read(entry, weights)
     images = store.open_store(images).images
     takes, channels = described.get("image_channels"), images.shape[1]
     if takes not in (None, channels):
@@ -26,20 +27,40 @@ def main(images, weights, denoiser, *, function=None, predicts=None, needs_sigma
             f"{name} takes images of {takes} channel(s), those of the data set have {channels}; "
             + ("`gray: null` keeps their colours" if takes == 3 else "`gray: mean` makes them gray")
         )
-    clean = to_float(torch.from_numpy(images[:2].values))
+    members = store.open_store(split)[subset].values[: min(N, trial.COUNT)]
+    clean = to_float(torch.from_numpy(store.take(images, members)))
     try:
-        estimate = denoisers.NetworkDenoiser(network)(clean, 0.1)
+        estimate = denoisers.NetworkDenoiser(network)(clean[:2], 0.1)
     except Exception as error:
         raise ValueError(
             f"{name} cannot denoise images of (channel, y, x) = {images.shape[1:]}: {error}"
         ) from error
-    if estimate.shape != clean.shape or not estimate.isfinite().all():
+    if estimate.shape != clean[:2].shape or not estimate.isfinite().all():
         raise ValueError(
-            f"{name} makes images of shape {tuple(clean.shape)} into "
+            f"{name} makes images of shape {tuple(clean[:2].shape)} into "
             f"{tuple(estimate.shape)}, or into numbers that are not finite"
         )
+    adapted = isinstance(network, Adapted)
+    convention = network.convention if adapted else Convention()
+    print(trial.tried(network.network if adapted else network, convention, clean, name))
     with store.atomic(denoiser) as partial:
         denoisers.save(network, partial, **described, parameters=job.parameters)
+
+
+def _read(entry: dict, weights: list[str]) -> tuple[str, torch.nn.Module, dict]:
+    """Name, network and description of a denoiser."""
+    if folder := entry.get("diffusers"):
+        options = {k: entry[k] for k in ("class_label", "repeat_channels") if k in entry}
+        return folder, *diffusers.read(folder, **options)
+    if function := entry.get("function"):
+        network = denoisers.build("function", **entry).eval().requires_grad_(False)
+        steps = network.convention.alphas_cumprod
+        schedule = {} if steps is None else {"schedule": list(steps)}
+        return function, network, {"architecture": "function", **entry, **schedule}
+    (name,) = weights
+    network, described, layout = published.read(name)
+    print(f"{name}: {layout}")
+    return name, network, described
 
 
 if __name__ == "__main__":
