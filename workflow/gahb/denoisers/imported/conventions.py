@@ -149,6 +149,9 @@ class Adapted(nn.Module):
         super().__init__()
         self.network, self.convention, self.name = network, convention, name
         self.needs_sigma = convention.needs_sigma
+        for module in network.modules():
+            if isinstance(module, nn.GroupNorm):
+                module.register_forward_pre_hook(_contiguous)
 
     def forward(self, y: torch.Tensor, sigma: float = 1.0) -> torch.Tensor:
         n = self.convention.answer(self.network, y, sigma)
@@ -162,6 +165,11 @@ class Adapted(nn.Module):
                 "Jacobian needs: does it detach y, or compute under no_grad?"
             )
         return self.convention.noise(n, y, sigma)
+
+
+def _contiguous(module: nn.Module, inputs: tuple) -> tuple:
+    """Torch's forward derivative of a group norm fails on channels_last."""
+    return (inputs[0].contiguous(),)
 
 
 def linear_schedule(steps: int = 1000) -> tuple[float, ...]:
