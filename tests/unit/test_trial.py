@@ -46,7 +46,7 @@ def test_what_is_said_rightly_passes(posterior_mean, kind):
         "score": dataclasses.replace(SIGMA, predicts="score"),
         "edm": dataclasses.replace(SIGMA, told="edm", predicts="edm"), "called": NUMBER,
     }[kind]  # fmt: skip
-    assert "32 images" in tried(network, convention, images(), "mine")
+    assert "256 images" in tried(network, convention, images(), "mine")
 
 
 def unit_noise(posterior_mean):
@@ -132,4 +132,4 @@ def test_an_estimate_depends_on_its_own_image_alone(network, what):
 
 
 def test_a_single_image_is_enough():
-    assert "32 images" in tried(called(Memorizer(2 * images()[:1] - 1)), NUMBER, images()[:1], "m")
+    assert "256 images" in tried(called(Memorizer(2 * images()[:1] - 1)), NUMBER, images()[:1], "m")

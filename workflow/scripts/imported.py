@@ -27,7 +27,7 @@ def main(images, split, weights, denoiser, *, subset, N, job=Job(), **entry):
             f"{name} takes images of {takes} channel(s), those of the data set have {channels}; "
             + ("`gray: null` keeps their colours" if takes == 3 else "`gray: mean` makes them gray")
         )
-    members = store.open_store(split)[subset].values[: min(N, trial.COUNT)]
+    members = store.open_store(split)[subset].values[: min(N, trial.MOST)]
     clean = to_float(torch.from_numpy(store.take(images, members)))
     try:
         estimate = denoisers.NetworkDenoiser(network)(clean[:2], 0.1)

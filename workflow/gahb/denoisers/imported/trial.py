@@ -29,17 +29,22 @@ from gahb.denoisers.imported.conventions import (
 )
 from gahb.denoisers.network import at_a_time
 
-#: Noisy images of each level; fewer clean ones are used again, with other noise.
-COUNT = 32
+#: Noisy images of each level: more of small images. Fewer clean ones get noise again.
+LEAST, MOST, PIXELS = 32, 256, 2**16
 LITTLE, MIDDLE = 0.05, 0.2
 #: Of sigma, in place of which the denoiser is told another one.
 FACTORS = (0.25, 0.5, 2.0, 4.0)
 RANGES = ((0.0, 1.0), (-1.0, 1.0), (0.0, 255.0))
 #: dB. An estimate may be worse than its input by WORSE. A convention is better if it is so by
-#: CLEARLY at one level and worse than WORSE at none; another sigma, by SIGMA at one level.
+#: CLEARLY at one level, worse by WORSE at none, and a denoiser, SIGMA better than its input at all;
+#: another sigma, by SIGMA at one level, more than by chance.
 WORSE, SIGMA, CLEARLY = 0.1, 0.5, 1.0
 #: dB; better estimates are all alike.
-PERFECT = 60
+PERFECT = 40
+#: Standard errors by which a difference is no chance.
+CERTAIN = 3
+#: An error that is not a number.
+HUGE = 1e12
 
 
 class NotADenoiser(ValueError):
@@ -59,11 +64,15 @@ class Noisy:
         noise = [torch.randn(self.clean.shape, generator=generator) for _ in self.sigmas]
         self.images = [self.clean + s * z for s, z in zip(self.sigmas, noise, strict=True)]
 
-    def psnr(self, estimates) -> np.ndarray:
-        """(sigma,) in dB, of the mean error; PERFECT at most, nan is the worst."""
-        errors = [(e - self.clean).double().square().mean() for e in estimates]
-        found = -10 * np.log10(np.maximum(errors, 10 ** (-PERFECT / 10)))
-        return np.nan_to_num(found, nan=-np.inf)
+    def errors(self, estimates) -> np.ndarray:
+        """(sigma, image), mean squares over pixels; HUGE if it is not a number."""
+        errors = [(e - self.clean).double().square().mean((1, 2, 3)).numpy() for e in estimates]
+        return np.nan_to_num(errors, nan=HUGE, posinf=HUGE)
+
+
+def _psnr(errors: np.ndarray) -> np.ndarray:
+    """(sigma,) in dB, of the mean error, PERFECT at most."""
+    return -10 * np.log10(np.maximum(errors.mean(1), 10 ** (-PERFECT / 10)))
 
 
 @torch.no_grad()
@@ -80,37 +89,42 @@ def tried(network, convention: Convention, clean: torch.Tensor, name: str) -> st
         NotADenoiser: it is worse than its input, another convention fits better, or the estimate of
             an image depends on more than that image and sigma.
     """
-    clean = clean[torch.arange(COUNT) % min(COUNT, len(clean))]
+    count = min(max(PIXELS // clean[0].numel(), LEAST), MOST)
+    clean = clean[torch.arange(count) % len(clean)]
     strong = float((clean[0].numel() * clean.var((1, 2, 3)).mean() / 2).sqrt())
     # One that is not told sigma need not know more noise than this.
     strong = min(max(strong, 2 * MIDDLE), 20.0 if convention.needs_sigma else 1.0)
     noisy = Noisy(clean, [LITTLE, MIDDLE, strong])
     _independent(network, convention, noisy, name)
-    given = noisy.psnr(noisy.images)
+    given = _psnr(noisy.errors(noisy.images))
     factors = FACTORS if convention.needs_sigma else ()
     scaled = _measured(network, [(convention, f) for f in (1.0, *factors)], noisy)
     ranges = [(dataclasses.replace(convention, range=r), 1.0) for r in RANGES]
-    near = scaled | _measured(network, ranges, noisy)
+    near = _psnrs(scaled | _measured(network, ranges, noisy))
     own = near[convention, 1.0]
-    other = {f: scaled[convention, f] - own for f in factors}
+    other = {f: _gain(scaled[convention, f], scaled[convention, 1.0]) for f in factors}
     worse = not (own > given - WORSE).all()
     mistold = any((gain > SIGMA).any() for gain in other.values())
-    if not (worse or mistold or any(_better(a, own) for a in near.values())):
-        return f"tried on {_levels(noisy)}: {_dB(own)}; the noisy images: {_dB(given)}"
-    said = (
-        f"{name} ({convention}) was tried on {_levels(noisy)}. Its estimates: {_dB(own)}; the "
-        f"noisy images: {_dB(given)}. "
-    )
-    every = _measured(network, _conventions(convention), noisy) | near
-    good = {c: a for c, a in every.items() if _better(a, own) and (a > given + SIGMA).all()}
+    found = f"tried on {_levels(noisy)}: {_dB(own)}; the noisy images: {_dB(given)}"
+    if (own > given + SIGMA).all() and not mistold:
+        if not any(_better(a, own, given) for a in near.values()):
+            return found
+    said = f"{name} ({convention}) was {found}. "
+    few = Noisy(clean[:LEAST], noisy.sigmas)  # there are many conventions
+    every = _measured(network, [(convention, 1.0), *near, *_conventions(convention)], few)
+    every = _psnrs(every)
+    own, given = every[convention, 1.0], _psnr(few.errors(few.images))
+    good = {c: a for c, a in every.items() if _better(a, own, given)}
     if good:
         best, factor = max(good, key=lambda c: good[c].mean())
         told = "" if factor == 1 else f", told {factor:g} times as large a sigma"
         raise NotADenoiser(f"{said}It fits better as `{best}`{told}: {_dB(good[best, factor])}")
-    if mistold and not worse:
+    if not (worse or mistold):
+        return found
+    if not worse:
         factor = max(other, key=lambda f: other[f].max())
         raise NotADenoiser(
-            f"{said}Told {factor:g} times as large a sigma: {_dB(scaled[convention, factor])}. It "
+            f"{said}Told {factor:g} times as large a sigma: {_dB(near[convention, factor])}. It "
             "takes sigma for another noise level, or was trained on other images than these"
         )
     (best, factor), most = max(every.items(), key=lambda found: found[1].mean())
@@ -157,7 +171,7 @@ def _conventions(told: Convention) -> list[tuple[Convention, float]]:
 
 
 def _measured(network, asked, noisy: Noisy) -> dict[tuple[Convention, float], np.ndarray]:
-    """PSNRs (sigma,) by convention and factor of sigma, each answer taken in all its meanings."""
+    """Errors (sigma, image) by convention and factor of sigma, an answer in all its meanings."""
     found = {}
     for convention, factor in asked:
         sigmas = [factor * s for s in noisy.sigmas]
@@ -170,7 +184,7 @@ def _measured(network, asked, noisy: Noisy) -> dict[tuple[Convention, float], np
             continue  # it cannot be asked so
         for predicts in _meanings(convention):
             meant = dataclasses.replace(convention, predicts=predicts)
-            found[meant, factor] = noisy.psnr(
+            found[meant, factor] = noisy.errors(
                 y - meant.noise(n, y, s)
                 for n, y, s in zip(answers, noisy.images, sigmas, strict=True)
             )
@@ -184,9 +198,21 @@ def _meanings(convention: Convention) -> set[str]:
     return {convention.predicts, *named, *free}
 
 
-def _better(found: np.ndarray, own: np.ndarray) -> bool:
-    """Whether PSNRs are nowhere worse, and somewhere clearly better."""
-    return bool((found >= own - WORSE).all() and (found > own + CLEARLY).any())
+def _psnrs(measured: dict) -> dict[tuple[Convention, float], np.ndarray]:
+    return {asked: _psnr(errors) for asked, errors in measured.items()}
+
+
+def _gain(errors: np.ndarray, own: np.ndarray) -> np.ndarray:
+    """(sigma,) dB by which errors (sigma, image) are smaller, 0 where this may be chance."""
+    less = own - errors  # with the same noise
+    certain = less.mean(1) > CERTAIN * less.std(1, ddof=1) / less.shape[1] ** 0.5
+    return np.where(certain, _psnr(errors) - _psnr(own), 0)
+
+
+def _better(found: np.ndarray, own: np.ndarray, given: np.ndarray) -> bool:
+    """Whether PSNRs are nowhere worse, somewhere clearly better, and a denoiser's."""
+    better = (found >= own - WORSE).all() and (found > own + CLEARLY).any()
+    return bool(better and (found > given + SIGMA).all())
 
 
 def _dB(psnr: np.ndarray) -> str:
