@@ -244,7 +244,7 @@ def test_what_cannot_denoise_these_images_is_refused(data, tmp_path):
     with pytest.raises(ValueError, match=r"deep\.pt cannot denoise images of .* = \(1, 8, 8\)"):
         take_in(denoisers.initialized("unet", 0, channels=4, blocks=4), "deep.pt")
     with pytest.raises(ValueError, match=r"random\.pt .*No convention makes it a denoiser"):
-        take_in(denoisers.initialized("bfcnn", 0, channels=4, layers=4, gain=9), "random.pt")
+        take_in(denoisers.initialized("bfcnn", 0, channels=4, layers=4, gain=9.0), "random.pt")
     assert not (tmp_path / "none").exists()
 
 

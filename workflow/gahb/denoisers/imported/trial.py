@@ -30,7 +30,7 @@ from gahb.denoisers.imported.conventions import (
 from gahb.denoisers.network import at_a_time
 
 #: Noisy images of each level: more of small images. Fewer clean ones get noise again.
-LEAST, MOST, PIXELS = 32, 256, 2**16
+LEAST, MOST, PIXELS = 32, 128, 2**15
 LITTLE, MIDDLE = 0.05, 0.2
 #: Of sigma, in place of which the denoiser is told another one.
 FACTORS = (0.25, 0.5, 2.0, 4.0)
