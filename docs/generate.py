@@ -1,5 +1,6 @@
-"""Writes docs/config.md and the picture in docs/architecture.md from the code (`make docs`)."""
+"""Writes docs/config.md, the JSON schema and the picture in docs/architecture.md (`make docs`)."""
 
+import json
 import re
 import subprocess
 import sys
@@ -10,68 +11,106 @@ from hashlib import sha256
 from pathlib import Path
 
 import yaml
+from pydantic.json_schema import GenerateJsonSchema
 from study import figures
-from study.config import schema
+from study.config.base import NAME
+from study.config.denoisers import options, references
+from study.config.whole import Config
 from study.stages import STAGES
 from study.stale import planned
 
 ROOT = Path(__file__).resolve().parent.parent
-SCHEMA = schema()
+
+
+class _Untitled(GenerateJsonSchema):
+    def field_title_should_be_set(self, schema) -> bool:
+        return False  # it would say the name of the key again
+
+
+SCHEMA = Config.model_json_schema(schema_generator=_Untitled)
 SECTIONS, DEFINITIONS = SCHEMA["properties"], SCHEMA["$defs"]
+TRAINING = DEFINITIONS["Training"]
 KEYS = ("key", "allowed", "default", "meaning")
+
+# workflow/schemas/config.schema.json
+
+
+def schema_file() -> str:
+    """The JSON schema for editors, a line for each definition."""
+    head = {"$schema": GenerateJsonSchema.schema_dialect, **SCHEMA, "$defs": "DEFINITIONS"}
+    del head["required"]  # config.yaml has them
+    lines = [f"{json.dumps(name)}: {json.dumps(entry)}" for name, entry in DEFINITIONS.items()]
+    return json.dumps(head).replace('"DEFINITIONS"', "{\n" + ",\n".join(lines) + "\n}") + "\n"
+
 
 # docs/config.md
 
 
 def config_page() -> str:
-    """Every key of the config: its type, default and description, from the schema."""
+    """Every key of the config: its type, default and meaning, from the models."""
     parts = [
         "# Every key of the config",
-        "Made by `make docs` from [workflow/schemas/config.schema.yaml]"
-        "(../workflow/schemas/config.schema.yaml), by which every config is checked\n"
+        "Made by `make docs` from the models in [workflow/study/config](../workflow/study/config),"
+        " by which every config is checked\n"
         "before anything runs. Examples are from [config.yaml](../config.yaml).",
         "A config is `config.yaml` with the files of `--configfile` laid over it, key by key.\n"
         "What is in none has the default that stands here; a key that has none may be left out.\n"
         "Names of entries consist of letters, digits, `.` and `-`.",
-        _table([r for r in _keys(SCHEMA) if r[0] in ("`seed`", "`run`")]),
+        "An editor with a YAML language server (VS Code with the YAML extension of Red Hat, for"
+        " example) completes keys and\n"
+        "shows their meaning, if the first line of the file names the JSON schema, relative to"
+        " the file:",
+        "```yaml\n# yaml-language-server: $schema=workflow/schemas/config.schema.json\n```",
+        "A file may lack sections, since `config.yaml` has them. An entry that only changes keys of"
+        " one in `config.yaml` is right,\nthough the editor calls it incomplete.",
+        _table(_keys({"properties": {name: SECTIONS[name] for name in ("seed", "run")}})),
         *_head("datasets", "More: [your own images](data.md)."),
         *_sources(),
         *_head("denoisers", "More: [your own denoiser](denoisers.md)."),
     ]
-    architectures = DEFINITIONS["trained"]["properties"]["architecture"]["enum"]
-    kinds = {f"architecture: {name}": name for name in architectures}
-    for key, kind in (kinds | {k: k for k in ("weights", "function", "reference")}).items():
-        parts += [f"### `{key}`", DEFINITIONS[kind]["description"]]
-        required = DEFINITIONS["trained"]["required"] if "architecture" in key else (key,)
-        parts.append(_table(_keys(DEFINITIONS[kind], required=required)))
+    trained, *others = _entries("denoisers")["oneOf"]
+    for place in trained["oneOf"]:
+        name = _resolved(place)["properties"]["architecture"]["const"]
+        parts += _denoiser(f"architecture: {name}", place)
+    for key, place in zip(("weights", "function", "reference"), others, strict=True):
+        parts += _denoiser(key, place)
     parts += [
-        *_head("training", "More: [training](training.md). In each, "
-               f"{DEFINITIONS['recipe']['description']}."),
-        _table(_keys(DEFINITIONS["recipe"])),
+        _table(_references(), ("`reference`", "options")),
+        *_head(
+            "training",
+            f"More: [training](training.md). In each, {_entries('training')['description']}.",
+        ),
+        _table(_keys(TRAINING)),
         *_head("studies"),
-        _table(_keys(DEFINITIONS["study"])),
+        _table(_keys(_entries("studies"))),
         _table(_figures(), ("figure", "shows", "is drawn from")),
-    ]  # fmt: skip
-    for name in [name for name, section in SECTIONS.items() if "properties" in section]:
-        parts += [*_head(name), _table(_keys(SECTIONS[name]))]
+    ]
+    for name in [name for name, section in SECTIONS.items() if "$ref" in section]:
+        parts += [*_head(name), _table(_keys(_resolved(SECTIONS[name])))]
     return "\n\n".join(parts) + "\n"
+
+
+def _entries(section: str) -> dict:
+    """The schema of the entries of a section that have names."""
+    return _resolved(SECTIONS[section]["patternProperties"][NAME])
 
 
 def _head(name: str, more: str = "") -> list[str]:
     """Title, description and example of a section of the config."""
     found = re.search(rf"^{name}:.*\n(?:(?: .*)?\n)*", (ROOT / "config.yaml").read_text(), re.M)
     example = [f"```yaml\n{found[0].strip()}\n```"] if found else []
-    return [f"## `{name}`", f"{SECTIONS[name]['description']} {more}".strip(), *example]
+    described = " ".join(f"{_resolved(SECTIONS[name])['description']} {more}".split())
+    return [f"## `{name}`", described, *example]
 
 
 def _sources() -> list[str]:
     """The sources of images, and their keys: those that mean the same are one row."""
-    names = DEFINITIONS["dataset"]["properties"]["source"]["enum"]
     sources, used_by = [], defaultdict(list)
-    for name in names:
-        rows = list(_keys(DEFINITIONS[name]))
-        top = ", ".join(row[0] for row in rows if "." not in row[0])
-        sources.append((f"`{name}`", DEFINITIONS[name]["description"], top))
+    for name, place in _entries("datasets")["discriminator"]["mapping"].items():
+        entry = _resolved({"$ref": place})
+        rows = list(_keys(entry))
+        top = ", ".join(sorted(row[0] for row in rows if "." not in row[0]))
+        sources.append((f"`{name}`", entry["description"], top))
         for row in rows:
             used_by[row].append(f"`{name}`")
     rows = [(key, ", ".join(used), *rest) for (key, *rest), used in used_by.items()]
@@ -79,6 +118,24 @@ def _sources() -> list[str]:
         _table(sources, ("`source`", "images", "further keys")),
         _table(sorted(rows), ("key", "of", *KEYS[1:])),
     ]
+
+
+def _denoiser(title: str, place: dict) -> list[str]:
+    entry = _resolved(place)
+    described = " ".join(entry["description"].split())
+    return [f"### `{title}`", described, _table(_keys(entry))]
+
+
+def _references() -> list[tuple]:
+    """The closed forms that are there, and the options of each."""
+    rows = []
+    for name in references():
+        takes, calibrated = options(name, with_network=False)
+        words = [f"`{key}`{' (**required**)' if must else ''}" for key, must in takes.items()]
+        if calibrated in takes:
+            words[[*takes].index(calibrated)] = f"`{calibrated}` or `calibrated` (**required**)"
+        rows.append((f"`{name}`", ", ".join(words)))
+    return rows
 
 
 def _figures() -> list[tuple]:
@@ -90,56 +147,54 @@ def _figures() -> list[tuple]:
 
 
 def _resolved(entry: dict) -> dict:
-    """The schema that an entry refers to; what stands beside the reference goes first."""
+    """The definition that an entry refers to; keys next to the reference go first."""
     if "$ref" not in entry:
         return entry
-    found = DEFINITIONS[entry["$ref"].rpartition("/")[2]]
-    return _resolved({**found, **{k: v for k, v in entry.items() if k != "$ref"}})
+    return {**DEFINITIONS[entry["$ref"].rpartition("/")[2]], **entry}
 
 
-def _keys(entry: dict, prefix: str = "", required: Iterable[str] = ()) -> Iterable[tuple]:
+def _keys(entry: dict, prefix: str = "") -> Iterable[tuple]:
     """(key, value, default, meaning) of each key of an object, and of the objects in it."""
-    for name, value in entry.get("properties", {}).items():
-        value = _resolved(value)
-        if "const" in value:  # which kind of entry it is
+    for name, value in entry["properties"].items():
+        if name in ("source", "architecture"):  # which kind of entry it is
             continue
-        needed = "**required**" if name in (*entry.get("required", ()), *required) else ""
+        needed = "**required**" if name in entry.get("required", ()) else ""
         default = _code(value["default"]) if "default" in value else needed
-        yield f"`{prefix}{name}`", _value(value), default, value.get("description", "")
-        if "null" in value.get("type", ()):
-            yield from _keys(value, f"{prefix}{name}.")
+        meaning = _resolved(value).get("description", "")
+        yield f"`{prefix}{name}`", _value(value), default, meaning
+        for place in value.get("anyOf", [value]):
+            if "$ref" in place:
+                yield from _keys(_resolved(place), f"{prefix}{name}.")
 
 
 def _value(entry: dict, plural: bool = False) -> str:
     """What is allowed, in words."""
     entry = _resolved(entry)
+    if "anyOf" in entry:
+        return " or ".join(_value(e) for e in entry["anyOf"])
     if "enum" in entry:
         return " or ".join(map(_code, entry["enum"]))
-    if "const" in entry or entry.get("type") == "null":
+    if "const" in entry or entry["type"] == "null":
         return _code(entry.get("const"))
-    if "anyOf" in entry:
-        return "; ".join(_value(e) for e in entry["anyOf"])
-    types = entry["type"] if isinstance(entry["type"], list) else [entry["type"]]
-    names = {"string": "text", "boolean": "`true` or `false`", "object": "keys", "array": "list"}
+    names = {"string": "text", "boolean": "`true` or `false`", "object": "keys"}
     if plural:
         names = {"string": "names", "integer": "integers", "number": "numbers"}
-    words = [names.get(t, t) for t in types if t != "null"]
-    if types == ["object"] and "properties" in entry:
-        words = ["keys " + ", ".join(f"`{name}`" for name in entry["properties"])]
-    if "array" in types:
-        if "prefixItems" in entry:
-            words = ["two numbers"]
-        else:
-            words = [f"list of {_value(entry['items'], plural=True)}"]
-            least = entry.get("minItems", 0)
-            words[0] += f", at least {least}" if least > 1 else ""
-    words[0] += _range(entry) + (f" like `{entry['pattern']}`" if "pattern" in entry else "")
-    return " or ".join(words + ["`null`"] * ("null" in types))
+    words = "odd " * ("not" in entry) + names.get(entry["type"], entry["type"])
+    if "properties" in entry:
+        words = "keys " + ", ".join(f"`{name}`" for name in entry["properties"])
+    elif entry["type"] == "array":
+        items, least = _value(entry["items"], plural=True), entry.get("minItems", 0)
+        if least == entry.get("maxItems"):
+            return f"two {items}"
+        return f"list of {items}" + (f", at least {least}" if least > 1 else "")
+    return words + _range(entry) + (f" like `{entry['pattern']}`" if "pattern" in entry else "")
 
 
 def _range(entry: dict) -> str:
     limits = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
-    found = [f"{sign} {entry[name]}" for name, sign in limits.items() if name in entry]
+    found = [f"{sign} {entry[name]:g}" for name, sign in limits.items() if name in entry]
+    if "multipleOf" in entry:
+        found.append(f"a multiple of {entry['multipleOf']}")
     return f" {' and '.join(found)}" if found else ""
 
 
@@ -149,7 +204,7 @@ def _code(value) -> str:
 
 
 def _table(rows: Iterable[tuple], head: tuple = KEYS) -> str:
-    rows = [[cell.replace("|", r"\|") for cell in row] for row in rows]
+    rows = [[" ".join(cell.split()).replace("|", r"\|") for cell in row] for row in rows]
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
@@ -259,7 +314,11 @@ def architecture_page() -> str:
     return re.sub(r"```mermaid\n.*?```", f"```mermaid\n{picture()}\n```", page, flags=re.DOTALL)
 
 
-PAGES = {"config.md": config_page, "architecture.md": architecture_page}
+PAGES = {
+    "config.md": config_page,
+    "architecture.md": architecture_page,
+    "../workflow/schemas/config.schema.json": schema_file,
+}
 
 if __name__ == "__main__":
     for name, page in PAGES.items():

@@ -119,7 +119,7 @@ def harmonics_store(images: int = 1, seed=0, geometry="") -> xr.Dataset:
         "frequency": (per_rank, 0.01 * (1 + seed) * ranks**0.5),
         "harmonic": (of, 0.7 + 0.1 * generator.random((images, 1))),
         "harmonic_null": (
-            (*of, "null", "draw"), 0.02 * generator.normal(size=(images, 1, 3, 99))
+            (*of, "null", "draw"), 0.02 * generator.normal(size=(images, 1, 4, 99))
         ),
         "rising": (of, np.full((images, 1), 0.9)),
         "coefficients": (
@@ -141,7 +141,7 @@ def harmonics_store(images: int = 1, seed=0, geometry="") -> xr.Dataset:
         values,
         coords={
             "image": 3 + np.arange(images), "sigma": [0.15], "rank": np.arange(1, 65),
-            "of": 3 + np.arange(images), "null": ["random", "permuted", "mixed"],
+            "of": 3 + np.arange(images), "null": ["random", "permuted", "signs", "mixed"],
             "fixed": ["dct", "wavelet"],
         },
     )  # fmt: skip

@@ -12,7 +12,8 @@ from figure_stores import stores_of
 from gahb import denoisers, store
 from gahb.agreement import noisy_images
 from gahb.calibration import best, cosines, sensitivity, windows
-from gahb.denoisers.references import local
+from gahb.denoisers.references import local, pca_locality
+from gahb.denoisers.references.calibrated import Refused
 from gahb.figures import agreement
 from gahb.images import Members
 from gahb.jacobian import jacobian
@@ -147,7 +148,8 @@ def test_calibration_finds_the_window_of_a_machine_that_pretends(reference, wind
 
 
 def test_flexible_patches_see_what_the_network_looks_at(data, tmp_path):
-    """A local machine of 3 x 3 pixels looks at 9 of them; all of its sensitivity is there."""
+    """A local machine of 3 x 3 pixels looks at 9 of them; all of its sensitivity is there. Away
+    from borders, the composite of these patches is that of all crops of 3 x 3 pixels."""
     network, output = tmp_path / "network.safetensors", tmp_path / "calibration.zarr"
     scripts.reference.main(*data, [], str(network), reference="local", subset="S1", N=N, window=3)
     scripts.calibration.main(
@@ -162,8 +164,22 @@ def test_flexible_patches_see_what_the_network_looks_at(data, tmp_path):
     made = tmp_path / "flexible.safetensors"
     scripts.reference.main(*data, [str(output)], str(made), reference="flexible", subset="S1", N=N)
     images, y = store.open_store(data[0]).images, torch.rand(2, 1, SIDE, SIDE)
-    a, b = (denoisers.load(path, images)(y, 0.5) for path in (network, made))
-    torch.testing.assert_close(a[..., 1:-1, 1:-1], b[..., 1:-1, 1:-1], atol=1e-4, rtol=0)
+    crops = tmp_path / "crops.safetensors"
+    scripts.reference.main(*data, [], str(crops), reference="patches", subset="S1", N=N, window=3)
+    a, b = (denoisers.load(path, images)(y, 0.5) for path in (crops, made))
+    torch.testing.assert_close(a[..., 2:-2, 2:-2], b[..., 2:-2, 2:-2], atol=1e-4, rtol=0)
+
+
+def test_values_that_a_theory_refuses_are_not_chosen():
+    """One pixel hardly varies: great thresholds would empty all other masks."""
+    images = torch.rand(40, 1, 5, 5, generator=torch.Generator().manual_seed(0))
+    images[:, 0, 2, 2] = 0.5 + 0.02 * (images[:, 0, 2, 3] - 0.5)
+    noisy = noisy_images(images[:3], [0.2], 0)
+    theory = pca_locality.build(pca_locality.fit(images, threshold=0.001), images)
+    found = cosines(theory, theory, noisy, [0.2], [0.4, 0.001])
+    assert np.isnan(found[0]).all() and best(found, [0.4, 0.001]) == [0.001]
+    with pytest.raises(Refused, match="hardly varies"):
+        cosines(theory, theory, noisy, [0.2], [0.4])
 
 
 def test_the_sensitivity_is_the_mean_of_jacobians():

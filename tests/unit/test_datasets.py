@@ -433,7 +433,7 @@ def test_arrays_that_are_no_images_are_refused(tmp_path):
     says(of(images=np.array([{}, {}])), path, "cannot be read")
     says(of(images=np.zeros((16, 16), np.uint8)), path, "(16, 16)", "(image, y, x)")
     says(of(images=np.zeros((5, 16, 16, 4), np.uint8)), path, "(5, 16, 16, 4)")
-    says(of(a=floats, b=floats), path, "a, b", "key")
+    says(of(a=floats, b=floats), path, "a (5, 16, 16), b (", "key")
     Path(path).write_text("text")
     says(refusal(source="arrays", path=path), path, "cannot be read")
     says(refusal(source="zarr", path=path), path, "cannot be read as a zarr store")

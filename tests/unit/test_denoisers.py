@@ -156,6 +156,19 @@ def test_a_network_that_needs_sigma_is_told_it_and_a_blind_one_is_not():
     denoiser = NetworkDenoiser(Known())
     assert not denoiser.blind
     torch.testing.assert_close(denoiser(some(2), 0.5), torch.full((2, 1, 3, 4), 0.5))
+    sigma = torch.tensor([0.5, 0.1])
+    expected = sigma[:, None, None, None].expand(2, 1, 3, 4)
+    large = torch.rand(2, 1, 256, 256)  # denoised one at a time
+
+    class EachToldIts(Known):
+        def forward(self, y, sigma):
+            return y - sigma[:, None, None, None]
+
+    torch.testing.assert_close(NetworkDenoiser(EachToldIts())(some(2), sigma), expected)
+    found = NetworkDenoiser(EachToldIts())(large, sigma)[:, 0, 0, 0]
+    torch.testing.assert_close(found, sigma)
+    with pytest.raises(ValueError, match=r"shape \(2,\) for 3 images"):
+        denoiser(some(3), sigma)
     blind = NetworkDenoiser(nn.Identity())
     assert blind.blind and (blind(some(2), 0.1) == blind(some(2), 3.0)).all()
 

@@ -25,7 +25,9 @@ def generate():
     return module
 
 
-@pytest.mark.parametrize("name", ["config.md", "architecture.md"])
+@pytest.mark.parametrize(
+    "name", ["config.md", "architecture.md", "../workflow/schemas/config.schema.json"]
+)
 def test_pages_that_are_made_from_the_code_are_current(generate, name):
     page = (ROOT / "docs" / name).read_text()
     assert page == generate.PAGES[name](), "`make docs` brings it up to date"

@@ -220,6 +220,29 @@ def test_finer_boxes_change_nothing(monkeypatch):
         assert (coarse - fine).square().mean() < (0.02 * sigma) ** 2
 
 
+@pytest.mark.parametrize("sigma", [0.15, 0.5])
+def test_the_density_of_disks_is_that_of_a_dense_grid(sigma):
+    """To 0.002 nats. All boxes alike, so that errors of the middles cancel."""
+    truth, y = Disks(SIDE), noisy(images("disks", 0, 3), sigma)
+    low, high = SIDE * torch.tensor(list(disks.RANGES.values())[:3], dtype=torch.float64).T
+    unit = torch.cartesian_prod(*((torch.arange(n).double() + 0.5) / n for n in (60, 60, 24)))
+    log_p = torch.stack([truth._log_p(one, low + (high - low) * unit, sigma) for one in y.double()])
+    expected = log_p.logsumexp(1) - math.log(len(unit)) - 32 * math.log(2 * math.pi * sigma**2)
+    found = truth.log_density(y, sigma)
+    torch.testing.assert_close(found, expected.to(found), atol=0.002, rtol=0)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_image_may_have_a_noise_level_of_its_own(name):
+    f, sigma = optimum(name), torch.tensor([0.1, 0.4, 0.1], dtype=torch.float64)
+    y = noisy(images(name, 0, 3), 0.2).double()
+    for of in (f, f.log_density):
+        expected = torch.cat([of(one[None], float(s)) for one, s in zip(y, sigma, strict=True)])
+        torch.testing.assert_close(of(y, sigma), expected, atol=1e-9, rtol=1e-12)
+    with pytest.raises(ValueError, match="sigma: found"):
+        f(y, sigma[:2])
+
+
 # Sources.
 
 

@@ -12,8 +12,8 @@ from gahb.figures import psnr_curves, slopes
 from gahb.summaries import optimum
 from gahb.summaries.optimum import below_optimum
 from study import figures
-from study.checks import mistakes_between
 from study.config import checked
+from study.config.between import mistakes_between
 from study.plan import Plan
 from study.stages import STAGES
 

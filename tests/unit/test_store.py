@@ -48,6 +48,19 @@ def test_text_is_stored_in_a_type_that_zarr_specifies(tmp_path):
     assert metadata["data_type"] == "string"
 
 
+@pytest.mark.parametrize("saved", [
+    lambda opened, path: opened.to_zarr(path, zarr_format=2),
+    lambda opened, path: opened.to_zarr(path, zarr_format=3),
+    lambda opened, path: opened.to_netcdf(path, engine="scipy"),
+])  # fmt: skip
+def test_what_was_opened_can_be_saved_in_any_form(tmp_path, saved):
+    store.save(example(), tmp_path / "a.zarr")
+    saved(store.open_store(tmp_path / "a.zarr"), tmp_path / "b")
+    engine = "zarr" if (tmp_path / "b").is_dir() else "scipy"
+    with xr.open_dataset(tmp_path / "b", engine=engine) as again:
+        xr.testing.assert_identical(again.load(), example())
+
+
 def test_same_content_gives_same_bytes(tmp_path):
     for name in ("a", "b"):
         store.save(example(), tmp_path / name)
@@ -71,7 +84,7 @@ def test_streamed_in_any_blocks_is_the_same(tmp_path, monkeypatch, lengths):
     )
     opened = store.open_store(tmp_path / "a.zarr")
     np.testing.assert_array_equal(opened.images, images)
-    assert opened.images.encoding["chunks"] == (2, 6)
+    assert xr.open_zarr(tmp_path / "a.zarr").images.encoding["chunks"] == (2, 6)
     assert store.problems(tmp_path / "a.zarr") == []
 
 

@@ -13,7 +13,8 @@ from gahb.denoisers.references import (
     pca_locality,
     wiener,
 )
-from gahb.denoisers.references.masked import masked, pixels, windows
+from gahb.denoisers.references import training_set as memory
+from gahb.denoisers.references.calibrated import Refused
 from gahb.jacobian import Products, jacobian
 from scipy.special import logsumexp, softmax
 from scipy.stats import multivariate_normal
@@ -27,8 +28,15 @@ def some(count, seed=0, shape=SHAPE):
     return torch.rand(count, *shape, generator=generator, dtype=torch.float64)
 
 
-def sensitivity(seed=0):
-    return some(1, seed, (1, D, D))[:, 0]
+def sensitivity(shape=SHAPE, seed=0):
+    """Of a network at one noise level: what is near counts most."""
+    channels, height, width = shape
+    y, x = np.mgrid[:height, :width].reshape(2, -1)
+    near = np.exp(-np.hypot(y[:, None] - y, x[:, None] - x) / 1.5)
+    noise = some(1, seed, (channels, height * width, channels, height * width))[0]
+    return (torch.from_numpy(near)[:, None] * (0.2 + noise)).reshape(
+        1, *2 * (near[0].size * channels,)
+    )
 
 
 def denoiser(name, images, value=None, block=None):
@@ -45,9 +53,12 @@ def denoiser(name, images, value=None, block=None):
         "equivariant": (equivariant, equivariant.Equivariant, {"window": value or 3}),
         "borderless": (equivariant, equivariant.Equivariant, {"window": value or 3}),
         "pca_locality": (pca_locality, pca_locality.PcaLocality, {"threshold": value or 0.2}),
+        "columns": (
+            pca_locality, pca_locality.PcaLocality, {"threshold": value or 0.2, "mask": "columns"}
+        ),
         "flexible": (flexible, flexible.Flexible, {"share": value or 0.3}),
-    }[name]
-    more = {"sensitivity": sensitivity()} if name == "flexible" else {}
+    }[name]  # fmt: skip
+    more = {"sensitivity": sensitivity(images.shape[1:])} if name == "flexible" else {}
     tensors = module.fit(images, **option, **more)
     for drop in ("images", "borders"):
         tensors.pop(drop, None)
@@ -62,69 +73,138 @@ EVERY = ["memorizer", "wiener", "mixture", *LOCAL]
 # Loops over the definitions.
 
 
-def window_of(image, y, x, half):
-    """The window around a pixel; NaN outside the image."""
-    found = np.full((image.shape[0], 2 * half + 1, 2 * half + 1), np.nan)
-    for a in range(-half, half + 1):
-        for b in range(-half, half + 1):
-            if 0 <= y + a < image.shape[1] and 0 <= x + b < image.shape[2]:
-                found[:, a + half, b + half] = image[:, y + a, x + b]
-    return found
+def windows_of(images, window):
+    """The window around each pixel, NaN outside: (image, y, x, channel, window, window)."""
+    half = window // 2
+    padded = np.pad(images, ((0, 0), (0, 0), (half, half), (half, half)), constant_values=np.nan)
+    found = np.lib.stride_tricks.sliding_window_view(padded, (window, window), (2, 3))
+    return found.transpose(0, 2, 3, 1, 4, 5)
 
 
-def loops(name, images, y, sigma):
-    images, y = images.numpy(), y.numpy()
-    _, height, width = y.shape
-    f, count, half = np.zeros_like(y), np.zeros_like(y), 1
-    if name in ("local", "equivariant", "borderless"):
-        for r, c in np.ndindex(height, width):
-            inner_r, inner_c = 1 <= r < height - 1, 1 <= c < width - 1
-            free_r = name == "borderless" or (name == "equivariant" and inner_r)
-            free_c = name == "borderless" or (name == "equivariant" and inner_c)
-            rows = range(1, height - 1) if free_r else [r]
-            columns = range(1, width - 1) if free_c else [c]
-            own, logs, values = window_of(y, r, c, half), [], []
-            for x in images:
-                for a in rows:
-                    for b in columns:
-                        difference = own - window_of(x, a, b, half)
-                        logs.append(-np.nansum(difference**2) / (2 * sigma**2))
-                        values.append(x[:, a, b])
-            f[:, r, c] = softmax(logs) @ np.array(values)
-        return f
-    if name == "patches":
-        for r, c in np.ndindex(height - 2, width - 2):
-            place = np.s_[:, r : r + 3, c : c + 3]
-            logs = [-((y[place] - x[place]) ** 2).sum() / (2 * sigma**2) for x in images]
-            f[place] += np.tensordot(softmax(logs), images[:, *place], 1)
-            count[place] += 1
-        return f / count
-    flat, x = y.ravel(), images.reshape(len(images), -1)
-    if name == "pca_locality":
-        C = np.cov(x.T, bias=True)
-        W = C @ np.linalg.inv(C + sigma**2 * np.eye(D))
-        part = np.abs(W / W.diagonal()[:, None])
-        masks = part >= 0.2 * part.max()
-    else:
-        masks = np.zeros((D, D), bool)
-        for p, row in enumerate(sensitivity()[0].numpy()):
-            for n in np.argsort(-row):
-                if row[masks[p]].sum() >= 0.3 * row.sum():
-                    break
-                masks[p, n] = True
-    for p in range(D):
-        logs = [-((flat - one)[masks[p]] ** 2).sum() / (2 * sigma**2) for one in x]
-        f.ravel()[p] = softmax(logs) @ x[:, p]
+def of_windows(name, images, y, sigma, window):
+    """The local and the equivariant machine, a pixel at a time."""
+    half, f = window // 2, np.zeros_like(y)
+    of_y, of_x = windows_of(y[None], window)[0], windows_of(images, window)
+    inner = [slice(half, n - half) for n in y.shape[1:]]
+    for at in np.ndindex(y.shape[1:]):
+        inside = [i.start <= p < i.stop for p, i in zip(at, inner, strict=True)]
+        free = {"local": [False] * 2, "equivariant": inside, "borderless": [True] * 2}[name]
+        from_there = tuple(
+            i if f else slice(p, p + 1) for p, i, f in zip(at, inner, free, strict=True)
+        )
+        squares = np.nansum((of_x[:, *from_there] - of_y[at]) ** 2, axis=(3, 4, 5))
+        weights = softmax(-squares / (2 * sigma**2))
+        f[:, *at] = (weights[:, None] * images[:, :, *from_there]).sum((0, 2, 3))
     return f
 
 
-@pytest.mark.parametrize("name", LOCAL)
-@pytest.mark.parametrize("sigma", [0.1, 0.5])
-def test_each_is_its_definition(name, sigma):
-    images, y = some(4), some(2, 1)
-    found = denoiser(name, images)(y, sigma)
-    for one, f in zip(y, found, strict=True):
-        np.testing.assert_allclose(f, loops(name, images, one, sigma), atol=1e-6)
+def of_masks(masks, images, y, sigma, own=None):
+    """Each mask gives all that it sees, an entry is the mean; or each gives one entry, its own."""
+    flat, x = y.ravel(), images.reshape(len(images), -1)
+    total, count, alone = np.zeros(flat.size), np.zeros(flat.size), np.full(flat.size, np.nan)
+    for p, mask in enumerate(masks):
+        mean = softmax([-((flat - one)[mask] ** 2).sum() / (2 * sigma**2) for one in x]) @ x
+        total[mask] += mean[mask]
+        count[mask] += 1
+        alone[own[p]] = mean[own[p]]
+    return total, count, alone
+
+
+def loops(name, images, y, sigma, value):
+    images, y = images.numpy(), y.numpy()
+    channels, height, width = y.shape
+    if name in ("local", "equivariant", "borderless"):
+        return of_windows(name, images, y, sigma, value)
+    entries = np.arange(y.size)
+    of_pixel = entries.reshape(channels, -1).T
+    if name == "patches":
+        masks = []
+        for r, c in np.ndindex(height - value + 1, width - value + 1):
+            mask = np.zeros(y.shape, bool)
+            mask[:, r : r + value, c : c + value] = True
+            masks.append(mask.ravel())
+        total, count, _ = of_masks(masks, images, y, sigma, np.zeros((len(masks), 1), int))
+        return (total / count).reshape(y.shape)
+    if name == "flexible":
+        S = sensitivity(y.shape)[0].numpy().reshape(channels, height * width, channels, -1)
+        masks = np.zeros((height * width, channels, height * width), bool)
+        for p, row in enumerate(S.sum((0, 2))):
+            for n in np.argsort(-row):
+                if row[masks[p, 0]].sum() >= value * row.sum():
+                    break
+                masks[p, :, n] = True
+        masks = masks.reshape(height * width, -1)
+        total, count, alone = of_masks(masks, images, y, sigma, of_pixel)
+        with np.errstate(invalid="ignore"):
+            return np.where(count > 0, total / count, alone).reshape(y.shape)
+    x = images.reshape(len(images), -1)
+    C = np.cov(x.T, bias=True)
+    W = C @ np.linalg.inv(C + sigma**2 * np.eye(y.size))
+    part = np.abs(W / W.diagonal()[:, None])
+    masks = part >= value * part.max()
+    masks = masks.T if name == "columns" else masks
+    return of_masks(masks, images, y, sigma, entries[:, None])[2].reshape(y.shape)
+
+
+@pytest.mark.parametrize("name", ["local", "equivariant", "borderless", "patches"])
+@pytest.mark.parametrize("window", [3, 5, 7, 9, 11])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_windows_are_their_definitions(name, window, channels):
+    """At little and at much noise, gray and in colour."""
+    shape = (channels, 12, 13)
+    images, y = some(4, shape=shape), some(2, 1, shape)
+    f = denoiser(name, images, window)
+    for sigma in (0.05, 0.2, 0.8):
+        for one, found in zip(y, f(y, sigma), strict=True):
+            np.testing.assert_allclose(found, loops(name, images, one, sigma, window), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("pca_locality", 0.2), ("columns", 0.2), ("flexible", 0.3), ("flexible", 0.05)],
+)
+@pytest.mark.parametrize("channels", [1, 2])
+def test_masks_are_their_definitions(name, value, channels):
+    """Also where patches of a network hold some pixels not at all."""
+    shape = (channels, 5, 6)
+    images, y = some(60, shape=shape), some(2, 1, shape)
+    f = denoiser(name, images, value)
+    for sigma in (0.05, 0.2, 0.8):
+        for one, found in zip(y, f(y, sigma), strict=True):
+            expected = loops(name, images, one, sigma, value)
+            np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_rows_and_columns_of_the_mask_are_two_machines():
+    images, y = some(60), some(2, 1)
+    rows, columns = (denoiser(name, images, 0.3)(y, SIGMA) for name in ("pca_locality", "columns"))
+    assert (rows - columns).abs().max() > 1e-3
+    with pytest.raises(ValueError, match="mask: found 'row'; right is 'rows' or 'columns'"):
+        pca_locality.fit(images, threshold=0.3, mask="row")
+
+
+def test_an_entry_that_hardly_varies_is_named():
+    """It would empty the masks of all others; one that does not vary at all takes its mean."""
+    images, y = some(60), some(2, 1)
+    mean = images[:, 1, 3, 4].mean()
+    images[:, 1, 3, 4] = mean + 0.01 * (images[:, 0, 3, 4] - images[:, 0, 3, 4].mean())
+    with pytest.raises(Refused, match=r"\(channel, y, x\) = \(1, 3, 4\) hardly varies, .* see"):
+        denoiser("pca_locality", images, 0.2)(y, SIGMA)
+    images[:, 1, 3, 4] = mean
+    found = denoiser("pca_locality", images, 0.2)(y, SIGMA)
+    torch.testing.assert_close(found[:, 1, 3, 4], mean.expand(2))
+
+
+def test_what_no_patch_of_a_network_holds_is_its_own_patchs_mean():
+    """Every pixel looks at the first alone: all are weighed by it, and only it is in a patch."""
+    images, y = some(5), some(2, 1)
+    seen = torch.zeros(1, 2, 30, 2, 30)
+    seen[:, :, :, :, 0] = 1
+    tensors = flexible.fit(images, share={1.0: 0.5}, sensitivity=seen.reshape(1, D, D))
+    found = flexible.build(tensors, images).double()(y, SIGMA)
+    squares = (y[:, None, :, 0, 0] - images[None, :, :, 0, 0]).square().sum(2)
+    weights = (-squares / (2 * SIGMA**2)).softmax(1)
+    torch.testing.assert_close(found, torch.einsum("qi,icyx->qcyx", weights, images))
 
 
 def test_the_mixture_is_the_posterior_mean_of_its_gaussians():
@@ -173,9 +253,17 @@ def test_one_that_sees_all_is_the_memorizer(name):
 def test_a_window_that_reaches_all_pixels_from_all_is_the_memorizer():
     """Also where the machine does not know it: of 5 x 6 pixels, through 11 x 11."""
     images, y = some(6), some(3, 1)
-    f = local.Local(images, torch.ones(1), torch.ones(1))
-    found = masked(y, SIGMA, f.training_set, windows(SHAPE, 11), pixels(SHAPE))
+    found = local.windowed(y, SIGMA, memory.TrainingSet(images), 11)
     torch.testing.assert_close(found, memorizer.Memorizer(images)(y, SIGMA))
+
+
+@pytest.mark.parametrize("dim", [0, 1])
+@pytest.mark.parametrize("window", range(1, 15, 2))
+def test_sums_over_neighbours(window, dim):
+    values = some(1, shape=(9, 6, 3))[0]
+    moved = np.pad(values.numpy(), [(window // 2,) * 2 if d == dim else (0, 0) for d in range(3)])
+    expected = np.lib.stride_tricks.sliding_window_view(moved, window, dim).sum(-1)
+    np.testing.assert_allclose(local.sums(values, window, dim), expected, atol=1e-12)
 
 
 @pytest.mark.parametrize("name", [n for n in EVERY if n not in ("equivariant", "borderless")])
@@ -217,19 +305,70 @@ def test_the_equivariant_machine_commutes_with_shifts_away_from_borders(name):
 @pytest.mark.parametrize("name", LOCAL)
 @pytest.mark.parametrize("block", [1, 3, 64])
 def test_the_size_of_blocks_does_not_matter(name, block, monkeypatch):
-    images, y = some(7), some(3, 1)
+    images, y = some(20), some(3, 1)
     expected = denoiser(name, images)(y, 0.1)
     monkeypatch.setitem(memorizer.softmax_mean.__globals__["TILE"], "cpu", (2, 3))
     torch.testing.assert_close(denoiser(name, images, block=block)(y, 0.1), expected)
 
 
+@pytest.mark.parametrize("name", ["memorizer", *LOCAL])
+@pytest.mark.parametrize("budget", [1, 10_000, 300_000, 2**22])
+def test_the_memory_does_not_matter_and_is_kept_to(name, budget, monkeypatch):
+    """Neither the images nor the parts that are taken together change a result."""
+    images, y = some(20), some(3, 1)
+    f = denoiser(name, images)
+    expected, taken, blocks = f(y, 0.1), [], memory.TrainingSet.blocks
+
+    def counted(self, like, numbers):
+        for x in blocks(self, like, numbers):
+            taken.append((len(x), len(x) * numbers * 8))
+            yield x
+
+    monkeypatch.setattr(memory, "BLOCK_BYTES", budget)
+    monkeypatch.setattr(memory.TrainingSet, "blocks", counted)
+    torch.testing.assert_close(f(y, 0.1), expected)
+    # One image is the least that can be taken.
+    assert all(count == 1 or held <= budget for count, held in taken)
+    assert budget > 1 or all(count == 1 for count, _ in taken)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_each_image_may_have_a_noise_level_of_its_own(name):
+    images, y = some(20), some(4, 1)
+    f, sigma = denoiser(name, images), [0.1, 0.3, 0.1, 1.0]
+    expected = torch.cat([f(one[None], s) for one, s in zip(y, sigma, strict=True)])
+    found = f(y, torch.tensor(sigma, dtype=torch.float64))
+    torch.testing.assert_close(found, expected, atol=1e-9, rtol=0)
+    with pytest.raises(ValueError, match=r"sigma: found a tensor of shape \(3,\) for 4 images"):
+        f(y, torch.ones(3))
+
+
+@pytest.mark.parametrize("name", ["local", "equivariant", "patches", "flexible"])
+def test_images_of_several_levels_take_the_values_of_theirs(name):
+    images, y = some(6), some(4, 1)
+    values = {0.05: 0.2, 0.8: 0.7} if name == "flexible" else {0.05: 1, 0.8: 3}
+    option = "share" if name == "flexible" else "window"
+    more = {"sensitivity": sensitivity().repeat(2, 1, 1)} if name == "flexible" else {}
+    module = {"local": local, "equivariant": equivariant, "patches": patches, "flexible": flexible}
+    module = module[name]
+    f = module.build(module.fit(images, **{option: values}, **more), images).double()
+    sigma = [0.05, 0.8, 0.7, 0.06]
+    expected = torch.cat([f(one[None], s) for one, s in zip(y, sigma, strict=True)])
+    torch.testing.assert_close(f(y, torch.tensor(sigma)), expected, atol=1e-7, rtol=0)
+
+
+@pytest.mark.parametrize("name", ["memorizer", "local", "equivariant", "patches"])
+def test_in_double_precision_images_are_not_rounded(name):
+    images, y = some(6), some(3, 1)
+    rounded = denoiser(name, images.float())(y, 0.1)
+    assert (denoiser(name, images)(y, 0.1) - rounded).abs().max() > 1e-9
+    assert denoiser(name, images)(y, 0.1).dtype == torch.float64
+
+
 @pytest.mark.parametrize("name", EVERY)
 def test_derivatives_are_those_of_finite_differences(name):
     shape = (1, 4, 5)
-    if name == "flexible":
-        images, y = some(4), some(1, 1)[0]
-    else:
-        images, y = some(4, shape=shape), some(1, 1, shape)[0]
+    images, y = some(40, shape=shape), some(1, 1, shape)[0]
     f = denoiser(name, images)
     found, step = jacobian(f, y, SIGMA), 1e-5
     for entry in range(0, y.numel(), 7):

@@ -28,13 +28,15 @@ def noisy_images(clean: torch.Tensor, sigmas, seed: int) -> torch.Tensor:
     return torch.stack([clean + sigma * z for sigma in sigmas])
 
 
-def measures(a: torch.Tensor, b: torch.Tensor, sigma: float) -> dict[str, torch.Tensor]:
+def measures(
+    a: torch.Tensor, b: torch.Tensor, sigma: float | torch.Tensor
+) -> dict[str, torch.Tensor]:
     """The measures above, by name: (image,) each, in float64.
 
     Args:
         a: outputs of the one that explains, (image, channel, y, x).
         b: outputs of the one to be explained.
-        sigma: noise level of what both denoised.
+        sigma: noise level of what both denoised, a number or (image,).
     """
     a, b = a.double().flatten(1), b.double().flatten(1)
     squared = (a - b).square().sum(1)
@@ -65,18 +67,18 @@ def compared(network, against: dict, wiener, y: torch.Tensor, sigma: torch.Tenso
     """
     names = ["r", "r2", "explained", "mse", "score_distance", "r2_beyond_wiener"]
     found = {name: np.full((len(against), *sigma.shape), np.nan) for name in names}
-    for level, (images, sigmas) in enumerate(zip(y, sigma, strict=True)):
-        for s in sigmas[~sigmas.isnan()].unique().tolist():
-            which = sigmas == s
-            at, linear = images[which], wiener(images[which], s)
-            b = network(at, s)
-            for i, denoiser in enumerate(against.values()):
-                a = denoiser(at, s)
-                measured = measures(a, b, s)
-                measured["r2_beyond_wiener"] = measures(a - linear, b - linear, s)["r2"]
-                for name, values in measured.items():
-                    finite = values.where(values.isfinite(), values.new_tensor(torch.nan))
-                    found[name][i, level, which.cpu()] = finite.cpu()
+    known = ~sigma.isnan()
+    if not known.any():
+        return found
+    at, s = y[known], sigma[known]
+    linear, b = wiener(at, s), network(at, s)
+    for i, denoiser in enumerate(against.values()):
+        a = denoiser(at, s)
+        measured = measures(a, b, s)
+        measured["r2_beyond_wiener"] = measures(a - linear, b - linear, s)["r2"]
+        for name, values in measured.items():
+            finite = values.where(values.isfinite(), values.new_tensor(torch.nan))
+            found[name][i, known.cpu()] = finite.cpu()
     return found
 
 

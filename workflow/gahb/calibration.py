@@ -11,6 +11,7 @@ for theory f and network g at the same y; the value of the greatest median over 
 import numpy as np
 import torch
 
+from gahb.denoisers.references.calibrated import Refused
 from gahb.jacobian import jacobian
 
 
@@ -21,7 +22,7 @@ def windows(listed: list[int] | None, side: int) -> list[int]:
 
 @torch.no_grad()
 def cosines(theory, network, noisy: torch.Tensor, sigmas, values: list) -> np.ndarray:
-    """The cosine above: (value, sigma, image).
+    """The cosine above: (value, sigma, image); NaN where the theory refuses the value.
 
     Args:
         theory: f, called theory(y, sigma, value).
@@ -29,19 +30,28 @@ def cosines(theory, network, noisy: torch.Tensor, sigmas, values: list) -> np.nd
         noisy: y, (sigma, image, channel, y, x).
         sigmas: their noise levels.
         values: of the theory's option.
+
+    Raises:
+        Refused: it refuses all values at a noise level.
     """
-    found = torch.zeros(len(values), *noisy.shape[:2])
+    found = torch.full((len(values), *noisy.shape[:2]), torch.nan)
     for s, (y, sigma) in enumerate(zip(noisy, map(float, sigmas), strict=True)):
-        score = (network(y, sigma) - y).flatten(1)
+        score, why = (network(y, sigma) - y).flatten(1), None
         for v, value in enumerate(values):
-            other = (theory(y, sigma, value) - y).flatten(1)
+            try:
+                other = (theory(y, sigma, value) - y).flatten(1)
+            except Refused as refused:
+                why = refused
+                continue
             found[v, s] = torch.cosine_similarity(score, other).cpu()
+        if why and found[:, s].isnan().all():
+            raise why
     return found.numpy()
 
 
 def best(cosines: np.ndarray, values: list) -> list:
     """The value of the greatest median over images, for each sigma; of equal ones the first."""
-    return [values[i] for i in np.median(cosines, 2).argmax(0)]
+    return [values[i] for i in np.nan_to_num(np.median(cosines, 2), nan=-np.inf).argmax(0)]
 
 
 def sensitivity(network, noisy: torch.Tensor, sigmas) -> torch.Tensor:

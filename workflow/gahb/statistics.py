@@ -2,6 +2,13 @@
 
 Every function but `p_value` returns (estimate, low, high). An interval says how far the estimate
 would move with other samples or images; not, with another network or another machine.
+
+Means, differences and ratios have bootstrap-t intervals (Efron 1981; Hall 1988): the estimate less
+quantiles of t = (resampled - estimate) / error of the resampled, times its own error. Of few and
+skewed values these still cover too little, so that quantiles lie further out (`_tail`) and never
+within Student's. Simulated, 95 % intervals of 4, 16 or 64 values then cover at least 93 %, normal
+or lognormal (of a standard deviation of 1 in the logarithm). A percentile bootstrap's 95 % cover 69
+to 79 % of four values.
 """
 
 import numpy as np
@@ -9,6 +16,8 @@ import scipy.stats
 
 #: Resamplings of a bootstrap, and numbers that one batch of them may hold.
 RESAMPLINGS, BATCH = 9999, 2**22
+#: Resamplings of fewer values are too often of one value alone.
+LEAST = 4
 
 
 def fraction(happened, level: float = 0.95) -> np.ndarray:
@@ -30,47 +39,55 @@ def fraction(happened, level: float = 0.95) -> np.ndarray:
 
 
 def mean(values, level: float = 0.95, seed: int = 0) -> np.ndarray:
-    """Mean of values (sample,) with the percentile bootstrap's interval; NaN is left out."""
-    return _bootstrap(values, np.mean, level, seed)
+    """Mean of values (sample,) with its bootstrap-t interval; NaN is left out."""
+    return _studentized([_clean(values)], lambda v: (v.mean(-1), _error(v)), level, seed)
 
 
 def median(values, level: float = 0.95, seed: int = 0) -> np.ndarray:
-    """Median of values (sample,) with the percentile bootstrap's interval; NaN is left out."""
-    return _bootstrap(values, np.median, level, seed)
+    """Median of values (sample,); NaN is left out.
+
+    Of six values or more, the interval is between two of them, exact whatever their distribution:
+    as many lie on either side of the median as heads fall. Of fewer, whose range covers too
+    little, it is Student's of their mean. Nothing is drawn: `seed` is not used.
+    """
+    values = np.sort(_clean(values))
+    count = len(values)
+    if count < 2:
+        return np.array([*values, np.nan, np.nan, np.nan])[:3]
+    estimate = np.median(values)
+    outside = int(scipy.stats.binom.ppf((1 - level) / 2, count, 0.5))
+    if scipy.stats.binom.cdf(outside - 1, count, 0.5) > 0 and outside:
+        return np.array([estimate, values[outside - 1], values[count - outside]])
+    reach = _student(count - 1, (1 - level) / 2) * _error(values)
+    low, high = values.mean() - reach, values.mean() + reach
+    return np.array([estimate, min(low, values[0]), max(high, values[-1])])
 
 
 def difference(values, others, level: float = 0.95, seed: int = 0) -> np.ndarray:
-    """Mean of values minus mean of others, independent of them, with the bootstrap's interval.
+    """Mean of values minus mean of others, independent of them, with the bootstrap-t interval.
 
     NaN is left out. With fewer than two values on a side there is no interval.
     """
-    both = [np.asarray(v, float) for v in (values, others)]
-    both = [v[~np.isnan(v)] for v in both]
-    found = both[0].mean() - both[1].mean()
-    if min(map(len, both)) < 2:
-        return np.array([found, np.nan, np.nan])
-    interval = scipy.stats.bootstrap(
-        both,
-        lambda a, b, axis: a.mean(axis) - b.mean(axis),
-        n_resamples=RESAMPLINGS,
-        batch=max(1, BATCH // max(map(len, both))),
-        confidence_level=level,
-        method="percentile",
-        rng=np.random.default_rng(seed),
-    ).confidence_interval
-    return np.array([found, *interval])
+
+    def of(a, b):
+        return a.mean(-1) - b.mean(-1), np.hypot(_error(a), _error(b))
+
+    return _studentized([_clean(values), _clean(others)], of, level, seed)
 
 
 def ratio(numerators, denominators, level: float = 0.95, seed: int = 0) -> np.ndarray:
-    """Ratio of two means over the same images (image,), with the paired bootstrap's interval."""
-    pairs = np.stack([numerators, denominators]).astype(float)
-    estimate = pairs[0].mean() / pairs[1].mean()
-    if pairs.shape[1] < 2:
-        return np.array([estimate, np.nan, np.nan])
-    count = pairs.shape[1]
-    images = np.random.default_rng(seed).integers(count, size=(RESAMPLINGS, count))
-    tops, bottoms = pairs[:, images].mean(2)
-    return np.array([estimate, *np.quantile(tops / bottoms, [(1 - level) / 2, (1 + level) / 2])])
+    """Ratio of two means over the same images (image,), with the paired bootstrap-t interval."""
+
+    def of(pairs):
+        top, bottom = pairs["top"], pairs["bottom"]
+        found = top.mean(-1) / bottom.mean(-1)
+        left = top - found[..., None] * bottom
+        return found, _error(left) / np.abs(bottom.mean(-1))
+
+    pairs = np.rec.fromarrays(
+        [np.asarray(v, float) for v in (numerators, denominators)], names="top,bottom"
+    )
+    return _studentized([pairs], of, level, seed)
 
 
 def p_value(observed: float, null) -> float:
@@ -117,19 +134,60 @@ def slope(
     return mean(np.polyfit(input_psnr[inside], output_psnr[inside], 1)[0], level, seed)
 
 
-def _bootstrap(values, statistic, level: float, seed: int) -> np.ndarray:
-    values = np.asarray(values, float)
-    values = values[~np.isnan(values)]
-    if len(values) < 2:
+def _clean(values) -> np.ndarray:
+    values = np.asarray(values, float).ravel()
+    return values[~np.isnan(values)]
+
+
+def _error(values: np.ndarray) -> np.ndarray:
+    """Standard error of the mean over the last dimension; NaN of one value."""
+    count = values.shape[-1]
+    return values.std(-1, ddof=min(1, count - 1)) / np.sqrt(count) if count > 1 else np.nan
+
+
+def _student(freedom: int, tail: float) -> float:
+    return float(scipy.stats.t.ppf(1 - tail, freedom))
+
+
+def _tail(level: float, count: int) -> float:
+    """Chance to miss on one side, less than (1 - level) / 2 by half of it where values are few.
+
+    What skewness does to a Student interval falls as count^-1/2, and so does the difference.
+    """
+    return max(0.5, 1 - 2 / np.sqrt(count)) * (1 - level) / 2
+
+
+def _studentized(groups: list[np.ndarray], of, level: float, seed: int) -> np.ndarray:
+    """The estimate that `of` gives of these groups, and its bootstrap-t interval.
+
+    Args:
+        groups: each (sample,), resampled by itself.
+        of: groups (..., sample) -> estimate (...) and its standard error (...).
+        level: of confidence.
+        seed: of the resamplings.
+    """
+    counts = [len(group) for group in groups]
+    if not min(counts):
+        return np.full(3, np.nan)
+    if min(counts) < 2:
         # One value says nothing of how much others would differ.
-        return np.array([*values, np.nan, np.nan, np.nan])[:3]
-    interval = scipy.stats.bootstrap(
-        (values,),
-        statistic,
-        n_resamples=RESAMPLINGS,
-        batch=max(1, BATCH // len(values)),
-        confidence_level=level,
-        method="percentile",
-        rng=np.random.default_rng(seed),
-    ).confidence_interval
-    return np.array([statistic(values), *interval])
+        return np.array([of(*groups)[0], np.nan, np.nan])
+    estimate, error = of(*groups)
+    tail = _tail(level, min(counts))
+    student = _student(min(counts) - 1, tail)
+    ends = np.array([-student, student])
+    if error > 0 and min(counts) >= LEAST:
+        drawn, generator = [], np.random.default_rng(seed)
+        batch = max(1, BATCH // max(counts))
+        for start in range(0, RESAMPLINGS, batch):
+            size = min(batch, RESAMPLINGS - start)
+            chosen = [g[generator.integers(len(g), size=(size, len(g)))] for g in groups]
+            drawn.append(of(*chosen))
+        found, errors = (np.concatenate(part) for part in zip(*drawn, strict=True))
+        away = found - estimate
+        # Of one value many times over, which has no error.
+        t = np.full(len(away), np.inf) * np.where(away > 0, 1, -1)
+        np.divide(away, errors, out=t, where=errors > 1e-9 * error)
+        inner = np.quantile(t, [tail, 1 - tail], method="inverted_cdf")
+        ends = np.array([min(ends[0], inner[0]), max(ends[1], inner[1])])
+    return np.array([estimate, estimate - ends[1] * error, estimate - ends[0] * error])

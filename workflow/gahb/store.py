@@ -220,6 +220,8 @@ def _regrouped(blocks: Iterable[np.ndarray], length: int) -> Iterator[np.ndarray
 def open_store(path: str | Path) -> xr.Dataset:
     """Open a store lazily, and say which one and why when it cannot be.
 
+    How it was stored is left behind, so that it can be saved in any other form.
+
     Raises:
         StoreError: the store is missing, damaged, or has the layout of another version.
     """
@@ -232,7 +234,7 @@ def open_store(path: str | Path) -> xr.Dataset:
             f"{path}: has layout {dataset.attrs.get('layout')}, this version reads layout "
             f"{LAYOUT}; delete it to have it made again"
         )
-    return dataset
+    return dataset.drop_encoding()
 
 
 def take(array: xr.DataArray, index: np.ndarray) -> np.ndarray:

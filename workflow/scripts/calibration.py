@@ -15,6 +15,9 @@ from gahb.calibration import best, cosines, sensitivity, windows
 from gahb.images import Members, to_float
 from study.job import Job, run
 
+#: What NaN means.
+WHY = "the theory refuses the value: with it, masks would be empty"
+
 
 def main(
     images, split, network, calibration, *, reference, option, sensitive, sigma, count, values,
@@ -36,7 +39,9 @@ def main(
     found = cosines(theory, network, noisy, sigma, values)
     units = "pixel" if option == "window" else "1"
     variables = {
-        "cosine": store.variable(("value", "sigma", "image"), found, "cosine of the scores"),
+        "cosine": store.variable(
+            ("value", "sigma", "image"), found, "cosine of the scores", nan=WHY
+        ),
         "chosen": store.variable("sigma", best(found, values), f"chosen {option}", units),
         "image_index": store.variable("image", chosen, "index of the image"),
     }

@@ -31,7 +31,9 @@ FIELDS = {
     "decay": ((), "exponent of the decay of squared coefficients"),
 }
 #: What NaN means.
-PARTIAL = "the basis is partial, the image blank, or its geometry outside the image"
+PARTIAL = (
+    "the basis is partial, all of it constant, the image blank, or its geometry outside the image"
+)
 
 
 def main(images, eigenbasis, harmonics, *, source, seed_of_images, seed, job=Job()):

@@ -11,13 +11,12 @@ import numpy as np
 import xarray as xr
 from gahb import store
 from gahb.datasets import Source, open_source
+from gahb.datasets.variation import Variation
 from study.files import existing
 from study.job import Job, run
 
 #: Images and bytes read at a time by each thread.
 BLOCK, BLOCK_BYTES = 128, 2**25
-#: Images that are nowhere brighter than this part of white have most likely lost their scale.
-DARK = 1 / 8
 
 
 def as_source(path: str) -> Source:
@@ -86,21 +85,17 @@ def main(
     )
     length = max(1, min(BLOCK, BLOCK_BYTES // first.nbytes))
     with job.progress(opened.count, "images") as bar:
-        brightest = []
+        variation = Variation()
 
         def counted():
             for block in opened.blocks(length, job.threads):
                 yield block
-                brightest.append(float(block.max()))
+                variation.add(block)
                 bar.update(len(block))
 
         store.stream(dataset, images, "images", pixels, counted())
-    white = 255 if first.dtype == "uint8" else 1
-    if max(brightest) < DARK * white:
-        job.warn(
-            f"the brightest value of all images is {max(brightest):g} where white is {white}; if "
-            "they are of 12 bits saved as 16, multiply them by 16"
-        )
+    if warning := variation.warning():
+        job.warn(warning)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ COLUMNS = [
     "at_risk", "scale",
     "between_embedded", "closest_embedded_S1", "closest_embedded_S2", "memorized_embedded",
     "samples", "diverged", "dimension", "asymmetry", "log_density", "log_density_gap",
-    "harmonic", "harmonic_p", "mixed_p", "rising", "adaptive", "adaptive_p", "near", "near_p",
+    "harmonic", "harmonic_p", "signs_p", "mixed_p", "rising", "adaptive", "adaptive_p", "near", "near_p",
     "along", "along_p", "tangent", "tangent_p", "beyond", "angular_order",
 ]  # fmt: skip
 #: Stores of a kind that have another role.

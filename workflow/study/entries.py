@@ -1,17 +1,6 @@
 """What entries of the config say, where more than one module asks."""
 
-import difflib
 import math
-from collections.abc import Iterable
-
-
-def closest(name: str, allowed: Iterable[str]) -> str:
-    """The end of a message about a name that does not exist: what was meant, or what there is."""
-    allowed = list(allowed)
-    close = difflib.get_close_matches(name, allowed)
-    # The first letter is seldom mistyped.
-    likely = max(close, key=lambda c: c[0] == name[0], default=None)
-    return f"; did you mean {likely!r}?" if likely else f"; allowed are {', '.join(allowed)}"
 
 
 def known_side(config: dict, dataset: str) -> int | None:

@@ -1,7 +1,7 @@
 """The files of a data set that the user brings: where they lie, and whether they have changed."""
 
 import contextlib
-import fnmatch
+import errno
 import functools
 import hashlib
 import json
@@ -11,6 +11,8 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
+
+from gahb.datasets.listing import entries_below, matches, may_hold_several, printable
 
 #: What the content of a user's files was when they were last read, so that they are read once.
 READ = Path(".snakemake", "content.json")
@@ -43,25 +45,30 @@ def existing(path: str) -> str:
 
 @functools.cache
 def _files(path: str, match: str | None) -> tuple[tuple, ...]:
-    """(name, size, time, inode) of a file, or of those below a folder that match, by name."""
+    """(name, size, time, inode) of a file, or of those below a folder that match, by name.
+
+    Of all, where none matches: the pattern is then one of names inside of them.
+    """
     path = os.path.expanduser(path)
     if not os.path.isdir(path):
         return (("", *_stamp(os.stat(path))),)
-    every = _below(path, "")
-    return tuple(sorted(f for f in every if match is None or _matches(f[0], match)))
+    every = sorted(entries_below(path), key=lambda found: found[0])
+    some = every if match is None else [found for found in every if matches(found[0], match)]
+    return tuple((name, *_stamp(_status(entry))) for name, entry in some or every)
 
 
 def count(path: str, match: str | None = None) -> int | None:
-    """How many files a folder holds (those that match); None if it is not a folder."""
-    return len(_files(path, match)) if os.path.isdir(os.path.expanduser(path)) else None
+    """How many images a folder holds, a file each; None if only reading its files tells."""
+    found = names(path, match)
+    return None if found is None else len(found)
 
 
 def names(path: str, match: str | None = None) -> list[str] | None:
     """The names that `count` counts, as stores have them: bytes that are not UTF-8 are escaped."""
     if not os.path.isdir(os.path.expanduser(path)):
         return None
-    found = (name.encode(errors="surrogateescape") for name, *_ in _files(path, match))
-    return [name.decode(errors="backslashreplace") for name in found]
+    found = [name for name, *_ in _files(path, match) if matches(name, match)]
+    return None if any(map(may_hold_several, found)) else [printable(name) for name in found]
 
 
 @functools.cache
@@ -69,11 +76,17 @@ def listing(path: str, match: str | None = None) -> str | None:
     """Hash that tells whether files have changed: of their content, and names below a folder.
 
     Blind to their place and time stamps. They are read again only when a name, size, time stamp or
-    inode has changed since. None if there is nothing, or nothing that can be read.
+    inode has changed since. Links are followed. None if there is nothing, or nothing that can be
+    read.
+
+    Raises:
+        OSError: a link leads to a folder that holds it.
     """
     try:
         files = _files(path, match)
-    except OSError:
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise
         return None
     stamp = hashlib.sha256(repr(files).encode()).hexdigest()
     path = os.path.abspath(os.path.expanduser(path))
@@ -104,8 +117,11 @@ def _content(path: str, files: tuple[tuple, ...]) -> str:
         print(f"Reading {path}, to see whether it has changed", file=sys.stderr, flush=True)
 
     def digest(name: str) -> bytes:
-        with open(os.path.join(path, name) if name else path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").digest()
+        file = os.path.join(path, name) if name else path
+        if os.path.islink(file) and not os.path.exists(file):
+            return b"a link to nothing"
+        with open(file, "rb") as opened:
+            return hashlib.file_digest(opened, "sha256").digest()
 
     found = hashlib.sha256()
     with ThreadPoolExecutor(8) as pool:
@@ -115,27 +131,15 @@ def _content(path: str, files: tuple[tuple, ...]) -> str:
     return found.hexdigest()[:16]
 
 
-def _matches(name: str, match: str) -> bool:
-    """As gahb.datasets.folder.matches."""
-    (stem, ending), (pattern, of_pattern) = map(os.path.splitext, (name, match))
-    either_case = fnmatch.fnmatchcase(stem + ending.lower(), pattern + of_pattern.lower())
-    return either_case or fnmatch.fnmatchcase(name, match)
-
-
 def _stamp(found: os.stat_result) -> tuple[int, int, int]:
     return found.st_size, found.st_mtime_ns, found.st_ino
 
 
-def _below(folder: str, prefix: str):
-    """(name, size, time, inode) of the files below a folder; hidden ones are left out."""
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name.startswith(".") or entry.name == "lock.mdb":  # LMDB writes it on reading
-                continue
-            if entry.is_dir(follow_symlinks=False):
-                yield from _below(entry.path, f"{prefix}{entry.name}/")
-            elif entry.is_file():
-                yield f"{prefix}{entry.name}", *_stamp(entry.stat())
+def _status(entry: os.DirEntry) -> os.stat_result:
+    try:
+        return entry.stat()
+    except FileNotFoundError:  # of a link to nothing, its own
+        return entry.stat(follow_symlinks=False)
 
 
 def recorded(store: str) -> str | None:

@@ -6,7 +6,7 @@ neither which it is nor where.
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import yaml
@@ -17,23 +17,22 @@ def mistakes_in(files: Iterable[str | Path]) -> list[str]:
     return [line for file in map(Path, files) if file.is_file() for line in _mistakes(file)]
 
 
-def _mistakes(file: Path) -> list[str]:
+def _mistakes(file: Path) -> Iterator[str]:
     try:
         text = file.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        return [f"{file}: is not UTF-8 text ({error})"]
-    try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except UnicodeDecodeError as error:
+        yield f"{file}: is not UTF-8 text ({error})"
     except yaml.YAMLError as error:
-        if _is_json(text):  # which may hold tabs
-            return []
-        mark = getattr(error, "problem_mark", None)
-        where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or error
-        hint = "; text with a colon needs quotes" if "mapping values" in str(problem) else ""
-        return [f"{file}{where}: is not valid YAML: {problem}{hint}"]
-    return [f"{file}, line {line}: a second entry {key!r}; the first is in line {first}"
-            for key, line, first in _repeated(root, set())]  # fmt: skip
+        if not _is_json(text):  # which may hold tabs
+            mark = getattr(error, "problem_mark", None)
+            problem = getattr(error, "problem", None) or error
+            where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+            hint = "; text with a colon needs quotes" if "mapping values" in str(problem) else ""
+            yield f"{file}{where}: is not valid YAML: {problem}{hint}"
+    else:
+        for key, line, first in _repeated(root, set()):
+            yield f"{file}, line {line}: a second entry {key!r}; the first is in line {first}"
 
 
 def _is_json(text: str) -> bool:
@@ -44,22 +43,20 @@ def _is_json(text: str) -> bool:
     return True
 
 
-def _repeated(node: yaml.Node | None, seen: set[int]):
+def _repeated(node: yaml.Node | None, seen: set[int]) -> Iterator[tuple[str, int, int]]:
     """(key, line, line of the first) of each key that stands twice in a mapping."""
-    if id(node) in seen:  # an alias
+    if not isinstance(node, yaml.CollectionNode) or id(node) in seen:  # an alias
         return
     seen.add(id(node))
-    if isinstance(node, yaml.MappingNode):
-        lines = {}
-        for key, value in node.value:
+    lines = {}
+    for item in node.value:
+        key, value = item if isinstance(node, yaml.MappingNode) else (None, item)
+        if isinstance(key, yaml.ScalarNode):
             line = key.start_mark.line + 1
-            if isinstance(key, yaml.ScalarNode) and key.value in lines:
+            if key.value in lines:
                 yield key.value, line, lines[key.value]
-            lines.setdefault(str(key.value), line)
-            yield from _repeated(value, seen)
-    elif isinstance(node, yaml.SequenceNode):
-        for value in node.value:
-            yield from _repeated(value, seen)
+            lines.setdefault(key.value, line)
+        yield from _repeated(value, seen)
 
 
 if __name__ == "__main__":

@@ -1,47 +1,36 @@
-"""A zip or tar file of images. It is read where it lies; nothing is unpacked beside it."""
+"""A zip or tar file of images, or a folder of such files. Nothing is unpacked beside them."""
 
-import bz2
-import gzip
-import lzma
+import functools
 import os
 import tarfile
-import tempfile
 import zipfile
-import zlib
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 from gahb.datasets.base import ImageError, Source, UnusableImage
-from gahb.datasets.folder import matching, printable
+from gahb.datasets.compressed import DAMAGED, compression, uncompressed
+from gahb.datasets.folder import files_below, matching
+from gahb.datasets.listing import matches, only_images, printable
 from gahb.datasets.pictures import MOST_BYTES, encoded, prepared
 
-#: What the decompressors raise.
-DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError)
-#: How a compressed file starts.
-COMPRESSIONS = {b"\x1f\x8b": gzip, b"BZh": bz2, b"\xfd7zXZ": lzma}
-#: A compressed tar file that expands to more than this many times its size is refused.
-MOST_EXPANSION = 100
+#: Of the archives in a folder.
+ENDINGS = ("*.tar", "*.tar.gz", "*.tgz", "*.tar.bz2", "*.tar.xz", "*.zip")
 
 
 def archive(*, path: str, match: str | None = None, **options) -> Source:
     """The image files inside `path`, in the order of their names.
 
     Args:
-        path: a zip or tar file; a tar file may be compressed by gzip, bzip2 or xz.
-        match: pattern of the names; None takes every file.
+        path: a zip or tar file; a tar file may be compressed by gzip, bzip2 or xz. Or a folder of
+            such files, as WebDataset writes them; names then begin with the file's.
+        match: pattern of the names inside; None takes every file.
         options: see `prepared`.
 
     Raises:
         ImageError: it is not an archive, is damaged, or has names or sizes that cannot be trusted.
     """
-    try:
-        members = _zip(path) if zipfile.is_zipfile(path) else _tar(path)
-    except (*DAMAGED, tarfile.TarError) as error:
-        raise ImageError(f"{path}: cannot be read as a zip or tar file ({error})") from error
-    for name in members:
-        if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts or "\\" in name:
-            raise ImageError(f"{path}: its member {name!r} points out of the archive")
-    visible = [n for n in members if not _is_hidden(n)]
-    names = matching(visible, match, path)
+    members = members_of(path)
+    names = matching(list(members), match, path)
     written = [printable(name) for name in names]
 
     def fetch(i: int) -> bytes:
@@ -50,10 +39,47 @@ def archive(*, path: str, match: str | None = None, **options) -> Source:
             raise UnusableImage(f"{written[i]}: expands to {size} bytes, more than {MOST_BYTES}")
         try:
             return read()
-        except (*DAMAGED, RuntimeError) as error:
+        except (*DAMAGED, zipfile.BadZipFile, RuntimeError) as error:
             raise UnusableImage(f"{written[i]}: is damaged ({error})") from error
 
-    return prepared(encoded(len(names), fetch, written.__getitem__, Path(path).name), **options)
+    pictures = encoded(len(names), fetch, written.__getitem__, Path(path).name, only_images(names))
+    return prepared(pictures, **options)
+
+
+def is_archive(name: str) -> bool:
+    """Whether a file in a folder is one of its archives."""
+    return any(matches(name, ending) for ending in ENDINGS)
+
+
+def members_of(path: str) -> dict[str, tuple[int, Callable[[], bytes]]]:
+    """Size in bytes of each file in an archive, or in those of a folder, and what reads it.
+
+    Hidden files are left out. A link in a tar file raises `UnusableImage` when it is read.
+
+    Raises:
+        ImageError: as `archive`.
+    """
+    if not Path(path).is_dir():
+        return _members(path)
+    shards = [name for name in files_below(path, None) if is_archive(name)]
+    if not shards:
+        raise ImageError(f"{path}: is a folder that holds no archive ({', '.join(ENDINGS)})")
+    return {
+        f"{shard}/{name}": member
+        for shard in shards
+        for name, member in _members(str(Path(path, shard))).items()
+    }
+
+
+def _members(path: str) -> dict:
+    try:
+        found = _zip(path) if zipfile.is_zipfile(path) else _tar(path)
+    except (*DAMAGED, zipfile.BadZipFile, tarfile.TarError) as error:
+        raise ImageError(f"{path}: cannot be read as a zip or tar file ({error})") from error
+    for name in found:
+        if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
+            raise ImageError(f"{path}: its member {name!r} points out of the archive")
+    return {name: member for name, member in found.items() if not _is_hidden(name)}
 
 
 def _is_hidden(name: str) -> bool:
@@ -63,38 +89,45 @@ def _is_hidden(name: str) -> bool:
 
 def _zip(path: str) -> dict:
     """Size of each member, and a function that reads it: never more than its declared size."""
-    file = zipfile.ZipFile(path)
-    return {
-        info.filename: (info.file_size, lambda info=info: file.open(info).read(info.file_size))
-        for info in file.infolist()
-        if not info.is_dir()
-    }
-
-
-def _tar(path: str) -> dict:
-    """As `_zip`; a compressed file is first expanded to a temporary one, for any order."""
-    with open(path, "rb") as opened:
-        start = opened.read(6)
-    module = next((m for magic, m in COMPRESSIONS.items() if start.startswith(magic)), None)
-    file = _expanded(path, module) if module else open(path, "rb")
-    members = {}
-    for info in tarfile.open(fileobj=file, mode="r:"):
-        if info.issym() or info.islnk():
-            raise ImageError(f"{path}: its member {info.name!r} is a link")
-        if info.isreg() and not info.issparse():
-            where = (info.size, info.offset_data)
-            members[info.name] = (info.size, lambda where=where: os.pread(file.fileno(), *where))
+    file, members = zipfile.ZipFile(path), {}
+    for info in file.infolist():
+        name = info.filename.replace("\\", "/")  # as some programs of Windows write it
+        if name.endswith("/"):
+            continue
+        if name in members:
+            raise ImageError(f"{path}: holds {name!r} twice")
+        read = functools.partial(_read_zipped, file, info)
+        members[name] = (info.file_size, read)
     return members
 
 
-def _expanded(path: str, module):
-    most = MOST_EXPANSION * Path(path).stat().st_size
-    expanded = tempfile.TemporaryFile()
-    with module.open(path) as compressed:
-        while block := compressed.read(2**20):
-            expanded.write(block)
-            if expanded.tell() > most:
-                raise ImageError(f"{path}: expands to more than {MOST_EXPANSION} times its size")
-    expanded.flush()
-    expanded.seek(0)
-    return expanded
+def _read_zipped(file: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    return file.open(info).read(info.file_size)
+
+
+def _tar(path: str) -> dict:
+    """As `_zip`; of members of one name the last counts, which `tar --append` has put there."""
+    file, members = uncompressed(path), {}
+    # Not kept open where it can be opened again: there may be thousands of shards.
+    opened = file if compression(path) else None
+    for info in tarfile.open(fileobj=file, mode="r:"):
+        name = info.name
+        if info.issym() or info.islnk():
+            members[name] = (0, functools.partial(_refuse, path, name, "is a link"))
+        elif info.issparse():
+            members[name] = (0, functools.partial(_refuse, path, name, "is a sparse file"))
+        elif info.isreg():
+            where = (info.size, info.offset_data)
+            members[name] = (info.size, functools.partial(_read_stored, path, opened, *where))
+    return members
+
+
+def _read_stored(path: str, opened, size: int, offset: int) -> bytes:
+    if opened:
+        return os.pread(opened.fileno(), size, offset)
+    with open(path, "rb") as file:
+        return os.pread(file.fileno(), size, offset)
+
+
+def _refuse(path: str, name: str, why: str) -> bytes:
+    raise UnusableImage(f"{path}: its member {printable(name)!r} {why}, which is not followed")

@@ -1,13 +1,17 @@
 """What every source of images gives, and how ranges of it are read on several threads."""
 
+from __future__ import annotations
+
 import collections
 import concurrent.futures
 import dataclasses
 import importlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-import numpy as np
-import xarray as xr
+if TYPE_CHECKING:  # what is planned imports this package, but neither of them
+    import numpy as np
+    import xarray as xr
 
 
 class ImageError(Exception):

@@ -1,10 +1,9 @@
 """A folder of image files, nested or not."""
 
-import fnmatch
-import os
 from pathlib import Path
 
 from gahb.datasets.base import ImageError, Source, UnusableImage
+from gahb.datasets.listing import entries_below, matches, only_images, printable
 from gahb.datasets.pictures import MOST_BYTES, encoded, prepared
 
 
@@ -12,22 +11,20 @@ def files_below(path: str, match: str | None) -> list[str]:
     """Names of the files below a folder, relative to it and in order; hidden ones are left out.
 
     Raises:
-        ImageError: no such folder, or no such files.
+        ImageError: no such folder, no such files, or a link to a folder that holds it.
     """
-    root = Path(path)
-    if not root.is_dir():
+    if not Path(path).is_dir():
         raise ImageError(f"{path}: is not a folder")
-    names = []
-    for folder, below, files in os.walk(root):
-        below[:] = [name for name in below if not name.startswith(".")]
-        relative = Path(folder).relative_to(root)
-        names += [(relative / name).as_posix() for name in files if not name.startswith(".")]
+    try:
+        names = [name for name, _ in entries_below(path)]
+    except OSError as error:
+        raise ImageError(f"{error.filename}: {error.strerror}") from error
     return matching(names, match, path)
 
 
 def matching(names: list[str], match: str | None, path: str) -> list[str]:
     """The names that match a pattern, in order."""
-    found = sorted(n for n in names if match is None or matches(n, match))
+    found = sorted(name for name in names if matches(name, match))
     if not found:
         raise ImageError(
             f"{path}: holds no file that matches {match!r}, of {len(names)} files"
@@ -35,21 +32,6 @@ def matching(names: list[str], match: str | None, path: str) -> list[str]:
             else f"{path}: holds no files"
         )
     return found
-
-
-def matches(name: str, match: str) -> bool:
-    """Whether a name matches a pattern like "train/*.jpg".
-
-    * also stands for slashes, and the case of the ending does not count: cameras write .JPG.
-    """
-    (stem, ending), (pattern, of_pattern) = map(os.path.splitext, (name, match))
-    either_case = fnmatch.fnmatchcase(stem + ending.lower(), pattern + of_pattern.lower())
-    return either_case or fnmatch.fnmatchcase(name, match)
-
-
-def printable(name: str) -> str:
-    """A name with bytes that are no UTF-8 written as \\xe9: the name itself cannot be."""
-    return name.encode(errors="surrogateescape").decode(errors="backslashreplace")
 
 
 def folder(*, path: str, match: str | None = None, **options) -> Source:
@@ -75,4 +57,5 @@ def folder(*, path: str, match: str | None = None, **options) -> Source:
                 why = f"is a link to {file.readlink()}, where nothing is"
             raise UnusableImage(f"{written[i]}: {why}") from error
 
-    return prepared(encoded(len(names), fetch, written.__getitem__, Path(path).name), **options)
+    pictures = encoded(len(names), fetch, written.__getitem__, Path(path).name, only_images(names))
+    return prepared(pictures, **options)

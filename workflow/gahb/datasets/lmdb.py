@@ -1,37 +1,57 @@
 """An LMDB environment whose values are encoded images, as LSUN is published."""
 
+import re
 from pathlib import Path
 
 from gahb.datasets.base import ImageError, Source
+from gahb.datasets.folder import matching
+from gahb.datasets.listing import printable
 from gahb.datasets.pictures import encoded, prepared
 from gahb.packages import Needed
 
 package = Needed("lmdb")
 
 
-def lmdb(*, path: str, **options) -> Source:
+def lmdb(*, path: str, match: str | None = None, **options) -> Source:
     """The images of an LMDB folder (or single file), in the order of their keys.
+
+    The key `length`, by which some programs say how many images there are, is left out.
 
     Args:
         path: for instance bedroom_train_lmdb.
+        match: pattern of the keys; None takes every one. Where images are there at several
+            resolutions, keys begin with it: "128-*".
         options: see `prepared`.
 
     Raises:
-        ImageError: it is not an LMDB environment.
+        ImageError: it is not an LMDB environment, or has images at several resolutions.
     """
     try:
         # Nobody writes while we read; without locks, it may lie on a read-only disk.
         environment = package.open(path, readonly=True, lock=False, subdir=Path(path).is_dir())
         with environment.begin() as transaction:
-            keys = list(transaction.cursor().iternext(values=False))
+            found = list(transaction.cursor().iternext(values=False))
     except package.Error as error:
         raise ImageError(f"{path}: cannot be read as LMDB ({error})") from error
+    keys = {key.decode(errors="surrogateescape"): key for key in found if key != b"length"}
+    names = matching(list(keys), match, path)
+    if len(resolutions := _resolutions(names)) > 1:
+        raise ImageError(
+            f"{path}: has images at several resolutions; choose one by `match`: "
+            + ", ".join(f'"{resolution}-*"' for resolution in sorted(resolutions, key=int))
+        )
+    written = [printable(name) for name in names]
 
     def fetch(i: int) -> bytes:
         with environment.begin() as transaction:
-            return transaction.get(keys[i])
+            return transaction.get(keys[names[i]])
 
-    def name(i: int) -> str:
-        return keys[i].decode(errors="replace")
+    return prepared(encoded(len(names), fetch, written.__getitem__, Path(path).name), **options)
 
-    return prepared(encoded(len(keys), fetch, name, Path(path).name), **options)
+
+def _resolutions(names: list[str]) -> set[str]:
+    """What keys like "128-00000" begin with; empty where they are others."""
+    found = [re.fullmatch(r"(\d+)-(\d+)", name) for name in names]
+    if not all(found) or len({key[2] for key in found}) == len(found):
+        return set()
+    return {key[1] for key in found}

@@ -60,20 +60,37 @@ def parquet(*, path: str, column: str = "image", match: str | None = None, **opt
     return prepared(pictures, **options)
 
 
+def columns(path: str) -> list[str]:
+    """The columns of encoded images, of a Parquet file or the first one below a folder."""
+    root = Path(path)
+    schema = _opened(
+        root / files_below(path, "*.parquet")[0] if root.is_dir() else root
+    ).schema_arrow
+    return [name for name in schema.names if _is_encoded(schema.field(name).type)]
+
+
 def _is_struct(kind: "pyarrow.DataType") -> bool:
     return pyarrow.types.is_struct(kind) and kind.get_field_index("bytes") >= 0
 
 
-def _open(path: Path, column: str) -> "pq.ParquetFile":
+def _is_encoded(kind: "pyarrow.DataType") -> bool:
+    binary = kind.field("bytes").type if _is_struct(kind) else kind
+    return pyarrow.types.is_binary(binary) or pyarrow.types.is_large_binary(binary)
+
+
+def _opened(path: Path) -> "pq.ParquetFile":
     try:
-        file = pq.ParquetFile(path)
+        return pq.ParquetFile(path)
     except (pyarrow.ArrowException, OSError) as error:
         raise ImageError(f"{path}: cannot be read as a Parquet file ({error})") from error
+
+
+def _open(path: Path, column: str) -> "pq.ParquetFile":
+    file = _opened(path)
     schema = file.schema_arrow
     if column not in schema.names:
         raise ImageError(f"{path}: has no column {column!r}, but {', '.join(schema.names)}")
     kind = schema.field(column).type
-    binary = kind.field("bytes").type if _is_struct(kind) else kind
-    if not (pyarrow.types.is_binary(binary) or pyarrow.types.is_large_binary(binary)):
+    if not _is_encoded(kind):
         raise ImageError(f"{path}: its column {column!r} holds {kind}, not encoded images")
     return file

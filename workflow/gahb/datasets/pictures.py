@@ -1,7 +1,7 @@
 """Pictures of any origin, made into a source of images of one size.
 
-What `folder`, `archive`, `parquet`, `lmdb`, `arrays`, `zarr` and `photographs` share: each opens
-its pictures and hands them to `prepared`, with the options of its config entry.
+All sources of a user's images share this, and `photographs`: each opens its pictures and hands them
+to `prepared`, with the options of its config entry.
 """
 
 import dataclasses
@@ -10,17 +10,19 @@ import io
 import os
 import re
 from collections.abc import Callable, Iterable, Sequence
+from threading import get_ident
 
 import numpy as np
 from PIL import Image, ImageOps
 
 from gahb.datasets.base import ImageError, Source, UnusableImage, in_order
+from gahb.datasets.listing import may_hold_several
 from gahb.datasets.preparation import Preparation, patches
 
 #: Only these decoders are tried: the others run programs or are of no use here.
 FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "GIF", "PPM")
-#: Number of a TIFF's tag.
-BITS_PER_SAMPLE = 258
+#: Numbers of a TIFF's tags, and the bits of the second that say that a page is no picture.
+BITS_PER_SAMPLE, SUBFILE_TYPE, SMALLER_OR_MASK = 258, 254, 1 | 4
 #: Larger pictures and files are refused unread: they may be decompression bombs.
 MOST_PIXELS = 2**26
 MOST_BYTES = 2**28
@@ -33,7 +35,8 @@ class Pictures:
     Args:
         count: number of pictures.
         read: indices, increasing -> these pictures one by one, each an array (y, x, channel), bytes
-            or float32 in [0, 1], with 1 or 3 channels. Several threads call it at a time.
+            or float32 in [0, 1], with 1 or 3 channels, or 4, the last opacity. Several threads
+            call it at a time.
         name: index -> name of the picture, for messages and for the store.
         origin: where the pictures come from, in words.
         named: the names mean something (they are of files), and go into the store.
@@ -46,33 +49,53 @@ class Pictures:
     named: bool = True
 
 
-def decode(data: bytes, name: str) -> np.ndarray:
+def decode(
+    opened: Callable[[], Image.Image], name: str, page: int | None = None, advice: str = ""
+) -> np.ndarray:
     """An encoded picture as bytes (y, x, channel), with 3 channels even where it is gray.
 
-    Turned upright as its EXIF data say; transparency is ignored, 12 and 16 bits become 8, and of
-    several frames the first is taken.
+    A fourth channel is its opacity, where it is not opaque. It is turned upright as its EXIF data
+    say, 12 and 16 bits become 8, and of several frames of other formats than TIFF the first is
+    taken.
+
+    Args:
+        opened: opens the file.
+        name: for messages.
+        page: of a TIFF, counted from 0; None where it must be the only one.
+        advice: what a message that it is no image ends with.
 
     Raises:
         UnusableImage: it cannot be decoded.
     """
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            if image.width * image.height > MOST_PIXELS:
-                raise UnusableImage(
-                    f"{name}: has {image.width} x {image.height} pixels, more than {MOST_PIXELS}"
-                )
-            if image.mode in ("I", "F"):
-                raise UnusableImage(
-                    f"{name}: has 32 bits for each value; save it with 8 or 16 bits, or as an "
-                    "array of floats in [0, 1]"
-                )
-            # A TIFF of 12 bits is opened as one of 16, and would be nearly black.
-            (bits,) = getattr(image, "tag_v2", {}).get(BITS_PER_SAMPLE, (16,))[:1]
-            image = ImageOps.exif_transpose(image)
-            if image.mode.startswith("I;16"):
-                gray = np.rint(np.asarray(image) * (255 / (2**bits - 1))).astype(np.uint8)
-                return np.repeat(gray[..., None], 3, axis=2)
-            return np.asarray(image.convert("RGB"))
+        image = opened()
+        if page is not None and image.format == "TIFF":
+            image.seek(page)
+        if image.width * image.height > MOST_PIXELS:
+            raise UnusableImage(
+                f"{name}: has {image.width} x {image.height} pixels, more than {MOST_PIXELS}"
+            )
+        if image.mode == "F" or (image.mode == "I" and image.format != "PPM"):
+            raise UnusableImage(
+                f"{name}: has 32 bits for each value; save it with 8 or 16 bits, or as an "
+                "array of floats in [0, 1]"
+            )
+        if page is None and image.format == "TIFF" and len(_pages(opened)) > 1:
+            raise UnusableImage(
+                f"{name}: has several pages; they are read of files named .tif or .tiff"
+            )
+        # A TIFF of 12 bits is opened as one of 16, and would be nearly black.
+        (bits,) = getattr(image, "tag_v2", {}).get(BITS_PER_SAMPLE, (16,))[:1]
+        transparent = image.info.get("transparency")
+        image = ImageOps.exif_transpose(image)
+        if image.mode.startswith("I"):  # of 16 bits, those of a PGM in 32
+            values = np.asarray(image)
+            gray = np.rint(values * (255 / (2**bits - 1))).astype(np.uint8)
+            opaque = np.where(values == transparent, 0, 255).astype(np.uint8)
+            return _without_opaque(np.stack([gray, gray, gray, opaque], 2))
+        if image.has_transparency_data:
+            return _without_opaque(np.asarray(image.convert("RGBA")))
+        return np.asarray(image.convert("RGB"))
     except UnusableImage:
         raise
     except Image.DecompressionBombError as error:
@@ -81,15 +104,83 @@ def decode(data: bytes, name: str) -> np.ndarray:
         raise UnusableImage(
             # Not where it lies in memory, which differs from run to run.
             f"{name}: cannot be read as an image ({type(error).__name__}: "
-            f"{re.sub('<_io.BytesIO object at 0x[0-9a-f]+>', 'the file', str(error))})"
+            f"{re.sub('<_io.BytesIO object at 0x[0-9a-f]+>', 'the file', str(error))}){advice}"
         ) from error
 
 
+def _without_opaque(picture: np.ndarray) -> np.ndarray:
+    """The picture without its fourth channel if that is opaque everywhere."""
+    return picture[..., :3] if (picture[..., 3] == 255).all() else picture
+
+
+def _image(data: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(data), formats=FORMATS)
+
+
+def _pages(opened: Callable[[], Image.Image]) -> list[int]:
+    """Which pages of a TIFF are pictures: not smaller versions or masks of another page.
+
+    One that cannot be read is among them, so that decoding it says what is wrong.
+    """
+    found, page = [], 0
+    try:
+        image = opened()
+        while image.format == "TIFF":
+            image.seek(page)
+            found += [page] * (not image.tag_v2.get(SUBFILE_TYPE, 0) & SMALLER_OR_MASK)
+            page += 1
+        return [0]
+    except EOFError:
+        return found or [0]
+    except Exception:  # damaged files raise nearly anything
+        return [*found, page]
+
+
 def encoded(
-    count: int, fetch: Callable[[int], bytes], name: Callable[[int], str], origin: str
+    count: int,
+    fetch: Callable[[int], bytes],
+    name: Callable[[int], str],
+    origin: str,
+    match: str | None = None,
 ) -> Pictures:
-    """Pictures that are files; `fetch` gives the bytes of one."""
-    return Pictures(count, lambda index: (decode(fetch(i), name(i)) for i in index), name, origin)
+    """Pictures that are files, several of them where a TIFF has several pages.
+
+    Args:
+        count, name, origin: as of `Pictures`, of the files.
+        fetch: index -> bytes of the file.
+        match: the pattern that leaves out what is no image, where there is one.
+    """
+    advice = f'; `match: "{match}"` takes the images alone' if match else ""
+
+    def opened(i):
+        return _image(fetch(i))
+
+    tiffs = (i for i in range(count) if may_hold_several(name(i)))
+    pages = {i: _pages(functools.partial(opened, i)) for i in tiffs}
+    if all(len(of_file) == 1 for of_file in pages.values()):
+
+        def read(index):
+            for i in index:
+                (page,) = pages.get(i, [None])
+                yield decode(functools.partial(opened, i), name(i), page, advice)
+
+        return Pictures(count, read, name, origin)
+    each = [(i, page) for i in range(count) for page in pages.get(i, [None])]
+
+    @functools.lru_cache(4)  # the next page is of the same file, and found from the one before
+    def held(i, thread):
+        return opened(i)
+
+    def of_page(k):
+        i, page = each[k]
+        return f"{name(i)}, page {page + 1}" if len(pages.get(i, ())) > 1 else name(i)
+
+    def read_pages(index):
+        for k in index:
+            i, page = each[k]
+            yield decode(functools.partial(held, i, get_ident()), of_page(k), page, advice)
+
+    return Pictures(len(each), read_pages, of_page, origin)
 
 
 def prepared(

@@ -1,7 +1,7 @@
-"""From pictures as they come to images of one size: turn, crop, gray, resize, patches.
+"""From pictures as they come to images of one size: background, turn, crop, gray, resize, patches.
 
-A picture is an array (y, x, channel), bytes or float32 in [0, 1], and an image is one
-(channel, y, x) of the same type: bytes stay bytes, rounded once. The paper's faces are
+A picture is an array (y, x, channel), bytes or float32 in [0, 1], its fourth channel opacity. An
+image is one (channel, y, x) of the same type: bytes stay bytes, rounded once. The paper's faces are
 `crop={"rows": [29, -29], "columns": [9, -9]}, gray="mean", side=80`.
 """
 
@@ -12,6 +12,8 @@ from PIL import Image
 
 from gahb.datasets.base import ImageError, UnusableImage
 
+#: What is seen through a picture, as a fraction of white.
+BACKGROUNDS = {"white": 1, "black": 0}
 #: How much of red, green and blue goes into gray. Luma is that of ITU-R BT.601.
 GRAY = {"mean": (1 / 3, 1 / 3, 1 / 3), "luma": (0.299, 0.587, 0.114)}
 
@@ -21,6 +23,8 @@ class Preparation:
     """What is done to every picture.
 
     Args:
+        background: "white" or "black", on which transparent pictures are laid. None refuses them,
+            but where opacity is constant, and so shows nothing, it is dropped.
         landscape: pictures that are higher than wide are turned by 90 degrees.
         crop: None; "center", the largest centered square; a number of pixels, the side of a
             centered square; or {"rows": [start, stop], "columns": [start, stop]}, either one,
@@ -32,6 +36,7 @@ class Preparation:
             pictures are resized before patches are cut}.
     """
 
+    background: str | None = None
     landscape: bool = False
     crop: str | int | dict | None = None
     gray: str | None = "mean"
@@ -43,8 +48,10 @@ class Preparation:
 
         Raises:
             UnusableImage: it is smaller than what is asked for.
-            ImageError: resizing would distort it.
+            ImageError: it is transparent, or resizing would distort it.
         """
+        if picture.shape[2] == 4:
+            picture = self._laid(picture, name)
         if self.landscape and picture.shape[0] > picture.shape[1]:
             picture = np.rot90(picture)
         height, width = picture.shape[:2]
@@ -70,6 +77,20 @@ class Preparation:
                 )
             values = resized(values, (self.side, self.side))
         return _as(picture.dtype, values)
+
+    def _laid(self, picture: np.ndarray, name: str) -> np.ndarray:
+        """The picture on its background, without opacity."""
+        colours, opacity = picture[..., :3], picture[..., 3:]
+        if self.background is None:
+            if (opacity == opacity[0, 0]).all():
+                return colours
+            raise ImageError(
+                f"{name}: is transparent in part; `background: white` or `background: black` says "
+                "on which background it is seen"
+            )
+        white = 255 if picture.dtype == np.uint8 else 1
+        behind = np.float32(white * BACKGROUNDS[self.background])
+        return _as(picture.dtype, behind + (colours - behind) * (opacity / np.float32(white)))
 
     def _bounds(self, height: int, width: int):
         """(start, stop, length) of rows and of columns."""

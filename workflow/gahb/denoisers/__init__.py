@@ -1,8 +1,9 @@
 """Denoisers: everything that maps noisy images y = x + sigma z to estimates f(y) of x.
 
 All are modules with one call, `denoiser(y, sigma)`, y of shape (image, channel, y, x) and sigma a
-number; those with `blind` = True ignore sigma. By Miyasawa's formula the score of the density of y
-is (f(y) - y) / sigma^2 when f(y) = E[x | y]. One file each:
+number, or a vector with one for each image (`levels`); those with `blind` = True ignore sigma. By
+Miyasawa's formula the score of the density of y is (f(y) - y) / sigma^2 when f(y) = E[x | y]. One
+file each:
 
 - a network, `networks/architecture.py`, holds `build(**options) -> nn.Module`, which predicts the
   noise: (image, channel, y, x) -> same shape; one with `needs_sigma` = True is called (y, sigma).

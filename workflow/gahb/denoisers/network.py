@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from gahb.denoisers.levels import Sigma, columns, several
 from gahb.denoisers.networks.batchnorm import folded
 
 
@@ -14,7 +15,7 @@ class NetworkDenoiser(nn.Module):
 
     Args:
         network: maps (image, channel, y, x) to the noise in it; one with `needs_sigma` = True is
-            called (y, sigma).
+            called (y, sigma), sigma as this is given it: a number, or one for each image (image,).
 
     blind: whether the network is not told sigma.
     """
@@ -25,10 +26,17 @@ class NetworkDenoiser(nn.Module):
         self.blind = not getattr(network, "needs_sigma", False)
         self.eval()
 
-    def forward(self, y: torch.Tensor, sigma: float) -> torch.Tensor:
-        known = () if self.blind else (sigma,)
-        parts = [part - self.network(part, *known) for part in y.split(at_a_time(y))]
-        return torch.cat(parts) if len(parts) > 1 else parts[0]
+    def forward(self, y: torch.Tensor, sigma: Sigma) -> torch.Tensor:
+        parts = y.split(at_a_time(y))
+        if self.blind:
+            found = [part - self.network(part) for part in parts]
+        elif several(sigma):
+            of_parts = columns(sigma, y, 1).split(at_a_time(y))
+            pairs = zip(parts, of_parts, strict=True)
+            found = [part - self.network(part, own) for part, own in pairs]
+        else:
+            found = [part - self.network(part, sigma) for part in parts]
+        return torch.cat(found) if len(found) > 1 else found[0]
 
 
 def at_a_time(y: torch.Tensor) -> int:

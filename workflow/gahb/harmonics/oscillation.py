@@ -8,7 +8,8 @@ concentration = (s - s_0) / (1 - s_0), with s_0 the mean of s over random orthon
 
 1 for one or two plane waves, 0 for white noise, and below 0 for single pixels, whose spectrum is
 flatter than that of noise. The measure of a basis is its mean over leading eigenvectors, weighted
-by their eigenvalues.
+by their eigenvalues, each less the mean of its pixels: constants are no waves, and one that is
+mostly a constant is left out.
 """
 
 import dataclasses
@@ -21,7 +22,7 @@ import scipy.stats
 import xarray as xr
 
 #: What a basis is compared with; `nulls` has the definitions.
-NULLS = ("random", "permuted", "mixed")
+NULLS = ("random", "permuted", "signs", "mixed")
 #: Narrower windows cannot tell frequencies apart.
 LEAST_WINDOW = 8
 #: Strongest frequencies of a window that count.
@@ -34,11 +35,11 @@ TOGETHER = 2**18
 class Oscillation:
     """How the leading eigenvectors of one basis oscillate.
 
-    concentration: (rank,).
+    concentration: (rank,); of a constant eigenvector as it is.
     frequency: (rank,), cycles per pixel: mean over the strongest lobe of each window, by energy.
     extent: (rank,), 1 / (d sum_p e_p^4): the part of the pixels over which it extends; 1/3 in
         white noise, 1/d in a pixel.
-    harmonic: the weighted mean of the concentrations.
+    harmonic: the weighted mean of the concentrations; NaN where all eigenvectors are constant.
     rising: Spearman's correlation of frequency and rank.
     nulls: (null, draw), what `harmonic` is of bases without harmonics.
     """
@@ -101,6 +102,21 @@ def local_spectra(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return inside.sum(1, dtype=float) / whole, (energy * at).sum(1) / whole
 
 
+def varying(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Vectors less the mean of each channel, of norm 1, and which of them are no constants.
+
+    A constant, of whose square more than half is that of the mean, stays as it is.
+
+    Args:
+        vectors: (vector, channel, y, x).
+    """
+    centred = vectors - vectors.mean((2, 3), keepdims=True)
+    norms, whole = (np.square(v).sum((1, 2, 3), keepdims=True) for v in (centred, vectors))
+    vary = 2 * norms > whole
+    scaled = centred / np.sqrt(np.where(vary, norms, 1))
+    return np.where(vary, scaled, vectors), vary[:, 0, 0, 0]
+
+
 def random_bases(shape: tuple[int, ...], draws: int, seed: int) -> np.ndarray:
     """The part s of the vectors of random orthonormal bases: (draw, vector).
 
@@ -117,10 +133,10 @@ def random_bases(shape: tuple[int, ...], draws: int, seed: int) -> np.ndarray:
 
 
 def _shares(draw: Callable[[], np.ndarray], draws: int) -> np.ndarray:
-    """The part s of the vectors of `draws` bases, each a call: (draw, vector)."""
+    """The part s of the vectors of `draws` bases, less their means, each a call: (draw, vector)."""
     found, waiting = [], []
     for _ in range(draws):
-        waiting.append(draw())
+        waiting.append(varying(draw())[0])
         if sum(basis.size for basis in waiting) >= TOGETHER:
             found.append(local_spectra(np.concatenate(waiting))[0])
             waiting = []
@@ -134,10 +150,15 @@ def oscillation(
 ) -> Oscillation:
     """How the leading eigenvectors oscillate, beside bases that have no harmonics:
 
-    - random: random orthonormal bases;
-    - permuted: these vectors, with the pixels of all permuted alike;
+    - random: random orthonormal bases. Asks whether there is any structure.
+    - permuted: these vectors, with the pixels of all permuted alike. Asks whether it matters where
+      a pixel is; so it rejects vectors that are merely localized, too, which permuting spreads.
+    - signs: these vectors, with random signs of the pixels, for all vectors alike. Each is as large
+      where it was, so this asks whether its signs are in order; vectors of noise, localized or not,
+      are as before.
     - mixed: these vectors, rotated at random in the space that they span. It is as smooth as they
-      are, so this asks whether each vector has frequencies of its own.
+      are, so this asks whether each vector has frequencies, or a place, of its own. Constants are
+      left out.
 
     Args:
         vectors: (rank, channel, y, x), orthonormal.
@@ -146,11 +167,12 @@ def oscillation(
         seed: of the permutations and rotations.
     """
     generator = np.random.default_rng(seed)
-    ranks, draws = len(vectors), len(random)
-    flat = vectors.reshape(*vectors.shape[:-2], -1)
-    weights = np.maximum(eigenvalues, 0)
+    draws, flat = len(random), vectors.reshape(*vectors.shape[:-2], -1)
+    of_waves, vary = varying(vectors)
+    weights = np.where(vary, np.maximum(eigenvalues, 0), 0)
     # Without any positive eigenvalue all are alike.
-    weights = weights / weights.sum() if weights.any() else np.full(ranks, 1 / ranks)
+    weights = weights if weights.any() else vary.astype(float)
+    weights = weights / weights.sum() if vary.any() else np.full(len(vectors), np.nan)
     noise = random.mean()
 
     def measured(share):
@@ -159,12 +181,17 @@ def oscillation(
     def permuted():
         return flat[..., generator.permutation(flat.shape[-1])].reshape(vectors.shape)
 
-    def mixed():
-        rotation = np.linalg.qr(generator.standard_normal((ranks, ranks)))[0]
-        return np.tensordot(rotation, vectors, 1)
+    def signs():
+        return vectors * generator.choice([-1.0, 1.0], vectors.shape[-2:])
 
-    nulls = random, _shares(permuted, draws), _shares(mixed, draws)
-    share, frequency = local_spectra(vectors)
+    def mixed():
+        found, count = vectors.copy(), np.count_nonzero(vary)
+        rotation = np.linalg.qr(generator.standard_normal((count, count)))[0]
+        found[vary] = np.tensordot(rotation, vectors[vary], 1)
+        return found
+
+    nulls = random, *(_shares(draw, draws) for draw in (permuted, signs, mixed))
+    share, frequency = local_spectra(of_waves)
     return Oscillation(
         concentration=measured(share),
         frequency=frequency,

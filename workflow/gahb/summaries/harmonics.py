@@ -1,9 +1,11 @@
 """What harmonics.zarr says in a few numbers, for tables and figures.
 
 Of several noise levels means are taken. NAME_p is the part of the null, with the measured value as
-one of it, that is at least as large: of `harmonic` for the same bases with their pixels permuted,
-and `mixed_p` with their vectors mixed; of `adaptive` for images that are given each other's bases;
-of `near`, `along` and `tangent` for the geometry of other images.
+one of it, that is at least as large: of `harmonic` for the same bases with their pixels permuted
+(small for localized vectors, too), `signs_p` with random signs of their pixels (small for waves,
+not for localized noise), and `mixed_p` with their vectors mixed (small for frequencies or places
+of their own, not for smoothness); of `adaptive` for images that are given each other's bases; of
+`near`, `along` and `tangent` for the geometry of other images.
 """
 
 import math
@@ -24,8 +26,9 @@ BESIDE = slice(5, 15)
 def measures(measured: xr.Dataset) -> dict:
     """Means over images with their intervals and p-values; what there is none of is left out."""
     found = _tested(measured, "harmonic", measured.harmonic_null.sel(null="permuted"))
-    mixed = measured.harmonic_null.sel(null="mixed").mean(("image", "sigma"))
-    found["mixed_p"] = intervals.p_value(float(measured.harmonic.mean()), mixed)
+    for name in ("signs", "mixed"):
+        null = measured.harmonic_null.sel(null=name).mean(("image", "sigma"))
+        found[f"{name}_p"] = intervals.p_value(float(measured.harmonic.mean()), null)
     found["rising"] = float(measured.rising.mean())
     value, null = adaptive(measured)
     found |= {"adaptive": value, "adaptive_p": intervals.p_value(value, null)}
@@ -65,8 +68,10 @@ def one_image(measured: xr.Dataset, image: int) -> dict:
     one = measured.isel(sigma=[0])
     chosen = one.isel(image=[at])
     value = chosen.harmonic.item()
-    null = chosen.harmonic_null.sel(null="permuted").squeeze()
-    found = {"harmonic": value, "harmonic_p": intervals.p_value(value, null)}
+    found = {"harmonic": value}
+    for name, null in (("harmonic", "permuted"), ("signs", "signs"), ("mixed", "mixed")):
+        draws = chosen.harmonic_null.sel(null=null).squeeze()
+        found[f"{name}_p"] = intervals.p_value(value, draws)
     counts = one.coefficients.isel(image=at, sigma=0).values
     found["coefficients_own"] = float(counts[at])
     if len(counts) > 1:

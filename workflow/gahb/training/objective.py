@@ -7,8 +7,8 @@ import math
 
 import torch
 
-#: The lowest noise level of "mixed": 46 dB.
-LOWEST = 0.005
+from gahb.training.recipe import LOWEST
+
 #: Part of the levels of "mixed" that are square roots of U(0, 1): samples start there.
 HIGH = 0.4
 

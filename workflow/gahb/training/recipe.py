@@ -5,6 +5,9 @@ import math
 
 import numpy as np
 
+#: The lowest noise level of the noise "mixed": 46 dB.
+LOWEST = 0.005
+
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:

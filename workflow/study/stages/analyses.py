@@ -76,7 +76,7 @@ def _embedding(config: dict, job: Mapping) -> list:
 
 def _eigenbasis(config: dict, job: Mapping) -> dict:
     return {
-        **{k: v for k, v in config["eigenbasis"].items() if k not in ("images", "svd")},
+        **{k: v for k, v in config["eigenbasis"].items() if k != "images"},
         "chosen": config["eigenbasis"]["images"],
         "seed": derived_seed(config, "eigenbasis", job["dataset"]),
     }

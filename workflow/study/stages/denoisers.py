@@ -31,7 +31,6 @@ def _training(config: dict, job: Mapping) -> dict:
     options = dict(_entry(config, job))
     recipe = dict(config["training"][options.pop("training")])
     recipe["steps"] = steps(recipe, int(job["N"]))
-    recipe.pop("gpus", None)
     names = (job["dataset"], job["denoiser"], job["N"])
     repeated = [] if int(job["seed"]) == 0 else [job["seed"]]
     return {

@@ -2,6 +2,7 @@
 
 from torch import nn
 
+from gahb.denoisers.levels import apart, several
 from gahb.functions import made_by
 
 
@@ -11,7 +12,8 @@ class FromFunction(nn.Module):
     Args:
         function: as `gahb.functions.made_by` takes it.
         predicts: what that module returns, "denoised" f(y) or "noise" y - f(y).
-        needs_sigma: it is called (y, sigma), sigma a number, and not (y).
+        needs_sigma: it is called (y, sigma), sigma a number, and not (y); a batch of several noise
+            levels is given to it level by level.
 
     Raises:
         ImportError, AttributeError, TypeError: as `made_by`.
@@ -26,6 +28,8 @@ class FromFunction(nn.Module):
         self.function, self.predicts, self.needs_sigma = function, predicts, needs_sigma
 
     def forward(self, y, *sigma):
+        if sigma and several(*sigma):
+            return apart(lambda y, _, one: self(y, one), y, *sigma, *sigma)
         predicted = self.network(y, *sigma)
         if y.requires_grad and not predicted.requires_grad:
             raise ValueError(

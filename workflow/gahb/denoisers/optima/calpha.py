@@ -24,6 +24,7 @@ import torch
 from torch import nn
 from torch.fx.experimental.proxy_tensor import get_proxy_mode
 
+from gahb.denoisers.levels import Sigma, apart, columns, several
 from gahb.denoisers.optima.chain import STARTING, Chain
 from gahb.denoisers.optima.contours import masks
 from gahb.denoisers.optima.fields import OFFSET, Likelihood
@@ -93,12 +94,14 @@ class Calpha(nn.Module):
         #: log of the range of such fields, by which the generator scales them.
         self.log_range = (fields.amax(1) - fields.amin(1)).log()
 
-    def forward(self, y: torch.Tensor, sigma: float) -> torch.Tensor:
+    def forward(self, y: torch.Tensor, sigma: Sigma) -> torch.Tensor:
         """E[x | y] (image, 1, y, x).
 
         Raises:
             NotImplementedError: a derivative is asked for.
         """
+        if several(sigma):
+            return apart(lambda y, _, one: self(y, one), y, sigma, sigma)
         if y.requires_grad or get_proxy_mode() is not None:
             raise NotImplementedError("the mean over a Markov chain has no derivatives")
         return self.posterior(y, sigma).mean
@@ -220,7 +223,7 @@ class ContourKnown(nn.Module):
         """The contours (image, x) of the images that follow, as images.zarr has them."""
         self.mask = masks(torch.as_tensor(contour).float(), self.optimum.side)
 
-    def forward(self, y: torch.Tensor, sigma: float) -> torch.Tensor:
+    def forward(self, y: torch.Tensor, sigma: Sigma) -> torch.Tensor:
         """E[x | y, contour] (image, 1, y, x).
 
         Raises:
@@ -229,4 +232,11 @@ class ContourKnown(nn.Module):
         told = 0 if self.mask is None else len(self.mask)
         if told != len(y):
             raise ValueError(f"told of {told} contours, but asked for {len(y)} images")
-        return self.optimum.given(self.mask, y, sigma)
+        if not several(sigma):
+            return self.optimum.given(self.mask, y, sigma)
+        columns(sigma, y, 1)
+        found = torch.empty_like(y)
+        for one in sigma.unique():
+            at = (sigma == one).cpu()
+            found[at] = self.optimum.given(self.mask[at], y[at], float(one))
+        return found

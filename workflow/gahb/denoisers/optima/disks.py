@@ -8,12 +8,14 @@ they are much smaller than the noise lets any be told apart. Exact up to this gr
 """
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 import torch
 from torch import nn
 
 from gahb.datasets.disks import RANGES
+from gahb.denoisers.levels import Sigma, columns
 
 #: Boxes along row, column and radius at first, and how many are split in eight at a time.
 BOXES, SPLIT = (12, 12, 5), 64
@@ -21,6 +23,10 @@ BOXES, SPLIT = (12, 12, 5), 64
 FINEST = 0.25
 #: Boxes that hold less than this part of the heaviest one's probability are left out.
 LEAST = 1e-10
+#: Boxes that hold more than this part of the heaviest one's probability are refined for a density.
+HEAVY = 1e-6
+#: Pixels of coverages that are held at a time.
+PIXELS = 2**22
 #: Nodes of the quadrature over a, and its reach in standard deviations.
 NODES, REACH = 24, 6.0
 
@@ -47,13 +53,13 @@ class Disks(nn.Module):
         nodes, weights = np.polynomial.legendre.leggauss(NODES)
         self.nodes, self.log_weights = torch.tensor(nodes), torch.tensor(weights / 2).log()
 
-    def forward(self, y: torch.Tensor, sigma: float) -> torch.Tensor:
+    def forward(self, y: torch.Tensor, sigma: Sigma) -> torch.Tensor:
         """E[x | y], (image, 1, y, x)."""
-        return torch.stack([self._mean(image, sigma) for image in y.double()]).to(y)
+        return torch.stack([self._mean(*pair) for pair in _pairs(y, sigma)]).to(y)
 
-    def log_density(self, y: torch.Tensor, sigma: float) -> torch.Tensor:
+    def log_density(self, y: torch.Tensor, sigma: Sigma) -> torch.Tensor:
         """log p_sigma(y), (image,)."""
-        return torch.stack([self._log_density(image, sigma) for image in y.double()]).to(y)
+        return torch.stack([self._log_density(*pair) for pair in _pairs(y, sigma)]).to(y)
 
     def _mean(self, y: torch.Tensor, sigma: float) -> torch.Tensor:
         middles, log_volumes = self._boxes(y, sigma)
@@ -64,9 +70,25 @@ class Disks(nn.Module):
 
     def _log_density(self, y: torch.Tensor, sigma: float) -> torch.Tensor:
         middles, log_volumes = self._boxes(y, sigma)
-        log_p = self._intensities(y.flatten(), self._cover(middles), sigma)[0]
+        log_mass = log_volumes + self._log_p(y, middles, sigma)
+        # A middle misses a box by the square of its side: heavy ones are summed over Gauss' nodes.
+        heavy = log_mass > log_mass.max() + math.log(HEAVY)
+        parts = (log_volumes[heavy, None, None].exp() * math.prod(BOXES)) ** (1 / 3)
+        corners = torch.cartesian_prod(*3 * [middles.new_tensor([-0.5, 0.5])]) / 3**0.5
+        nodes = middles[heavy, None] + corners * parts * self.sides.to(y.device)
+        each = self._log_p(y, nodes.flatten(0, 1), sigma).view(-1, len(corners))
+        finer = log_volumes[heavy] + each.logsumexp(1) - math.log(len(corners))
         constant = self.side**2 / 2 * math.log(2 * math.pi * sigma**2)
-        return (log_p + log_volumes).logsumexp(0) - constant
+        return torch.cat([log_mass[~heavy], finer]).logsumexp(0) - constant
+
+    def _log_p(self, y: torch.Tensor, middles: torch.Tensor, sigma: float) -> torch.Tensor:
+        """log of the integral over the intensities at each place (place,), so many at a time."""
+        return torch.cat(
+            [
+                self._intensities(y.flatten(), self._cover(some), sigma)[0]
+                for some in middles.split(max(1, PIXELS // y.numel()))
+            ]
+        )
 
     @torch.no_grad()
     def _boxes(self, y, sigma) -> tuple[torch.Tensor, torch.Tensor]:
@@ -129,6 +151,12 @@ class Disks(nn.Module):
         weights = log_p.softmax(1)
         log_p = log_p.logsumexp(1) + (high - low).log()
         return log_p, (weights * a).sum(1), (weights * mean_b).sum(1)
+
+
+def _pairs(y: torch.Tensor, sigma: Sigma) -> Iterator[tuple[torch.Tensor, float]]:
+    """Each image in float64, and its noise level."""
+    sigmas = torch.as_tensor(columns(sigma, y, 1), dtype=torch.float64).expand(len(y)).tolist()
+    return zip(y.double(), sigmas, strict=True)
 
 
 def _truncated(mean: torch.Tensor, sd: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -5,6 +5,8 @@ import math
 import torch
 from torch import nn
 
+from gahb.denoisers.levels import Sigma, columns
+
 
 class Gaussian(nn.Module):
     """E[x | y] of x whose orthonormal Fourier coefficients are independent Gaussians.
@@ -24,14 +26,14 @@ class Gaussian(nn.Module):
     def _coefficients(self, y: torch.Tensor) -> torch.Tensor:
         return torch.fft.fft2(y - self.mean[:, None, None], norm="ortho")
 
-    def forward(self, y: torch.Tensor, sigma: float) -> torch.Tensor:
+    def forward(self, y: torch.Tensor, sigma: Sigma) -> torch.Tensor:
         """E[x | y], (image, channel, y, x): Wiener's filter."""
-        gain = self.spectrum / (self.spectrum + sigma**2)
+        gain = self.spectrum / (self.spectrum + columns(sigma, y, 4) ** 2)
         kept = torch.fft.ifft2(self._coefficients(y) * gain, norm="ortho").real
         return self.mean[:, None, None] + kept
 
-    def log_density(self, y: torch.Tensor, sigma: float) -> torch.Tensor:
+    def log_density(self, y: torch.Tensor, sigma: Sigma) -> torch.Tensor:
         """log p_sigma(y), (image,)."""
-        variances = self.spectrum + sigma**2
+        variances = self.spectrum + columns(sigma, y, 4) ** 2
         squares = self._coefficients(y).abs().square() / variances
         return -(squares + (2 * math.pi * variances).log()).flatten(1).sum(1) / 2

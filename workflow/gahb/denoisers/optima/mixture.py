@@ -5,6 +5,8 @@ import math
 import torch
 from torch import nn
 
+from gahb.denoisers.levels import Sigma, columns
+
 
 class Mixture(nn.Module):
     """E[x | y] of x = template + spread w, w ~ N(0, I), all templates equally likely.
@@ -25,15 +27,16 @@ class Mixture(nn.Module):
         """|y - template|^2, (image, template)."""
         return torch.stack([(y - t).flatten(1).square().sum(1) for t in self.templates], 1)
 
-    def forward(self, y: torch.Tensor, sigma: float) -> torch.Tensor:
+    def forward(self, y: torch.Tensor, sigma: Sigma) -> torch.Tensor:
         """E[x | y], (image, channel, y, x): of the mean over templates, shrunk towards it."""
-        variance = self.spread**2 + sigma**2
+        variance = self.spread**2 + columns(sigma, y, 2) ** 2
         weights = (-self._squares(y) / (2 * variance)).softmax(1)
         mean = (weights @ self.templates.flatten(1)).reshape(y.shape)
-        return mean + self.spread**2 / variance * (y - mean)
+        gain = self.spread**2 / (self.spread**2 + columns(sigma, y, 4) ** 2)
+        return mean + gain * (y - mean)
 
-    def log_density(self, y: torch.Tensor, sigma: float) -> torch.Tensor:
+    def log_density(self, y: torch.Tensor, sigma: Sigma) -> torch.Tensor:
         """log p_sigma(y), (image,)."""
-        variance = self.spread**2 + sigma**2
+        variance = self.spread**2 + columns(sigma, y, 2) ** 2
         logs = (-self._squares(y) / (2 * variance)).logsumexp(1) - math.log(len(self.templates))
-        return logs - y[0].numel() / 2 * (2 * math.pi * variance).log()
+        return logs - y[0].numel() / 2 * (2 * math.pi * variance).log().flatten()

@@ -5,6 +5,12 @@ from collections.abc import Mapping
 
 import torch
 
+from gahb.denoisers.levels import Sigma, several
+
+
+class Refused(ValueError):
+    """A value of an option with which a reference is not what it says on these images."""
+
 
 def kept(option: float | Mapping[float, float]) -> dict[str, torch.Tensor]:
     """Noise levels (level,) and values (level,) of an option: one for all, or {sigma: value}."""
@@ -15,6 +21,7 @@ def kept(option: float | Mapping[float, float]) -> dict[str, torch.Tensor]:
     }
 
 
-def nearest(levels: torch.Tensor, sigma: float) -> int:
-    """Place of the level that is nearest to sigma in its logarithm."""
-    return int((levels.log() - math.log(sigma)).abs().argmin())
+def nearest(levels: torch.Tensor, sigma: Sigma) -> torch.Tensor:
+    """Place of the level that is nearest to sigma in its logarithm: a scalar, or (image,)."""
+    logs = sigma.to(levels).log() if several(sigma) else levels.new_tensor(math.log(sigma))
+    return (levels.log() - logs[..., None]).abs().argmin(-1)

@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from gahb.denoisers.levels import Sigma, apart, columns
 from gahb.denoisers.references.calibrated import kept, nearest
 from gahb.denoisers.references.masked import CENTER
 from gahb.denoisers.references.memorizer import memorized
@@ -46,8 +47,9 @@ class Equivariant(nn.Module):
         self.register_buffer("levels", levels)
         self.register_buffer("values", values)
 
-    def forward(self, y: torch.Tensor, sigma: float, window: int | None = None) -> torch.Tensor:
-        window = window or int(self.values[nearest(self.levels, sigma)])
+    def forward(self, y: torch.Tensor, sigma: Sigma, window: int | None = None) -> torch.Tensor:
+        if window is None:
+            return apart(self, y, sigma, self.values[nearest(self.levels, sigma)].int())
         if window >= min(y.shape[2:]):
             return memorized(y, sigma, self.training_set)
         found = self._seen if self.borders else self._unseen
@@ -57,28 +59,30 @@ class Equivariant(nn.Module):
         """Rows and columns near an edge are kept, the others are all alike."""
         margin, (height, width) = window // 2, y.shape[2:]
         grid = torch.arange(height * width).reshape(height, width)
+        scale = columns(sigma, y, 4) ** -2
         found, places = [], []
         for which in itertools.product((False, True), repeat=2):
-            rows, columns = (_places(n, margin, k) for n, k in zip(y.shape[2:], which, strict=True))
-            if not len(rows) * len(columns):  # a window of one pixel crosses no edge
+            down, across = (_places(n, margin, k) for n, k in zip(y.shape[2:], which, strict=True))
+            if not len(down) * len(across):  # a window of one pixel crosses no edge
                 continue
 
-            def seen(images, rows=rows, columns=columns, which=which):
+            def seen(images, down=down, across=across, which=which):
                 """Windows around the pixels of these rows and columns."""
                 found = _windows(images, window, *which)
-                found = found[:, :, rows] if which[0] else found
-                return _arranged(found[..., columns] if which[1] else found, *which)
+                found = found[:, :, down] if which[0] else found
+                return _arranged(found[..., across] if which[1] else found, *which)
 
-            def blocks(seen=seen, rows=rows, columns=columns, which=which):
-                for x in self.training_set.blocks(y, window**2):
+            def blocks(seen=seen, down=down, across=across, which=which):
+                for x in self.training_set.blocks(y, y[0].numel() * 2 * (window**2 + 1)):
                     keys = seen(x)
-                    values = _arranged(x[:, :, rows][..., columns], *which)
-                    yield keys, keys.square().sum(2) / (-2 * sigma**2), values
+                    values = _arranged(x[:, :, down][..., across], *which)
+                    yield keys, torch.linalg.vector_norm(keys, dim=2).square() / -2, values
 
-            means = softmax_mean(seen(y) / sigma**2, blocks)
-            shape = (len(y), y.shape[1], len(rows), len(columns))
+            shape = (len(y), y.shape[1], len(down), len(across))
+            own = _of_rows(scale, shape, which)
+            means = softmax_mean(seen(y) * own, own, blocks)
             found.append(_scattered(means, shape, *which).flatten(2))
-            places.append(grid[rows][:, columns].flatten())
+            places.append(grid[down][:, across].flatten())
         back = torch.cat(places).argsort().to(y.device)
         return torch.cat(found, 2)[..., back].reshape(y.shape)
 
@@ -86,17 +90,18 @@ class Equivariant(nn.Module):
         """All pixels take inner patches, of which each sees what it sees of its own window."""
         margin = window // 2
         inside = _windows(torch.full_like(y[:1], 1 + CENTER), window).expand(len(y), -1, -1, -1)
-        query = torch.cat([_windows(y, window), inside / -2], 1) / sigma**2
+        scale = columns(sigma, y, 4) ** -2
+        query = torch.cat([_windows(y, window), inside / -2], 1) * scale
 
         def blocks():
-            for x in self.training_set.blocks(y, 2 * window**2):
+            for x in self.training_set.blocks(y, y[0].numel() * (5 * window**2 + 2)):
                 keys = _windows(x, window, False, False)
                 keys = _arranged(torch.cat([keys, keys.square()], 1), False, False)
                 inner = x[..., margin : x.shape[2] - margin, margin : x.shape[3] - margin]
                 values = _arranged(inner, False, False)
                 yield keys, keys.new_zeros(keys.shape[:2]), values
 
-        means = softmax_mean(_arranged(query, False, False), blocks)
+        means = softmax_mean(_arranged(query, False, False), 0.0, blocks)
         return _scattered(means, y.shape, False, False)
 
 
@@ -130,6 +135,13 @@ def _arranged(images: torch.Tensor, rows: bool, columns: bool) -> torch.Tensor:
     kept_places = images.shape[2] ** rows * images.shape[3] ** columns
     moved = images.permute(_order(rows, columns))
     return moved.reshape(kept_places, -1, images.shape[1])
+
+
+def _of_rows(scale: float | torch.Tensor, shape, which) -> float | torch.Tensor:
+    """A number for each image (image, 1, 1, 1) as one for each row of `_arranged`: (row, 1)."""
+    if not isinstance(scale, torch.Tensor):
+        return scale
+    return _arranged(scale.expand(shape[0], 1, *shape[2:]), *which)[0]
 
 
 def _scattered(means: torch.Tensor, shape, rows: bool, columns: bool) -> torch.Tensor:

@@ -9,11 +9,14 @@ border is seen. A window of at least the image's side is the image: the memorize
 """
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
+from gahb.denoisers.levels import Sigma, apart, columns
 from gahb.denoisers.references.calibrated import kept, nearest
-from gahb.denoisers.references.masked import masked, pixels, windows
+from gahb.denoisers.references.masked import CENTER
 from gahb.denoisers.references.memorizer import memorized
+from gahb.denoisers.references.softmax import softmax_mean
 from gahb.denoisers.references.training_set import TrainingSet
 from gahb.images import Members
 
@@ -38,16 +41,55 @@ class Local(nn.Module):
         self.register_buffer("levels", levels)
         self.register_buffer("values", values)
 
-    def forward(self, y: torch.Tensor, sigma: float, window: int | None = None) -> torch.Tensor:
-        window = window or int(self.values[nearest(self.levels, sigma)])
+    def forward(self, y: torch.Tensor, sigma: Sigma, window: int | None = None) -> torch.Tensor:
+        if window is None:
+            return apart(self, y, sigma, self.values[nearest(self.levels, sigma)].int())
         if window >= max(y.shape[2:]):
             return memorized(y, sigma, self.training_set)
-        seen, answered = self.places(tuple(y.shape[1:]), window)
-        return masked(y, sigma, self.training_set, seen, answered)
+        return windowed(y, sigma, self.training_set, window)
 
-    def places(self, shape, window: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Entries that each part of an image of this shape sees, and those that it answers."""
-        return windows(shape, window), pixels(shape)
+
+def windowed(y: torch.Tensor, sigma: Sigma, training_set: TrainingSet, window: int) -> torch.Tensor:
+    """f(y), (image, channel, y, x), for an odd window.
+
+    The distances of pixels are summed over windows, which takes the logarithm of the window's side
+    in additions, and no copies of the training images.
+    """
+    shape, scale = y.shape, columns(sigma, y, 2) ** -2
+
+    def of_pixels(images):
+        return (images.flatten(2) - CENTER).permute(2, 1, 0)
+
+    def blocks():
+        for x in training_set.blocks(y, 4 * y[0].numel() + y[0, 0].numel()):
+            keys = of_pixels(x).contiguous()
+            yield keys.mT, keys.square().sum(1) / -2, keys.mT
+
+    def over(logits):
+        both = logits.reshape(*shape[2:], -1)
+        return sums(sums(both, window, 0), window, 1).reshape(logits.shape)
+
+    means = softmax_mean(of_pixels(y).mT * scale, scale, blocks, over)
+    return (means.permute(1, 2, 0) + CENTER).reshape(shape)
+
+
+def sums(values: torch.Tensor, window: int, dim: int) -> torch.Tensor:
+    """Sums over `window` neighbours along a dimension, an odd number; outside are zeros.
+
+    Those of twice as many are sums of two.
+    """
+    length, margin = values.shape[dim], window // 2
+    padding = (0, 0) * (values.ndim - 1 - dim) + (margin, margin)
+    run, size, found, start = F.pad(values, padding), 1, None, 0
+    while size <= window:
+        if window & size:
+            part = run.narrow(dim, start, length)
+            found, start = part if found is None else found + part, start + size
+        if 2 * size <= window:
+            left = run.shape[dim] - size
+            run = run.narrow(dim, 0, left) + run.narrow(dim, size, left)
+        size *= 2
+    return found
 
 
 def fit(training: Members, *, window: int | dict[float, int]) -> dict[str, torch.Tensor]:

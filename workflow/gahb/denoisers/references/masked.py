@@ -5,26 +5,32 @@ Of each part t, a list of entries of the image, and its mask M, another list,
 .. math::
     f(y)_t = \sum_i x_i[t]\; \mathrm{softmax}_i\bigl(-\lVert (y - x_i)|_M\rVert^2 / 2\sigma^2\bigr),
 
-and an entry in several parts is the mean of what they give. Memorizer, local machine, patches and
-masks from a covariance or a Jacobian differ in parts and masks alone. Outside the image all images
-are the same.
+and an entry in several parts is the mean of what they give. Patches and masks from a covariance or
+a Jacobian differ in parts and masks alone.
 """
 
 import functools
+import math
+from collections.abc import Iterator
 
 import torch
 import torch.nn.functional as F
 
+from gahb.denoisers.levels import Sigma, columns
+from gahb.denoisers.references import training_set as memory
 from gahb.denoisers.references.softmax import softmax_mean
 from gahb.denoisers.references.training_set import TrainingSet
 
 #: Subtracted from all images: distances stay, and rounding is less.
 CENTER = 0.5
+#: Parts are taken together only while so many training images fit into the memory: with fewer the
+#: products lose their speed.
+IMAGES = 256
 
 
 def masked(
     y: torch.Tensor,
-    sigma: float,
+    sigma: Sigma,
     training_set: TrainingSet,
     masks: torch.Tensor,
     parts: torch.Tensor,
@@ -33,56 +39,57 @@ def masked(
 
     Args:
         y: (image, channel, y, x), d entries each.
-        sigma: its noise level.
+        sigma: its noise level, a number or (image,).
         training_set: x.
         masks: (part, k), entries that are seen; d stands for none.
-        parts: (part, v), entries that are given; together all of them.
+        parts: (part, v), entries that are given, d again for none; together all of them. The same
+            tensor as `masks` where a part gives what it sees.
     """
-    masks, parts = masks.to(y.device), parts.to(y.device)
+    d, scale = y[0].numel(), columns(sigma, y, 2) ** -2
+    same, masks, parts = parts is masks, masks.to(y.device), parts.to(y.device)
+    of_y, total = _entries(y), y.new_zeros(d + 1, len(y))
+    for seen, given in _groups(masks, None if same else parts, y.element_size(), d):
+        query = of_y[seen].mT * scale
 
-    def seen(images):
-        """(part, image, k), 0 where nothing is seen."""
-        return F.pad(images.flatten(1) - CENTER, (0, 1)).T[masks].mT
+        def blocks(seen=seen, given=given):
+            numbers = 4 * d + len(seen) * (seen.shape[1] + 1 + (0 if same else given.shape[1]))
+            for x in training_set.blocks(y, numbers):
+                x = _entries(x)
+                keys = F.embedding(seen, x).mT
+                offsets = F.embedding_bag(seen, x.square(), mode="sum") / -2
+                yield keys, offsets, keys if same else F.embedding(given, x).mT
 
-    def blocks():
-        for x in training_set.blocks(y, masks.shape[0] * (masks.shape[1] + parts.shape[1])):
-            keys = seen(x)
-            yield keys, keys.square().sum(2) / (-2 * sigma**2), x.flatten(1).T[parts].mT
-
-    means = softmax_mean(seen(y) / sigma**2, blocks)
-    places = parts.flatten()
-    total = y.new_zeros(y[0].numel(), len(y))
-    total = total.index_add(0, places, means.mT.reshape(len(places), -1))
-    return (total.T / places.bincount()).reshape(y.shape)
+        means = softmax_mean(query, scale, blocks).mT
+        total = total.index_add(0, given.flatten(), means.reshape(-1, len(y)))
+    counts = parts.flatten().bincount(minlength=d + 1)[:d]
+    return (total[:d].T / counts + CENTER).reshape(y.shape)
 
 
-@functools.cache
-def windows(shape: tuple[int, int, int], side: int) -> torch.Tensor:
-    """Entries of images (channel, y, x) in the window around each pixel: (pixel, k).
+def _entries(images: torch.Tensor) -> torch.Tensor:
+    """(d + 1, image): each entry of all images in a row, and a row of zeros for none."""
+    return F.pad((images.flatten(1) - CENTER).T, (0, 0, 0, 1))
 
-    Those outside the image are d.
-    """
-    return _windows(shape, side, side // 2)
+
+def _groups(masks, parts, size: int, d: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Masks and parts, as many at a time as the memory holds with IMAGES images. Small masks come
+    first: few are then filled up to the length of a longer one."""
+    wide = masks.shape[1] + 1 + (0 if parts is None else parts.shape[1])
+    length = max(1, memory.BLOCK_BYTES // (size * IMAGES * wide))
+    for some in (masks < d).sum(1).argsort(stable=True).split(length):
+        seen, given = (_filled(t[some], d) for t in (masks, masks if parts is None else parts))
+        yield seen, given
+
+
+def _filled(entries: torch.Tensor, d: int) -> torch.Tensor:
+    """Without the columns that hold no entry at all."""
+    return entries[:, (entries < d).any(0)]
 
 
 @functools.cache
 def crops(shape: tuple[int, int, int], side: int) -> torch.Tensor:
     """Entries of images (channel, y, x) in each crop of side x side pixels: (crop, k)."""
-    return _windows(shape, side, 0)
-
-
-@functools.cache
-def pixels(shape: tuple[int, int, int]) -> torch.Tensor:
-    """Entries of each pixel, its channels: (pixel, channel)."""
-    return _windows(shape, 1, 0)
-
-
-def _windows(shape, side, outside):
-    channels, height, width = shape
-    d = channels * height * width
     # Exact: integers below 2^53.
-    entries = torch.arange(d, dtype=torch.float64).reshape(1, *shape)
-    entries = F.pad(entries, (outside,) * 4, value=d)
+    entries = torch.arange(math.prod(shape), dtype=torch.float64).reshape(1, *shape)
     return F.unfold(entries, side)[0].T.long()
 
 

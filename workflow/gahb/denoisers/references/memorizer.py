@@ -8,6 +8,7 @@ It is the optimum of the training loss. |y|^2 is the same for every image and dr
 import torch
 from torch import nn
 
+from gahb.denoisers.levels import Sigma, columns
 from gahb.denoisers.references.softmax import softmax_mean
 from gahb.denoisers.references.training_set import TrainingSet
 from gahb.images import Members
@@ -28,19 +29,21 @@ class Memorizer(nn.Module):
         super().__init__()
         self.training_set = TrainingSet(images, block)
 
-    def forward(self, y: torch.Tensor, sigma: float) -> torch.Tensor:
+    def forward(self, y: torch.Tensor, sigma: Sigma) -> torch.Tensor:
         return memorized(y, sigma, self.training_set)
 
 
-def memorized(y: torch.Tensor, sigma: float, training_set: TrainingSet) -> torch.Tensor:
+def memorized(y: torch.Tensor, sigma: Sigma, training_set: TrainingSet) -> torch.Tensor:
     """f(y), (image, channel, y, x)."""
 
-    def blocks():
-        for x in training_set.blocks(y):
-            flat = x.flatten(1)
-            yield flat, flat.square().sum(1) / (-2 * sigma**2), flat
+    scale = columns(sigma, y, 2) ** -2
 
-    return softmax_mean(y.flatten(1) / sigma**2, blocks).reshape(y.shape)
+    def blocks():
+        for x in training_set.blocks(y, y[0].numel() + 1):
+            flat = x.flatten(1)
+            yield flat, torch.linalg.vector_norm(flat, dim=1).square() / -2, flat
+
+    return softmax_mean(y.flatten(1) * scale, scale, blocks).reshape(y.shape)
 
 
 def fit(training: Members) -> dict[str, torch.Tensor]:

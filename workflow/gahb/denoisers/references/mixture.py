@@ -14,6 +14,7 @@ from scipy.cluster.vq import kmeans2, vq
 from torch import nn
 from torch.utils.data import Subset
 
+from gahb.denoisers.levels import Sigma, columns
 from gahb.denoisers.references import wiener
 from gahb.images import Members, read_ahead, to_float
 
@@ -40,19 +41,19 @@ class Mixture(nn.Module):
             if isinstance(tensor, torch.Tensor):
                 self.register_buffer(name, tensor)
 
-    def forward(self, y: torch.Tensor, sigma: float) -> torch.Tensor:
-        d, floor = y[0].numel(), self.floors[:, None]
+    def forward(self, y: torch.Tensor, sigma: Sigma) -> torch.Tensor:
+        d, floor, noise = y[0].numel(), self.floors[:, None], columns(sigma, y, 3) ** 2
         centered = y.flatten(1)[:, None] - self.means.flatten(1)
         along = torch.einsum("bcd,cdr->bcr", centered, self.axes)
-        leading, other = self.variances + sigma**2, floor + sigma**2
+        leading, other = self.variances + noise, floor + noise
         # Axes that a cluster lacks have no part in it: they are 0, and count among the others.
         lacks = self.axes.square().sum(1) < 0.5
         leading = torch.where(lacks, other, leading)
         squared = (along.square() * (1 / leading - 1 / other)).sum(2)
         squared = squared + (centered.square() / other).sum(2)
-        determinant = leading.log().sum(1) + (d - leading.shape[1]) * other[:, 0].log()
+        determinant = leading.log().sum(-1) + (d - leading.shape[-1]) * other[..., 0].log()
         responsible = (self.weights.log() - (squared + determinant) / 2).softmax(1)
-        gain = 1 - sigma**2 / leading
+        gain = 1 - noise / leading
         means = self.means.flatten(1) + centered * (floor / other)
         means = means + torch.einsum("bcr,cdr->bcd", along * (gain - floor / other), self.axes)
         return torch.einsum("bc,bcd->bd", responsible, means).reshape(y.shape)

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from gahb.denoisers.levels import Sigma, columns
 from gahb.images import Members
 from gahb.packages import Needed
 
@@ -26,7 +27,7 @@ class Nonlocal(nn.Module):
 
     blind = False
 
-    def forward(self, y: torch.Tensor, sigma: float) -> torch.Tensor:
+    def forward(self, y: torch.Tensor, sigma: Sigma) -> torch.Tensor:
         """f(y), (image, channel, y, x).
 
         Raises:
@@ -37,11 +38,14 @@ class Nonlocal(nn.Module):
         except RuntimeError as error:  # of tensors that carry a derivative
             raise NotImplementedError("non-local means have no derivatives here") from error
         options = {"patch_size": PATCH, "patch_distance": DISTANCE, "fast_mode": True}
-        options |= {"h": H * sigma, "sigma": sigma}
         # scikit-image drops the axis of a single channel before it moves it back: it transposes.
         gray = images.shape[1] == 1
         images, options["channel_axis"] = (images[:, 0], None) if gray else (images, 0)
-        found = [restoration.denoise_nl_means(image, **options) for image in images]
+        sigmas = torch.as_tensor(columns(sigma, y, 1)).expand(len(y)).tolist()
+        found = [
+            restoration.denoise_nl_means(image, h=H * s, sigma=s, **options)
+            for image, s in zip(images, sigmas, strict=True)
+        ]
         return torch.from_numpy(np.stack(found)).reshape(y.shape).to(y)
 
 

@@ -1,9 +1,12 @@
 r"""Means under softmax weights of more values than fit in memory, exact and differentiable.
 
-.. math:: m(q) = \sum_i w_i v_i, \qquad w_i = \mathrm{softmax}_i(\langle q, k_i\rangle + b_i)
+.. math::
+    m(q) = \sum_i w_i v_i, \qquad
+    w_i = \mathrm{softmax}_i\bigl(\langle q, k_i\rangle + s\, b_i\bigr)
 
 is the posterior mean under an empirical prior: of whole images, of patches, of anything whose
-log-likelihood is linear in q up to what all i share. Keys k_i, offsets b_i and values v_i come
+log-likelihood is linear in q up to what all i share. With q = y / sigma^2, s = 1 / sigma^2 and
+b_i = -|k_i|^2 / 2 it is that of y = k_i + sigma z. Keys k_i, offsets b_i and values v_i come
 block by block; a running maximum and running sums (Milakov & Gimelshein, 2018) give what the
 softmax of all of them would. The derivatives are means, too, of a second pass over the blocks:
 
@@ -13,6 +16,7 @@ softmax of all of them would. The derivatives are means, too, of a second pass o
     = \sum_i w_i \Bigl\langle \frac{\partial L}{\partial m}, v_i - m\Bigr\rangle k_i.
 
 Several such means that have keys of their own, such as one for each pixel, are computed together.
+Their logits may be summed over neighbours (`over`): so a window costs what a pixel does.
 """
 
 import math
@@ -25,20 +29,30 @@ from torch.fx.experimental.proxy_tensor import get_proxy_mode
 #: Gives all blocks anew: keys (i, k), offsets (i,) and values (i, v), or of each of several means
 #: (mean, i, k), (mean, i) and (mean, i, v).
 Blocks = Callable[[], Iterable[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]]
+#: A symmetric map of the logits (mean, query, i) of all means: of the same shape.
+Over = Callable[[torch.Tensor], torch.Tensor]
 #: Queries and keys whose weights are computed at a time: on a CPU they stay in its cache.
 TILE = {"cpu": (512, 1024), "cuda": (2**14, 2**13)}
+#: Fewest keys and most queries of a tile that holds all means.
+LEAST_KEYS, MOST_QUERIES = 64, 4
+#: Products of many matrices so thin are slow: they are sums of columns.
+THIN = 3
 #: Powers of 2 take a third of the time of powers of e.
 LOG2E = math.log2(math.e)
 
 
-def softmax_mean(query: torch.Tensor, blocks: Blocks) -> torch.Tensor:
+def softmax_mean(
+    query: torch.Tensor, scale: float | torch.Tensor, blocks: Blocks, over: Over | None = None
+) -> torch.Tensor:
     """m(q) for each row q of `query`: (query, k) -> (query, v), or (mean, query, k) -> (..., v).
 
     One block is held at a time, in the derivatives with respect to `query` as well.
 
     Args:
         query: (query, k), or of each of several means (mean, query, k).
+        scale: s, a number or one for each row (query, 1); it has no derivative.
         blocks: keys, offsets and values in the type of `query` and on its device.
+        over: of several means, what their logits pass through, such as sums over neighbours.
 
     Raises:
         NotImplementedError: torch is tracing; the trace would hold every block.
@@ -46,31 +60,31 @@ def softmax_mean(query: torch.Tensor, blocks: Blocks) -> torch.Tensor:
     if get_proxy_mode() is not None:
         raise NotImplementedError("a stream is not traced: the trace would hold every block")
     if query.ndim == 3:
-        return _SoftmaxMean.apply(query, blocks)
+        return _SoftmaxMean.apply(query, scale, blocks, over)
 
     def one_mean():
         for block in blocks():
             yield tuple(part[None] for part in block)
 
-    return _SoftmaxMean.apply(query[None], one_mean)[0]
+    return _SoftmaxMean.apply(query[None], scale, one_mean, None)[0]
 
 
 class _SoftmaxMean(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, query, blocks):
+    def forward(ctx, query, scale, blocks, over):
+        ctx.scale, ctx.blocks, ctx.over = scale, blocks, over
         top = query.new_full((*query.shape[:2], 1), -torch.inf)
         total, mean = torch.zeros_like(top), None
-        for at, keys, offsets, values in _tiles(query, blocks):
+        for at, keys, offsets, values in _tiles(ctx, query):
             if mean is None:
                 mean = query.new_zeros(*query.shape[:2], values.shape[2])
-            logits = _logits(query[at], keys, offsets)
+            logits = _logits(ctx, query, at, keys, offsets)
             higher = torch.maximum(top[at], logits.amax(2, keepdim=True))
             before, weights = (top[at] - higher).exp2(), logits.sub_(higher).exp2_()
             total[at] = before * total[at] + weights.sum(2, keepdim=True)
             mean[at] = before * mean[at] + _weighed(weights, values)
             top[at] = higher
         mean = mean / total
-        ctx.blocks = blocks
         ctx.save_for_backward(query, mean, top, total)
         ctx.save_for_forward(query, mean, top, total)
         return mean
@@ -81,28 +95,35 @@ class _SoftmaxMean(torch.autograd.Function):
         query, mean = ctx.saved_tensors[:2]
         found, along_mean = torch.zeros_like(query), (grad * mean).sum(2, keepdim=True)
         for at, weights, keys, values in _weights(ctx):
-            found[at] += (weights * (grad[at] @ values.mT - along_mean[at])) @ keys
-        return found, None
+            slopes = weights * (grad[at] @ values.mT - along_mean[at])
+            found[at] += (ctx.over(slopes) if ctx.over else slopes) @ keys
+        return found, None, None, None
 
     @staticmethod
-    def jvp(ctx, tangent, _):
+    def jvp(ctx, tangent, *_):
         mean = ctx.saved_tensors[1]
         found, total = torch.zeros_like(mean), torch.zeros_like(mean[..., :1])
         for at, weights, keys, values in _weights(ctx):
-            slopes = weights * (tangent[at] @ keys.mT)
+            along = tangent[at] @ keys.mT
+            slopes = weights * (ctx.over(along) if ctx.over else along)
             found[at] += slopes @ values
             total[at] += slopes.sum(2, keepdim=True)
         return found - total * mean
 
 
-def _tiles(query: torch.Tensor, blocks: Blocks) -> Iterator[tuple]:
+def _tiles(ctx, query: torch.Tensor) -> Iterator[tuple]:
     """(place in `query`, keys, offsets, values) of each tile of each block."""
     means, rows, _ = query.shape
     queries, length = TILE[query.device.type]
-    for block in blocks():
+    together = max(1, queries // rows)
+    if ctx.over:
+        together, whole = means, queries * length // means
+        length = max(LEAST_KEYS, whole // MOST_QUERIES)
+        queries = max(1, whole // length)
+    for block in ctx.blocks():
         for part in zip(*(tensor.split(length, 1) for tensor in block), strict=True):
             # Few queries of many means, or many of one.
-            for some in _slices(means, max(1, queries // rows)):
+            for some in _slices(means, together):
                 for these in _slices(rows, queries):
                     yield ((some, these), *(tensor[some] for tensor in part))
 
@@ -111,15 +132,22 @@ def _slices(count: int, length: int) -> Iterator[slice]:
     yield from (slice(start, start + length) for start in range(0, count, length))
 
 
-def _logits(query, keys, offsets) -> torch.Tensor:
-    """To the base 2: (mean, query, i)."""
-    return torch.baddbmm(LOG2E * offsets[:, None], query, keys.mT, alpha=LOG2E)
+def _logits(ctx, query, at, keys, offsets) -> torch.Tensor:
+    """To the base 2, of the queries at a place: (mean, query, i)."""
+    scale = ctx.scale[at[1]] if isinstance(ctx.scale, torch.Tensor) else ctx.scale
+    query, offsets = query[at], LOG2E * scale * offsets[:, None]
+    if len(query) > 1 and query.shape[2] <= THIN:
+        found = offsets
+        for q, k in zip(query.unbind(2), keys.unbind(2), strict=True):
+            found = torch.addcmul(found, q[..., None], k[:, None], value=LOG2E)
+    else:
+        found = torch.baddbmm(offsets, query, keys.mT, alpha=LOG2E)
+    return ctx.over(found) if ctx.over else found
 
 
 def _weighed(weights, values) -> torch.Tensor:
     """weights @ values: (mean, query, v)."""
-    if len(weights) > 1 and values.shape[2] <= 3:
-        # Products of many thin matrices are slow.
+    if len(weights) > 1 and values.shape[2] <= THIN:
         columns = [(weights * v[:, None]).sum(2) for v in values.unbind(2)]
         return torch.stack(columns, 2)
     return weights @ values
@@ -128,5 +156,6 @@ def _weighed(weights, values) -> torch.Tensor:
 def _weights(ctx) -> Iterator[tuple]:
     """(place, w (mean, query, i), keys, values) of each tile."""
     query, _, top, total = ctx.saved_tensors
-    for at, keys, offsets, values in _tiles(query, ctx.blocks):
-        yield at, (_logits(query[at], keys, offsets) - top[at]).exp2() / total[at], keys, values
+    for at, keys, offsets, values in _tiles(ctx, query):
+        logits = _logits(ctx, query, at, keys, offsets)
+        yield at, (logits - top[at]).exp2() / total[at], keys, values

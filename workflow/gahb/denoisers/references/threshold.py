@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from gahb import bases
+from gahb.denoisers.levels import Sigma, columns
 from gahb.images import Members
 
 
@@ -34,10 +35,11 @@ class Threshold(nn.Module):
         for i, step in enumerate(steps):
             self.register_buffer(f"step_{i}", step)
 
-    def forward(self, y: torch.Tensor, sigma: float) -> torch.Tensor:
+    def forward(self, y: torch.Tensor, sigma: Sigma) -> torch.Tensor:
         steps = [getattr(self, f"step_{i}") for i in range(self.count)]
         found = bases.coefficients(y, steps)
-        shrunk = nn.functional.softshrink(found, sigma * math.sqrt(2 * math.log(y[0].numel())))
+        t = columns(sigma, y, 4) * math.sqrt(2 * math.log(y[0].numel()))
+        shrunk = found.sign() * (found.abs() - t).relu()
         shrunk[..., : self.kept, : self.kept] = found[..., : self.kept, : self.kept]
         return bases.combined(shrunk, steps)
 

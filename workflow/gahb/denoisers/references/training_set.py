@@ -1,15 +1,15 @@
 """A training set that a reference goes through in each call, a block of images at a time."""
 
-import math
 from collections.abc import Iterator
 
 import torch
 from torch import nn
 
-from gahb.images import MOST_BYTES_ON_CPU, Members, read_ahead, to_float
+from gahb.images import MOST_BYTES_ON_CPU, Members, read_ahead
 
-#: Of what is computed from the training images that are used at a time.
-BLOCK_BYTES = 2**26
+#: The memory of a reference beside its images, its queries and its results: what is computed from
+#: the training images that are used at a time, all temporaries together.
+BLOCK_BYTES = 2**24
 
 
 class TrainingSet(nn.Module):
@@ -28,14 +28,16 @@ class TrainingSet(nn.Module):
         self.many, self.block = None if few else images, block
         self.shape = tuple(images[:1].shape[1:])
 
-    def blocks(self, like: torch.Tensor, copies: int = 1) -> Iterator[torch.Tensor]:
-        """(image, channel, y, x) of each block, in the type of `like` and on its device.
+    def blocks(self, like: torch.Tensor, numbers: int) -> Iterator[torch.Tensor]:
+        """(image, channel, y, x) of each block, in [0, 1], in the type of `like` and on its device.
 
         Args:
             like: what is denoised.
-            copies: numbers that the caller makes of each pixel, which bound the block.
+            numbers: that the caller holds for each image, the image itself included, in the type
+                of `like`; they bound the block.
         """
         images = self.many if self.few is None else self.few
-        each = like.element_size() * copies * math.prod(self.shape)
-        for _, block in read_ahead(images, self.block or max(1, BLOCK_BYTES // each)):
-            yield to_float(block.to(like.device)).to(like.dtype)
+        length = self.block or max(1, BLOCK_BYTES // (like.element_size() * numbers))
+        for _, block in read_ahead(images, length):
+            x = block.to(like.device)
+            yield x.to(like.dtype) / 255 if x.dtype == torch.uint8 else x.to(like.dtype)

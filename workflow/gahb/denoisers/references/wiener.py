@@ -11,6 +11,7 @@ eigenvalues of C. It knows nothing else of the training set.
 import torch
 from torch import nn
 
+from gahb.denoisers.levels import Sigma, columns
 from gahb.images import Members, read_ahead, to_float
 
 #: Training images that are read at a time.
@@ -34,9 +35,9 @@ class Wiener(nn.Module):
         self.register_buffer("variances", variances)
         self.register_buffer("axes", axes)
 
-    def forward(self, y: torch.Tensor, sigma: float) -> torch.Tensor:
+    def forward(self, y: torch.Tensor, sigma: Sigma) -> torch.Tensor:
         coefficients = (y - self.mean).flatten(1) @ self.axes
-        shrinkage = self.variances / (self.variances + sigma**2)
+        shrinkage = self.variances / (self.variances + columns(sigma, y, 2) ** 2)
         return self.mean + (coefficients * shrinkage @ self.axes.T).reshape(y.shape)
 
 

@@ -1,0 +1,102 @@
+"""Mistakes between entries of the config: names of nothing, and entries that do not go together.
+
+These and the checks of studies read the config as everything else does, with its defaults.
+"""
+
+from collections.abc import Iterator
+
+from gahb import groups
+
+from study.config.between_studies import study_mistakes
+from study.config.messages import closest
+from study.entries import pattern
+from study.files import names
+
+
+def mistakes_between(config: dict) -> list[str]:
+    """One line for each mistake; of studies only where all names are right."""
+    loops = [*_loops(config)]
+    if loops:  # in which no file can be counted
+        return loops
+    found = [*_names(config), *_made_of_others(config), *_groups(config), *_levels(config)]
+    return found or [
+        mistake
+        for name in config["run"] or config["studies"]
+        for mistake in study_mistakes(config, name)
+    ]
+
+
+def _named(config: dict) -> Iterator[tuple]:
+    """(key, names that stand there, section that they are entries of)."""
+    yield "run", config["run"] or [], "studies"
+    for name, entry in config["datasets"].items():
+        if "of" in entry:
+            yield f"datasets.{name}.of", [entry["of"]], "datasets"
+    for name, entry in config["denoisers"].items():
+        for key, section in (("training", "training"), ("calibrated", "denoisers")):
+            if key in entry:
+                yield f"denoisers.{name}.{key}", [entry[key]], section
+    for name, study in config["studies"].items():
+        for key in ("datasets", "denoisers", "references"):
+            section = "datasets" if key == "datasets" else "denoisers"
+            yield f"studies.{name}.{key}", study[key], section
+
+
+def _names(config: dict) -> Iterator[str]:
+    for path, found, section in _named(config):
+        for name in found:
+            if name not in config[section]:
+                meant = closest(name, config[section])
+                yield f"{path}: found {name!r}, which is not an entry of {section}{meant}"
+
+
+def _made_of_others(config: dict) -> Iterator[str]:
+    """Entries whose other one is itself made from another."""
+    datasets, denoisers = config["datasets"], config["denoisers"]
+    for name, entry in datasets.items():
+        if "of" in datasets.get(entry.get("of"), {}):
+            yield f"datasets.{name}.of: found {entry['of']!r}, itself made from another data set"
+    for name, entry in denoisers.items():
+        if "reference" in denoisers.get(entry.get("calibrated"), {}):
+            network = entry["calibrated"]
+            yield (
+                f"denoisers.{name}.calibrated: found {network!r}, itself a reference; name a "
+                "network"
+            )
+
+
+def _loops(config: dict) -> Iterator[str]:
+    """Links that lead to a folder that holds them."""
+    for name, entry in config["datasets"].items():
+        try:
+            names(entry["path"]) if "path" in entry else None
+        except OSError as error:
+            yield f"datasets.{name}.path: {error.filename}: {error.strerror}"
+
+
+def _groups(config: dict) -> Iterator[str]:
+    """Groups that the files of a folder do not have; the files of an archive only its job lists."""
+    for name, entry in config["datasets"].items():
+        if "groups" in entry:
+            used, every = (names(entry["path"], match) for match in (pattern(entry), None))
+            if mistake := groups.mistakes(entry["groups"], used, every or []):
+                yield f"datasets.{name}.groups: {mistake}"
+
+
+def _levels(config: dict) -> Iterator[str]:
+    """PSNR curves without slopes, and references at noise levels that others do not have."""
+    levels, (low, high) = config["psnr"]["input_psnr"], config["psnr"]["slope_range"]
+    curves = {"psnr.input_psnr": levels}
+    for name, entry in config["denoisers"].items():
+        if "input_psnr" in entry.get("psnr", {}):
+            curves[f"denoisers.{name}.psnr.input_psnr"] = entry["psnr"]["input_psnr"]
+    for path, chosen in curves.items():
+        for level in chosen:
+            if level not in levels:
+                yield f"{path}: found {level}, which is not among psnr.input_psnr"
+        inside = sum(low <= level <= high for level in chosen)
+        if inside < 3:
+            yield (
+                f"psnr.slope_range: found [{low}, {high}], which holds {inside} of {path}; a slope "
+                "is fitted to at least three"
+            )

@@ -1,0 +1,284 @@
+"""Mistakes in a study: sizes, figures and references that its entries cannot have."""
+
+import itertools
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from gahb import groups
+from gahb.training.recipe import LOWEST
+
+from study import figures
+from study.entries import channels, is_optimum, is_single, known_side, pattern, root
+from study.files import count, names
+from study.fingerprint import OPTIMA
+
+#: Stores that need no training images.
+OF_TEST_SETS = {"psnr", "eigenbasis", "harmonics", "properties", "oracles", "density"}
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A study, and the declarations of its figures."""
+
+    config: dict
+    path: str
+    study: dict
+    declared: dict[str, dict]
+
+    def reading(self, kind: str) -> list[str]:
+        """The figures that are drawn from a kind of store."""
+        return [figure for figure, d in self.declared.items() if kind in d["reads"]]
+
+    def pairs(self, denoiser: str) -> list[str]:
+        """The figures that need a second network, which was trained on S2."""
+        single = is_single(self.config, denoiser)
+        return [
+            figure
+            for figure, d in self.declared.items()
+            # `agreement` compares both networks itself.
+            if ("agreement" in d["reads"] or _reads(d, {"S2", "disjoint"}))
+            and not (single and d.get("single"))
+        ]
+
+    def compared(self) -> list[str]:
+        """Names of all denoisers, the references included."""
+        return [*self.study["denoisers"], *self.study["references"]]
+
+
+def _reads(declared: dict, subsets: set[str]) -> bool:
+    return any(subsets & {*of} for of in declared["reads"].values())
+
+
+def study_mistakes(config: dict, name: str) -> Iterator[str]:
+    """One line for each mistake of a study whose names are all right."""
+    study = config["studies"][name]
+    declared = {figure: figures.declared()[figure] for figure in study["figures"]}
+    asked = _Asked(config, f"studies.{name}", study, declared)
+    for dataset in study["datasets"]:
+        if root(config, dataset)[1]["test"] == "all":
+            yield from _untrained(asked, dataset)
+        else:
+            yield from _too_few_images(asked, dataset)
+        yield from _test_images_for_all(asked, dataset)
+        yield from _optimum(asked, dataset)
+        yield from _sides(asked, dataset)
+        if asked.reading("eigenbasis"):
+            yield from _eigenbasis(config, dataset)
+        if asked.reading("properties"):
+            yield from _properties(config, dataset)
+    for denoiser in study["denoisers"]:
+        if asked.reading("density"):
+            yield from _density(config, denoiser)
+        yield from _trained(asked, denoiser)
+        if {"weights", "function"} & config["denoisers"][denoiser].keys():
+            yield from _imported(asked, denoiser)
+    yield from _needs(asked, name)
+
+
+# Data sets
+
+
+def _untrained(asked: _Asked, dataset: str) -> Iterator[str]:
+    """Training images asked for, where all are test images."""
+    why = f"which needs training images; of {dataset} all are test images (`test: all`)"
+    for name in asked.compared():
+        if not {"weights", "function"} & asked.config["denoisers"][name].keys():
+            yield f"{asked.path}.denoisers: found {name!r}, {why}"
+    for figure, d in asked.declared.items():
+        if d["reads"].keys() - OF_TEST_SETS or _reads(d, {"S2"}):
+            yield f"{asked.path}.figures: found {figure!r}, {why}"
+
+
+def _too_few_images(asked: _Asked, dataset: str) -> Iterator[str]:
+    entry, N = root(asked.config, dataset)[1], max(asked.study["sizes"])
+    subsets = 2 if any(map(asked.pairs, asked.study["denoisers"])) else 1
+    available, test = _available(entry), entry["test"]
+    if available is not None and subsets * N + test > available:
+        yield (
+            f"{asked.path}.sizes: found {N}; {dataset} has {available} images, too few for "
+            f"{subsets} x {N} training images and {test} test images"
+        )
+        return
+    grouped = "groups" in entry and not entry.get("images") and not entry.get("patches")
+    files = names(entry["path"], pattern(entry)) if grouped and subsets == 2 else None
+    sizes = groups.sizes(entry["groups"], files) if files else []
+    if sizes and N > (most := groups.most_for_pairs(sizes, test)):
+        yield (
+            f"{asked.path}.sizes: found {N}; the {available} images of {dataset} are in "
+            f"{len(sizes)} groups, none of which is divided: besides {test} test images they give "
+            f"two networks {most} each at most"
+        )
+
+
+def _available(entry: dict) -> int | None:
+    """How many images a data set has at most; None if that is known only once it is read."""
+    files = None
+    if entry["source"] in ("folder", "celeba") and not entry.get("patches"):
+        files = count(entry["path"], pattern(entry))
+    return min((n for n in (entry.get("images"), files) if n is not None), default=None)
+
+
+def _test_images(entry: dict) -> float:
+    """How many test images a data set has; infinite if that is known only once it is read."""
+    if entry["test"] != "all":
+        return entry["test"]
+    available = _available(entry)
+    return math.inf if available is None else available
+
+
+def _test_images_for_all(asked: _Asked, dataset: str) -> Iterator[str]:
+    """Too few test images to judge networks on some and calibrate references on others."""
+    config, test = asked.config, _test_images(root(asked.config, dataset)[1])
+    calibrated = any("calibrated" in config["denoisers"][name] for name in asked.compared())
+    wanted = config["agreement"]["count"] * bool(asked.reading("agreement"))
+    wanted += config["calibration"]["count"] * calibrated
+    if wanted > test:
+        yield (
+            f"{asked.path}: {dataset} has {test} test images, and agreement.count and "
+            f"calibration.count ask for {wanted} different ones"
+        )
+
+
+def _optimum(asked: _Asked, dataset: str) -> Iterator[str]:
+    """The optimum where it is not known, or cannot be shown."""
+    config, source = asked.config, asked.config["datasets"][dataset]["source"]
+    for name in asked.study["denoisers"]:
+        if is_optimum(config, name):
+            yield (
+                f"{asked.path}.denoisers: found {name!r}, which has no training set; name it in "
+                "`references`"
+            )
+    optimal = [name for name in asked.study["references"] if is_optimum(config, name)]
+    if optimal and not (OPTIMA / f"{source}.py").is_file():
+        yield (
+            f"{asked.path}.references: found {optimal[0]!r}, but the optimum is known of gaussian, "
+            f"mixture, disks and calpha images, not of {source}, which {dataset} is"
+        )
+    for name in optimal:
+        if "contour" in config["denoisers"][name] and source != "calpha":
+            yield (
+                f"denoisers.{name}.contour: found 'known'; {dataset} is of {source} images, "
+                "without one"
+            )
+
+
+def _sides(asked: _Asked, dataset: str) -> Iterator[str]:
+    """Images of a side that a network does not take."""
+    side = known_side(asked.config, dataset)
+    for denoiser in asked.study["denoisers"] if side else ():
+        entry = asked.config["denoisers"][denoiser]
+        blocks = entry.get("blocks", 0)
+        if "architecture" in entry and side != entry.get("side", side):
+            yield (
+                f"{asked.path}: the {side} pixels of {dataset} are not the {entry['side']} that "
+                f"denoisers.{denoiser}.side says"
+            )
+        if side % 2**blocks:
+            yield (
+                f"{asked.path}: the {side} pixels of {dataset} are not a multiple of 2^{blocks}, "
+                f"which {denoiser} with its {blocks} blocks needs"
+            )
+
+
+def _eigenbasis(config: dict, dataset: str) -> Iterator[str]:
+    """Images that are not there, and more eigenpairs than numbers in an image."""
+    keep, last = config["eigenbasis"]["keep"], max(config["eigenbasis"]["images"])
+    test, side = _test_images(root(config, dataset)[1]), known_side(config, dataset)
+    if last >= test:
+        yield f"eigenbasis.images: found {last}; {dataset} has test images 0 to {test - 1}"
+    if side and keep and keep > (pixels := channels(config, dataset) * side**2):
+        yield f"eigenbasis.keep: found {keep}; the images of {dataset} have {pixels} pixels"
+
+
+def _properties(config: dict, dataset: str) -> Iterator[str]:
+    asked, test = config["properties"]["count"], root(config, dataset)[1]["test"]
+    if test != "all" and asked > test:
+        yield f"properties.count: found {asked}; {dataset} has {test} test images"
+
+
+# Denoisers
+
+
+def _density(config: dict, denoiser: str) -> Iterator[str]:
+    """Errors integrated down to less noise than a network was trained with."""
+    recipe = config["training"].get(config["denoisers"][denoiser].get("training"), {})
+    cutoff, lowest = config["density"]["input_psnr"][1], -20 * math.log10(LOWEST)
+    if recipe.get("noise") == "mixed" and cutoff > lowest:
+        yield (
+            f"density.input_psnr: found a cut-off of {cutoff} dB, sigma = "
+            f"{10 ** (-cutoff / 20):.2g}; {denoiser} is trained with noise: mixed, which has none "
+            f"below sigma = {LOWEST:g}, {lowest:.2f} dB"
+        )
+
+
+def _trained(asked: _Asked, denoiser: str) -> Iterator[str]:
+    """Figures of a training that did not happen here, or left no snapshots."""
+    snapshots = asked.reading("dynamics")
+    if (of_training := snapshots + asked.reading("history")) and not figures.is_trained(
+        asked.config, denoiser
+    ):
+        yield (
+            f"{asked.path}.figures: found {of_training[0]!r}, which shows how networks were "
+            f"trained; denoisers.{denoiser} is not trained here"
+        )
+    elif snapshots:
+        recipe = asked.config["denoisers"][denoiser]["training"]
+        if not asked.config["training"][recipe]["snapshots"]:
+            yield (
+                f"training.{recipe}.snapshots: found false; the figure {snapshots[0]!r} of "
+                f"{asked.path} needs the weights along training"
+            )
+
+
+def _imported(asked: _Asked, denoiser: str) -> Iterator[str]:
+    """A denoiser that was trained elsewhere cannot be all that a study asks."""
+    key, sizes, pairs = f"denoisers.{denoiser}", asked.study["sizes"], asked.pairs(denoiser)
+    weights = asked.config["denoisers"][denoiser].get("weights", "")
+    if pairs and "{subset}" not in weights:
+        yield (
+            f"{asked.path}.figures: found {pairs[0]!r}, which compares networks of two training "
+            f"sets; {key} is one network, unless its `weights` hold {{subset}} (S1 or S2)"
+        )
+    if len(sizes) > 1 and "{N}" not in weights:
+        yield (
+            f"{asked.path}.sizes: found {sizes}; {key} is trained elsewhere: give one size, unless "
+            "its `weights` hold {N}"
+        )
+    subsets = ("S1", "S2") if pairs else ("S1",)
+    for subset, N in itertools.product(subsets, sizes) if weights else ():
+        try:
+            file = Path(weights.format(subset=subset, N=N))
+        except (LookupError, ValueError):
+            yield f"{key}.weights: found {weights!r}; only {{subset}} and {{N}} may be in braces"
+            return
+        if not file.is_file():
+            yield f"{key}.weights: found {str(file)!r}, but there is no such file"
+
+
+# Figures
+
+
+def _needs(asked: _Asked, name: str) -> Iterator[str]:
+    """Figures without the reference or the data sets that they need."""
+    datasets, has_optimum = asked.study["datasets"], bool(figures.optima(asked.config, name))
+    sources = [asked.config["datasets"][dataset]["source"] for dataset in datasets]
+    for figure, d in asked.declared.items():
+        if d.get("needs") and not has_optimum:
+            yield (
+                f"{asked.path}.references: found {asked.study['references']}; the figure "
+                f"{figure!r} needs the reference {d['needs']!r}"
+            )
+        if (allowed := d.get("sources")) == "shuffled pair":
+            first, *others = datasets
+            if [root(asked.config, other)[0] for other in others] != [first] or others == [first]:
+                yield (
+                    f"{asked.path}.datasets: the figure {figure!r} needs a data set and its "
+                    f"shuffled version, in this order; found {datasets}"
+                )
+        elif wrong := [source for source in sources if allowed and source != allowed]:
+            yield (
+                f"{asked.path}.datasets: the figure {figure!r} is of {allowed} images, found "
+                f"{wrong[0]}"
+            )

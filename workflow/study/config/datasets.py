@@ -1,0 +1,299 @@
+"""Data sets: a model for each source of images."""
+
+from typing import Annotated, Literal
+
+from pydantic import MISSING, Field
+
+from study.config.base import Count, Entry, OneOf, Side, integer, number, several
+from study.files import is_url
+
+Images = integer(ge=3)
+ImageSide = Annotated[Side, Field(description="Height and width of the images in pixels.")]
+Range = Annotated[list[integer()], Field(min_length=2, max_length=2)]
+Stride = Count
+Scales = several(number(gt=0, le=1))
+
+
+class Crop(Entry):
+    """Rows and columns of a picture; all of them where they are not given."""
+
+    rows: Range | MISSING = MISSING
+    """First pixel, and the one after the last."""
+    columns: Range | MISSING = MISSING
+    """First pixel, and the one after the last."""
+
+    def mistakes(self):
+        if not self.model_fields_set:
+            yield "", "give rows, columns or both"
+
+
+class Patches(Entry):
+    """How patches are cut from pictures."""
+
+    stride: Stride = 8
+    """Pixels between neighboring patches."""
+    scales: Scales = [1]
+    """Pictures are rescaled by each of these before patches are cut."""
+
+
+class GroupPattern(Entry):
+    """Groups by the names of files."""
+
+    pattern: str
+    """Regular expression with one group in parentheses."""
+
+
+class GroupTable(Entry):
+    """Groups from a table."""
+
+    csv: str
+    """Path of a table with the columns name and group."""
+
+
+class Source(Entry):
+    """A source of images."""
+
+    test: Annotated[Count | Literal["all"], OneOf] = 200
+    """Images of the test set, at least one, disjoint from both training sets; `all` if all are test
+    images, for denoisers that were trained elsewhere."""
+
+
+class Made(Source):
+    """Images made by the workflow."""
+
+    images: Images
+    """Images made, for both training sets and the test set."""
+
+
+class Calpha(Made):
+    """C^alpha images, made by the workflow."""
+
+    source: Literal["calpha"]
+    alpha: number(gt=0)
+    """Regularity of contour and backgrounds."""
+    side: ImageSide
+
+
+class Disks(Made):
+    """Disks, made by the workflow."""
+
+    source: Literal["disks"]
+    side: ImageSide
+
+
+class Gaussian(Made):
+    """Stationary Gaussian images, made by the workflow: with the spectrum |k|^-beta and the mean
+    0.5, or with the mean power spectrum and the mean of another data set."""
+
+    source: Literal["gaussian"]
+    beta: number(ge=0) | MISSING = MISSING
+    """Exponent of the power spectrum |k|^-beta; k = 0 is treated as 1."""
+    side: Side | MISSING = MISSING
+    """Height and width of the images in pixels."""
+    of: str | MISSING = MISSING
+    """Name of the data set whose spectrum and mean they have, in place of beta and side."""
+    sd: number(gt=0) | None = None
+    """Standard deviation of the pixels; if null, as in the data set `of`, or 0.2."""
+
+    def mistakes(self):
+        if self.model_fields_set & {"beta", "side", "of"} not in ({"beta", "side"}, {"of"}):
+            yield "", "give either `beta` and `side`, or `of`"
+
+
+class Mixture(Made):
+    """The first images of another data set, all equally likely, with white Gaussian noise added."""
+
+    source: Literal["mixture"]
+    of: str
+    """Name of the data set of the templates."""
+    templates: Count
+    """How many of its images are taken as templates."""
+    sd: number(gt=0)
+    """Standard deviation of the noise."""
+
+
+class Photographs(Source):
+    """Patches of the photographs that ship inside scikit-image."""
+
+    source: Literal["photographs"]
+    side: ImageSide
+    stride: Stride = 8
+    """Pixels between neighboring patches."""
+    scales: Scales = [0.5]
+    """Pictures are rescaled by each of these before patches are cut."""
+
+
+class Shuffled(Entry):
+    """Another data set with one fixed random permutation applied to the pixels."""
+
+    source: Literal["shuffled"]
+    of: str
+    """Name of the data set that is shuffled."""
+
+
+class Own(Source):
+    """Images that the user brings."""
+
+    path: Annotated[str, Field(min_length=1)]
+    """File or folder, relative to the working directory. For a file from a URL (http, https, ftp)
+    sha256 is needed, too."""
+    images: Images | None = None
+    """Images (or patches) that are drawn at random from all; all of them if null."""
+    gray: Literal["mean", "luma"] | None = "mean"
+    """Color becomes the mean of its channels or its luma, or is kept if null."""
+    duplicates: number(gt=0, lt=1) | None = 0.95
+    """One of two images whose |cosine|, pooled to 20 x 20 and mean-removed, is above this is left
+    out of the split; null keeps all."""
+
+    def mistakes(self):
+        fetched, checksum = is_url(self.path), "sha256" in self.model_fields_set
+        if fetched and "sha256" not in type(self).model_fields:
+            yield "path", (f"found {self.path!r}; a {self.source} is not a single file, so it "
+                           "cannot be fetched")  # fmt: skip
+        elif fetched and not checksum:
+            yield "sha256", f"not given; a file from {self.path} is checked against it"
+        elif checksum and not fetched:
+            yield "sha256", f"is for a file from a URL, but path is {self.path!r}"
+        if "groups" in self.model_fields_set and self.test == "all":
+            yield "groups", "there is nothing to divide; all images are test images (`test: all`)"
+
+
+class Fetched(Own):
+    """Images in a file, which may be fetched."""
+
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | MISSING = MISSING
+    """SHA-256, 64 digits 0-9a-f, of the file that is fetched from the URL in path."""
+
+
+class Encoded(Own):
+    """Images that have to be decoded."""
+
+    unreadable: Literal["refuse", "skip"] = "refuse"
+    """Whether a file that is not an image, damaged or too small ends the job or is skipped and
+    listed."""
+    background: Literal["white", "black"] | None = None
+    """On which background transparent pictures are seen; null refuses them, unless their opacity is
+    the same everywhere."""
+
+
+class Named(Encoded):
+    """Images in files with names."""
+
+    groups: Annotated[Literal["folder"] | GroupPattern | GroupTable, OneOf] | MISSING = MISSING
+    """Images of one group (person, scene, video) never lie in two of S1, S2 and test set. folder,
+    the images of a folder; {pattern: REGEX}, those in whose names the one group in parentheses is
+    the same; {csv: FILE}, a table with the columns name and group."""
+
+
+class Pictures(Own):
+    """Pictures of any shape."""
+
+    landscape: bool = False
+    """Pictures that are higher than wide are turned by 90 degrees, so that both orientations make
+    one data set."""
+    crop: Annotated[Literal["center"] | Side | Crop | None, OneOf] = None
+    """center (the largest centered square), the side in pixels of a centered square, or
+    {rows: [start, stop], columns: [start, stop]}, negative ones counted from the end; null keeps
+    the whole picture"""
+    side: Side | None = None
+    """Images are resized to this side (antialiased, bicubic), or with patches the side of a patch;
+    null keeps their size."""
+    patches: Patches | None = None
+    """Patches are cut from pictures, and all patches of a picture stay in one set of the split;
+    null cuts none."""
+
+    def mistakes(self):
+        yield from super().mistakes()
+        if self.patches and self.side is None:
+            yield "side", "not given; it is the side of the patches"
+
+
+class Array(Pictures):
+    """Pictures in one array."""
+
+    key: str | None = None
+    """Path of the array, where there are several; a number in a list of tensors."""
+    order: Annotated[str, Field(pattern="^[iyxc]{3,4}$")] | None = None
+    """Names the axes, i (image), y, x and c (channel), in their order: yxi where images lie along
+    the last axis, as MATLAB writes them; null tells it by the shape."""
+
+
+class Matched(Pictures):
+    """Pictures in files with names, some of which are taken."""
+
+    match: str | None = None
+    """Pattern of the names that are taken, as in "train/*.jpg"; all of them if null."""
+
+
+class Folder(Matched, Named):
+    """A folder of image files (JPEG, PNG, TIFF, WebP, BMP, GIF, PNM), nested or not."""
+
+    source: Literal["folder"]
+
+
+class Archive(Matched, Named, Fetched):
+    """A zip or tar file of image files, or a folder of such files; a tar file may be compressed."""
+
+    source: Literal["archive"]
+
+
+class Celeba(Named, Fetched):
+    """CelebA's aligned faces, a folder or zip file, with the paper's crop to 160 x 160."""
+
+    source: Literal["celeba"]
+    side: ImageSide
+
+
+class Parquet(Matched, Encoded, Fetched):
+    """Parquet files with a column of encoded images; a file or a folder of them."""
+
+    source: Literal["parquet"]
+    match: str | None = "*.parquet"
+    """Pattern of the names that are taken, as in "train/*.jpg"; all of them if null."""
+    column: str = "image"
+    """Column of the encoded images, binary or a struct with a field `bytes`."""
+
+
+class Lmdb(Matched, Encoded):
+    """LMDB with encoded images as values, as LSUN is published."""
+
+    source: Literal["lmdb"]
+
+
+class Arrays(Array, Fetched):
+    """An array (image, y, x), or with channels second or last, in an .npy or .npz file."""
+
+    source: Literal["arrays"]
+
+
+class Hdf5(Array, Fetched):
+    """An array in an HDF5 file, as netCDF-4 and MATLAB 7.3 write, too."""
+
+    source: Literal["hdf5"]
+
+
+class Tensors(Array, Fetched):
+    """A tensor in a file of torch.save, of which nothing but tensors is read."""
+
+    source: Literal["tensors"]
+
+
+class Idx(Array, Fetched):
+    """An IDX file, as MNIST is published (train-images-idx3-ubyte), compressed or not."""
+
+    source: Literal["idx"]
+    key: None = None
+    """An IDX file holds one array."""
+
+
+class Zarr(Array):
+    """An array (image, y, x), or with channels second or last, in a zarr store."""
+
+    source: Literal["zarr"]
+
+
+Dataset = Annotated[
+    Archive | Arrays | Calpha | Celeba | Disks | Folder | Gaussian | Hdf5 | Idx | Lmdb | Mixture
+    | Parquet | Photographs | Shuffled | Tensors | Zarr,
+    Field(discriminator="source"),
+]  # fmt: skip

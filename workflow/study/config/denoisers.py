@@ -1,0 +1,210 @@
+"""Denoisers: a model for each architecture, and for networks and closed forms from elsewhere."""
+
+import functools
+from typing import Annotated, Literal
+
+from pydantic import MISSING, Discriminator, Field, Tag
+
+from study.config.base import (
+    Count,
+    Entry,
+    Function,
+    OddInteger,
+    Side,
+    integer,
+    number,
+    several,
+)
+from study.config.messages import closest, renamed
+from study.fingerprint import REFERENCES, constant, defining, keywords
+
+
+class Network(Entry):
+    """A network that is trained here."""
+
+    training: str
+    """Name of an entry of `training`."""
+    gain: number(gt=0) | MISSING | None = MISSING
+    """Where the norms' gains start; null draws them near 0 as the authors do."""
+
+
+class Unet(Network):
+    """The paper's bias-free UNet."""
+
+    architecture: Literal["unet"]
+    channels: Count = 64
+    """Channels of the first block, doubled at each scale."""
+    blocks: integer(ge=1, le=6) = 3
+    """Encoder blocks; the image side must be a multiple of 2^blocks."""
+
+
+class BiasedUnet(Unet):
+    """The UNet with an additive constant for each channel before each ReLU and at the end."""
+
+    architecture: Literal["biased_unet"]
+
+
+class Bfcnn(Network):
+    """The bias-free convolutional network of the paper's appendix."""
+
+    architecture: Literal["bfcnn"]
+    channels: Count = 64
+    """Channels of every hidden layer."""
+    layers: integer(ge=3) = 21
+    """Number of convolutions."""
+
+
+class Mlp(Network):
+    """A bias-free multilayer perceptron on the flattened image."""
+
+    architecture: Literal["mlp"]
+    side: Side
+    """Side of the images in pixels; it takes no others."""
+    channels: Count = 256
+    """Units of every layer."""
+    layers: Count = 2
+    """Pairs of matrices between the first and the last."""
+
+
+class Transformer(Network):
+    """A bias-free transformer of patches."""
+
+    architecture: Literal["transformer"]
+    side: Side
+    """Side of the images in pixels; it takes no others."""
+    channels: Count = 96
+    """Channels of a token, a multiple of `heads`."""
+    layers: Count = 4
+    """Layers of attention and matrices."""
+    heads: Count = 4
+    """Heads of each attention."""
+    patch: Count = 2
+    """Side in pixels of the patch that is a token; `side` must be a multiple of it."""
+    window: OddInteger | None = None
+    """Side in patches of the window in which a token sees others, odd; null is the image."""
+
+    def mistakes(self):
+        for whole, part in (("side", "patch"), ("channels", "heads")):
+            if getattr(self, whole) % getattr(self, part):
+                yield whole, (f"found {getattr(self, whole)}, no multiple of {part}, "
+                              f"{getattr(self, part)}")  # fmt: skip
+
+
+class Weights(Entry):
+    """A denoiser that was trained elsewhere, read from a file."""
+
+    weights: str
+    """A file of this project (.safetensors) or in one of the layouts that docs/denoisers.md lists;
+    {subset} and {N} in its name stand for the training set."""
+
+
+class Imported(Entry):
+    """A denoiser that a function of the user's returns."""
+
+    function: Function
+    """module:name, called without arguments; it returns a torch.nn.Module."""
+    predicts: Literal["denoised", "noise"]
+    """What the module returns for a noisy image y, f(y) or y - f(y)."""
+    needs_sigma: bool = False
+    """Whether the module is called (y, sigma) and not (y)."""
+
+
+class OwnCurves(Entry):
+    """PSNR curves of one denoiser."""
+
+    count: Count | MISSING = MISSING
+    """Images that are denoised."""
+    input_psnr: several(number(), least=3) | MISSING = MISSING
+    """Input PSNRs in dB, among the values of `psnr.input_psnr`."""
+
+
+@functools.cache
+def references() -> list[str]:
+    """The closed forms that are there: modules of gahb/denoisers/references with a `fit`."""
+    return sorted(defining(REFERENCES, "fit"))
+
+
+class Reference(Entry):
+    """A denoiser that is a closed form of its training set, or of the distribution of the images
+    where that is known (`optimum`). Each is a file in gahb/denoisers/references."""
+
+    RENAMED = {"optimal": "optimum"}
+
+    reference: str
+    """Which closed form."""
+    components: Count | MISSING = MISSING
+    """Gaussians of a mixture."""
+    rank: Count | MISSING = MISSING
+    """Axes of each Gaussian of a mixture with a variance of their own."""
+    window: OddInteger | MISSING = MISSING
+    """Odd side in pixels of the window that a pixel of `local` and `equivariant` sees, and of the
+    crops of `patches`; the image's side or more is the image."""
+    threshold: number(gt=0, lt=1) | MISSING = MISSING
+    """An entry sees the others whose Wiener gain, divided by its own, is at least this fraction of
+    the largest (`pca_locality`)."""
+    calibrated: str | MISSING = MISSING
+    """In place of `window` or `threshold`, the network of the config on which it is chosen for each
+    noise level; `flexible` always needs one."""
+    borders: bool | MISSING = MISSING
+    """Whether `equivariant` sees the border, as networks with zero padding do."""
+    most_images: Count | MISSING = MISSING
+    """Most training images that `equivariant` takes."""
+    contour: Literal["known"] | MISSING = MISSING
+    """known makes `optimum` the oracle that is told the contour of C^alpha images, of 256 at
+    most."""
+    steps: Count | MISSING = MISSING
+    """Steps of the chains of `optimum` for C^alpha images, 300 if not given."""
+    chains: Count | MISSING = MISSING
+    """Chains of `optimum` in each of four groups, for each C^alpha image, 2 if not given."""
+    psnr: OwnCurves | MISSING = MISSING
+    """PSNR curves of this denoiser, where they have fewer images and noise levels than others."""
+    basis: Literal["dct", "wavelet"] | MISSING = MISSING
+    """Basis of `threshold`, cosines or Daubechies' wavelets."""
+
+    def mistakes(self):
+        name, names = self.reference, references()
+        if name not in names:
+            yield "reference", f"found {name!r}{renamed(type(self), name) or closest(name, names)}"
+            return
+        given = self.model_fields_set - {"reference", "psnr"}
+        takes, calibrated = options(name, "calibrated" in given)
+        allowed = list(dict.fromkeys([*takes, *(["calibrated"] if calibrated else [])]))
+        for key in sorted(given.difference(allowed)):
+            yield "", f"unknown key {key!r}; {name} takes {', '.join(allowed) or 'no options'}"
+        for key, required in takes.items():
+            if required and key not in given:
+                instead = ", or 'calibrated' instead" if key == calibrated else ""
+                yield "", f"{key!r} is a required key of {name}{instead}"
+
+
+def options(reference: str, with_network: bool) -> tuple[dict[str, bool], str | None]:
+    """Options of a reference, and whether each is required: the keyword arguments of its `fit`.
+
+    Also the option that may be chosen on a network; None if there is none.
+    """
+    module = REFERENCES / f"{reference}.py"
+    takes, calibrated = keywords(module, "fit"), constant(module, "CALIBRATED")
+    if calibrated and with_network:  # gives these
+        takes = {k: v for k, v in takes.items() if k not in (calibrated, "sensitivity")}
+    elif "sensitivity" in takes:  # which only a network gives
+        takes = {"calibrated": True}
+    return takes, calibrated
+
+
+def _kind(entry) -> str:
+    """The key that tells which kind of denoiser an entry is."""
+    given = entry if isinstance(entry, dict) else getattr(entry, "model_fields_set", ())
+    kinds = ("weights", "function", "reference")
+    return next((kind for kind in kinds if kind in given), "architecture")
+
+
+Trained = Annotated[
+    Unet | BiasedUnet | Bfcnn | Mlp | Transformer, Field(discriminator="architecture")
+]
+Denoiser = Annotated[
+    Annotated[Trained, Tag("architecture")]
+    | Annotated[Weights, Tag("weights")]
+    | Annotated[Imported, Tag("function")]
+    | Annotated[Reference, Tag("reference")],
+    Discriminator(_kind),
+]

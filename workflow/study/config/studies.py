@@ -1,0 +1,39 @@
+"""Studies: which figures are drawn, and of what."""
+
+from study import figures
+from study.config.base import Count, Entry, several
+from study.config.messages import closest, renamed
+
+Names = several(str)
+
+
+class Study(Entry):
+    """Figures of networks trained on data sets."""
+
+    RENAMED = {"networks": "denoisers", "rates": "slopes", "shuffled": "geometry"}
+
+    datasets: Names
+    """Names of entries of datasets."""
+    denoisers: Names
+    """Names of entries of denoisers."""
+    references: several(str, least=0) = []
+    """Names of entries of denoisers that figures show beside each of `denoisers`, trained on the
+    same images."""
+    sizes: several(Count)
+    """Sizes N of the training sets."""
+    seeds: Count = 1
+    """Networks trained alike but for the seed, for each training set; with more than one, curves
+    and numbers are medians over them, with the smallest and the largest."""
+    ceiling: bool = False
+    """Whether two networks of different seeds are trained on the same images, too. The similarity
+    of their samples is the most that two networks of different images can reach."""
+    figures: Names
+    """Figures to draw, each for every denoiser. Figures that compare samples need denoisers of both
+    subsets."""
+
+    def mistakes(self):
+        declared = figures.declared()
+        for i, name in enumerate(self.figures):
+            if name not in declared:
+                meant = renamed(type(self), name) or closest(name, declared)
+                yield f"figures.{i}", f"found {name!r}{meant}"
