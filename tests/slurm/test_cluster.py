@@ -19,6 +19,7 @@ import yaml
 from conftest import TINY, Study, checkout
 from study.verify import broken
 
+pytestmark = pytest.mark.slow
 HERE = Path(__file__).parent
 DIR = Path(os.environ.get("SLURM_TEST_DIR", "/var/tmp/gahb-slurm"))
 TRAINED = "results/calpha/tiny/S1-4-seed0/denoiser.safetensors"

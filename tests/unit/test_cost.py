@@ -76,7 +76,7 @@ def test_a_microbatch_shares_the_memory():
         config = copy.deepcopy(TINY)
         config["training"]["tiny"] = recipe | changes
         config["denoisers"]["tiny"] = wide
-        return STAGES["training"].gpu_mb(checked(config), JOB)
+        return costs.gpu_mb(checked(config), JOB)
 
     base = costs.CUDA_BASE + 8 * 4 * 64 / 1e6
     assert training() - base == pytest.approx(4 * (training(microbatch=128) - base))

@@ -11,6 +11,8 @@ from conftest import ROOT, TINY, Study, checkout
 from study.cost import jobs
 from study.stale import planned
 
+pytestmark = pytest.mark.slow
+
 
 def dry_run(folder, *arguments: str) -> str:
     """A dry run of the default study in a fresh clone."""
