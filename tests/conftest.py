@@ -92,7 +92,7 @@ TINY = {
     "psnr": {"input_psnr": [0, 10, 15, 20, 30], "count": 10},
     "agreement": {"count": 4},
     "calibration": {"count": 2, "windows": [3, 5], "shares": [0.5, 0.9]},
-    "samples": {"count": 4, "h0": 0.2, "max_steps": 80},
+    "samples": {"count": 4, "h0": 0.2, "max_steps": 1000},
     "dynamics": {"count": 4, "steps": 3},
     "eigenbasis": {"images": [0]},
     "properties": {"sigma": [0.3, 0.1], "count": 2, "pixels": 4},
@@ -155,7 +155,7 @@ class Study:
         assert (process.returncode != 0) == fails, output
         return output
 
-    def stale(self, *targets: str) -> set[str]:
+    def stale(self, *targets: str, options=()) -> set[str]:
         """Names of the results that a dry run would make: see `name_of`."""
         targets = targets or ("all",)
         if self.source != ROOT:  # other code than this process has imported
@@ -163,7 +163,7 @@ class Study:
             return {name_of(line.partition(": ")[0]) for line in lines if "results/" in line}
         with contextlib.chdir(self.folder), pytest.MonkeyPatch.context() as patch:
             patch.setattr(os, "environ", os.environ.copy())
-            jobs = planned([*self.command()[3:], "--", *targets])
+            jobs = planned([*self.command(*options)[3:], "--", *targets])
         return {name_of(str(job.output[-1])) for job in jobs if job.rule_name != "all"}
 
 

@@ -30,7 +30,11 @@ def results(study: Study) -> set[str]:
     names = {str(p.relative_to(study.folder)) for p in paths if "/c/" not in str(p)}
     names = {n for n in names if any(fnmatch.fnmatch(n, pattern) for pattern in RESULTS)}
     names = set(map(name_of, names))
-    networks = {n.replace("history.zarr", "denoiser.safetensors") for n in names if "history" in n}
+    networks = {
+        n.replace("history.zarr", "denoiser.safetensors")
+        for n in names
+        if n.endswith("history.zarr")
+    }
     return names - networks
 
 
@@ -47,7 +51,7 @@ def like(study: Study, *patterns: str) -> set[str]:
 
 def test_every_result_is_told_from_every_other(base):
     """And a run from the start makes all of them."""
-    assert Study(base.folder, base.config).stale("all", "--forceall") == results(base)
+    assert Study(base.folder, base.config).stale(options=["--forceall"]) == results(base)
 
 
 def _reversed(node):
@@ -66,8 +70,7 @@ OF_SAMPLES = (
     "figures/*/pa*_*", "figures/*/verdict_*", "figures/*/transition_*", "figures/*/agreement_*",
     "figures/*/theories_*", "summary.json",
 )  # fmt: skip
-OF_SAMPLER = (*OF_SAMPLES, "*/dynamics-*", "figures/*/dynamics_*", "figures/*/along_*",
-              "figures/*/phase_*")  # fmt: skip
+OF_SAMPLER = [pattern for pattern in OF_SAMPLES if "prediction" not in pattern]
 OF_LEVELS = (
     *(f"*/{name}/*/psnr.zarr" for name in ("tiny", "cnn", "watched", "memorizer", "wiener")),
     "*/oracles.zarr", "*/prediction-*", "figures/*/psnr_curves_*", "figures/*/shrinkage_*",
@@ -86,8 +89,8 @@ SETTINGS = {
         {"training.longer": LONGER, "denoisers.cnn.training": "longer"},
         OF_CNN,
     ),
-    "one reference's option": (
-        {"denoisers.flexible.most_images": 3},
+    "what one reference is calibrated on": (
+        {"calibration.shares": [0.5, 0.8]},
         ("calpha/flexible/*", "*/agreement-*", "figures/seeds/agreement_*",
          "figures/seeds/theories_*"),
     ),
