@@ -163,7 +163,7 @@ def imported(path) -> set[str]:
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(WORKFLOW)))
 def test_imports_point_one_way(path):
-    """scripts -> science; science knows no study; planning computes nothing; figures train nothing."""
+    """scripts -> science, which knows no study; planning computes and figures train nothing."""
     room, *inner = path.relative_to(WORKFLOW).parts
     names = imported(path)
     if room == "gahb":
