@@ -561,7 +561,7 @@ def test_near_duplicates_are_those_of_the_plain_rule(seed, block):
     generator = np.random.default_rng(seed)
     unit = generator.standard_normal((50, 3))
     unit = (unit / np.linalg.norm(unit, axis=1, keepdims=True)).astype(np.float32)
-    dropped, of, cosine = near_duplicates(unit, 0.9, block=block)
+    dropped, of, cosine, _ = near_duplicates(unit, 0.9, block=block)
     assert list(zip(dropped, of, strict=True)) == plainly(unit, 0.9)
     np.testing.assert_allclose(cosine, (unit[dropped] * unit[of]).sum(1), atol=1e-6)
 
@@ -569,7 +569,7 @@ def test_near_duplicates_are_those_of_the_plain_rule(seed, block):
 def test_of_a_chain_only_the_middle_is_dropped():
     angle = np.deg2rad([0, 15, 30, 180, 90])
     unit = np.stack([np.cos(angle), np.sin(angle)], 1).astype(np.float32)
-    dropped, of, cosine = near_duplicates(unit, 0.95)
+    dropped, of, cosine, _ = near_duplicates(unit, 0.95)
     # The fourth is the negative of the first: |cosine| counts.
     assert (dropped.tolist(), of.tolist()) == ([1, 3], [0, 0])
     assert cosine == pytest.approx([np.cos(np.deg2rad(15)), -1])
@@ -589,7 +589,7 @@ def test_close_calls_are_exact():
     exact /= np.linalg.norm(exact, axis=1, keepdims=True)
     close = (exact[::2] * exact[1::2]).sum(1) > 0.95
     assert 100 < close.sum() < 300
-    dropped, _, _ = near_duplicates(unit, 0.95, block=64)
+    dropped, *_ = near_duplicates(unit, 0.95, block=64)
     np.testing.assert_array_equal(dropped, 2 * np.flatnonzero(close) + 1)
 
 
@@ -597,12 +597,12 @@ def test_close_calls_are_exact():
 def test_features_see_neither_brightness_nor_contrast_nor_type(side):
     images = drawn(4, (1, side, side))
     expected = features(images)
-    assert expected.shape == (4, min(side, 20) ** 2)
+    assert expected.shape == (4, 1 + min(side, 20) ** 2)
     np.testing.assert_allclose(np.linalg.norm(expected, axis=1), 1, rtol=1e-6)
     np.testing.assert_allclose(features(0.2 + 0.5 * images / 255), expected, atol=1e-6)
     np.testing.assert_array_equal(features(images[2:3]), expected[2:3])
     blank = features(np.full((1, 1, side, side), 0.3, np.float32))
-    assert (blank == 0).all()
+    np.testing.assert_array_equal(blank[0], np.eye(1, 1 + min(side, 20) ** 2)[0])
 
 
 def test_pooling_averages_blocks():
@@ -610,7 +610,8 @@ def test_pooling_averages_blocks():
     pooled = images.reshape(3, 20, 4, 20, 4).mean((2, 4)).reshape(3, -1)
     pooled -= pooled.mean(1, keepdims=True)
     pooled /= np.linalg.norm(pooled, axis=1, keepdims=True)
-    np.testing.assert_allclose(features(images), pooled, atol=1e-6)
+    # In another basis, and so with the same cosines.
+    np.testing.assert_allclose(features(images) @ features(images).T, pooled @ pooled.T, atol=1e-6)
 
 
 # Names and formats that are met.

@@ -1,10 +1,11 @@
 """Clusters of near-duplicates and pairs on two sides, of images whose copies are known."""
 
 import numpy as np
+import pytest
 import scripts.redundancy
 import xarray as xr
 from gahb import store
-from gahb.duplicates import features, near_duplicates
+from gahb.duplicates import features, near_duplicates, odd_features
 from gahb.redundancy import different, redundancy
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -38,6 +39,38 @@ def test_clusters_are_the_copies_of_an_image(of, block, data):
     assert (of[found.crossing[:, 0]] == of[found.crossing[:, 1]]).all()
     assert (np.sort(side[found.crossing]) == [0, 1]).all()
     assert np.allclose(found.cosine, 1, atol=1e-5)
+
+
+@pytest.mark.parametrize("side", [7, 16, 24])
+def test_mirror_images_are_near_duplicates(side):
+    images = copies([0, 1, 2, 3, 4, 5], side)
+    images[3], images[5] = images[0, ..., ::-1], 1 - images[1, ..., ::-1]
+    unit, odd = features(images), odd_features(images.shape)
+    # The last features are odd, and the others even.
+    sign = np.where(np.arange(unit.shape[1]) < unit.shape[1] - odd, 1, -1)
+    np.testing.assert_allclose(features(images[..., ::-1]), unit * sign, atol=1e-6)
+    dropped, of, cosine, mirrored = near_duplicates(unit, 0.95, odd, block=2)
+    assert (dropped.tolist(), of.tolist(), mirrored.tolist()) == ([3, 5], [0, 1], [True, True])
+    np.testing.assert_allclose(cosine, [1, -1], atol=1e-6)
+    found = redundancy(unit, [[0, 1, 2], [3, 4, 5]], 0.95, odd, block=2)
+    assert found.cluster.tolist() == [0, 1, 2, 0, 4, 1]
+    assert found.mirrored.tolist() == [True, True] and found.across == 2
+    assert (
+        redundancy(unit, [[0, 1, 2], [3, 4, 5]], 0.95).across
+        == len(near_duplicates(unit, 0.95)[0])
+        == 0
+    )
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_blank_images_are_near_duplicates_whatever_their_gray(dtype):
+    images = copies([0, 1, 2, 3, 4, 5, 6], side=40)
+    images[[1, 2, 4]] = np.array([0, 0.5, 1])[:, None, None, None]
+    images[6] = np.indices((40, 40)).sum(0) % 2  # which pooling leaves flat, but which is not blank
+    unit = features((images * (255 if dtype == np.uint8 else 1)).astype(dtype))
+    dropped, of, cosine, _ = near_duplicates(unit, 0.95)
+    assert (dropped.tolist(), of.tolist(), cosine.tolist()) == ([2, 4], [1, 1], [1, 1])
+    assert redundancy(unit, [], 0.95).cluster.tolist() == [0, 1, 1, 3, 1, 5, 6]
 
 
 def test_a_chain_is_one_cluster():

@@ -9,7 +9,8 @@ from gahb.samples.inverse import inpainting, super_resolution
 from gahb.samples.noise import noise
 from gahb.samples.sampler import coarse_to_fine, sample
 from gahb.samples.start import paper
-from gahb.similarity.pixels import memorized_by_distance, nearest
+from gahb.similarity.memorized import memorized_by_distance
+from gahb.similarity.pixels import nearest
 
 SHAPE = (1, 4, 4)
 

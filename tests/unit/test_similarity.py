@@ -6,15 +6,9 @@ import torch
 import xarray as xr
 from gahb import store
 from gahb.similarity import pixels
-from gahb.similarity.pixels import (
-    closest_pairs,
-    fit,
-    memorized_by_distance,
-    nearest,
-    nearest_patches,
-    paired_cosine,
-    standardized,
-)
+from gahb.similarity.memorized import fit, memorized_by_distance, second_rank
+from gahb.similarity.patches import nearest_patches
+from gahb.similarity.pixels import closest_pairs, nearest, paired_cosine
 
 
 def some(count, seed=0, side=8):
@@ -87,16 +81,37 @@ def test_of_equally_near_images_the_first_comes_first(block):
     assert found.by_distance.tolist() == [[4, 11, 15]]
 
 
-def test_blank_images_have_cosine_0():
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_blank_images_are_equal_whatever_their_gray(mirrored):
     among = some(6)
     among[2] = 0.7
     blank = torch.stack([torch.full((1, 8, 8), 0.1), torch.full((1, 8, 8), 1.0)])
-    found = nearest(blank, among, 2)
-    assert (found.cosine == 0).all()
-    assert (found.by_cosine == torch.tensor([0, 1])).all()
+    found = nearest(blank, among, 3, mirrored=mirrored)
+    assert found.cosine.tolist() == [[1, 0, 0]] * 2
+    assert found.by_cosine.tolist() == [[2, 0, 1]] * 2
     assert found.by_distance[1, 0] == 2
-    assert (standardized(blank) == 0).all()
-    assert nearest(1 - among[:1], among, 1).by_cosine.item() != 0
+    assert nearest(1 - among[:1], among, 1).by_cosine.item() != 2
+    assert paired_cosine(torch.cat([blank, among[:1]]), blank[[1, 0, 0]]).tolist() == [1, 1, 0]
+    assert not nearest(blank, among[:2], 1, mirrored=mirrored).cosine.any()
+
+
+@pytest.mark.parametrize("width", [7, 8])
+@pytest.mark.parametrize("block", [None, 7])
+def test_mirrored_images_are_compared_with_brute_force(width, block):
+    images, among = some(9, side=8)[..., :width], some(40, 1)[..., :width]
+    as_bytes = (among * 255).to(torch.uint8)
+    for others in (among, as_bytes):
+        found = nearest(images, others, 5, block, mirrored=True)
+        exact = others.double() / (255 if others is as_bytes else 1)
+        cosine = [torch.corrcoef(torch.cat([images.flatten(1).double(), o.flatten(1)]))[:9, 9:]
+                  for o in (exact, exact.flip(-1))]  # fmt: skip
+        best, where = torch.maximum(*cosine).sort(1, descending=True)
+        torch.testing.assert_close(found.cosine.double(), best[:, :5], atol=1e-5, rtol=0)
+        torch.testing.assert_close(found.by_cosine, where[:, :5])
+        assert torch.equal(found.mirrored, (cosine[1] > cosine[0]).gather(1, where[:, :5]))
+        plain = nearest(images, others, 5, block)
+        assert torch.equal(found.by_distance, plain.by_distance)
+        assert not plain.mirrored.any()
 
 
 def test_bytes_are_images_in_0_to_1():
@@ -266,11 +281,51 @@ def test_no_change_of_contrast_or_brightness_changes_the_ratio():
     )
 
 
-def test_of_training_images_that_are_equal_only_the_ray_is_memorized():
-    among = some(5)[[0, 1, 1, 2]]
-    near = 0.02 * some(1, 1)
-    images = torch.cat([among[1:2], 0.5 * among[1:2], among[1:2] + near, among[:1] + near])
-    assert judged(images, among).memorized.tolist() == [True, True, False, True]
+@pytest.mark.parametrize("copies", [2, 3, 20])
+def test_a_copy_of_an_image_with_duplicates_is_memorized(copies):
+    """Duplicates at other contrasts, mirrored where these are compared, and with a little noise."""
+    among, noise = some(5), 0.02 * some(copies, 1)
+    scale = torch.linspace(0.3, 1, copies)[:, None, None, None]
+    copy = among[:1] + 0.05 * some(1, 2)
+    for of, mirrored in ((among[:1], False), (among[:1].flip(-1), True)):
+        held = torch.cat([of * scale + noise, among])
+        found = nearest(copy, held, 2, mirrored=mirrored)
+        fitted = fit(copy, held, found, mirrored)
+        assert fitted.memorized.all()
+        assert fitted.index[0, 1] > copies
+        assert fitted.ratio > 0.9 * judged(copy, among).ratio
+    # The mean of two images is a copy of neither, and of none of their duplicates.
+    assert not judged(among[:1] + among[1:2], torch.cat([among[:2]] * copies + [among])).memorized
+
+
+def test_a_cluster_ends_where_the_distance_trebles():
+    distance = torch.tensor([
+        [0.1, 0.2, 0.3, 0.4],  # nowhere
+        [0.1, 0.3, 0.5, 0.7],  # after the first
+        [0.1, 0.1, 0.1, 0.3],  # after the third
+        [0.01, 0.05, 0.06, 0.9],  # after the first, and again: the last one counts
+        [0.0, 0.0, 0.5, 0.9],
+    ])  # fmt: skip
+    assert second_rank(distance).tolist() == [1, 1, 3, 3, 2]
+
+
+def test_mirrored_copies_are_memorized_where_mirror_images_are_compared():
+    among = some(20)
+    copies = 0.2 + 0.5 * among[:4].flip(-1)
+    assert not judged(copies, among).memorized.any()
+    found = nearest(copies, among, 2, mirrored=True)
+    fitted = fit(copies, among, found, mirrored=True)
+    assert found.mirrored[:, 0].all() and fitted.memorized.all()
+    torch.testing.assert_close(fitted.scale[:, 0], torch.full((4,), 0.5))
+    torch.testing.assert_close(fitted.residual[:, 1], (1 - found.cosine[:, 1] ** 2).sqrt())
+
+
+@pytest.mark.parametrize("blanks", [0, 1, 40])
+def test_a_blank_sample_is_memorized_if_the_training_set_holds_blank_images(blanks):
+    gray = torch.linspace(0, 1, max(blanks, 1))[:blanks, None, None, None]
+    among = torch.cat([some(5), gray.expand(-1, 1, 8, 8)])
+    images = torch.cat([torch.full((1, 1, 8, 8), 0.77), some(3, 1)])
+    assert judged(images, among).memorized.tolist() == [blanks > 0, False, False, False]
 
 
 def test_blank_training_images_explain_nothing():

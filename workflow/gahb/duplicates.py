@@ -3,7 +3,12 @@
 The rule is the paper's: images are pooled to 20 x 20 pixels, the mean of each is removed, and of
 two with |cosine| above a threshold (0.95) one is dropped. Here images are gone through in order,
 and one is dropped if and only if it is too close to an earlier one that is kept: of a chain
-a ~ b ~ c with a and c far apart, only b is dropped.
+a ~ b ~ c with a and c far apart, only b is dropped. Blank images, which are flat whatever their
+gray, are equal once their mean is removed: they have cosine 1 with one another and 0 with others.
+
+Mirrored images are compared at no more cost. In a basis of images that are even or odd under the
+mirror, <a, b> = <a_even, b_even> + <a_odd, b_odd>, and with the mirror image of b it is their
+difference: the larger magnitude of the two is |<a_even, b_even>| + |<a_odd, b_odd>|.
 """
 
 import contextlib
@@ -31,18 +36,39 @@ def _pooling(length: int) -> np.ndarray:
 
 
 def features(images: np.ndarray) -> np.ndarray:
-    """Pooled images, mean removed, of norm 1: (image, feature) float32. Blank images become 0.
+    """Pooled images, mean removed, of norm 1: (image, feature) float32.
+
+    The first feature is 1 for blank images, which have no other, and 0 for all others. The last
+    ones, as many as `odd_features` says, change their sign in the mirror image.
 
     Args:
         images: (image, channel, y, x), bytes or floats; the channels are averaged.
     """
     gray = images.mean(1, dtype=np.float64) / (255 if images.dtype == np.uint8 else 1)
     height, width = (_pooling(length) for length in gray.shape[1:])
-    parts = (height @ gray @ width.T).reshape(len(images), -1)
-    parts -= parts.mean(1, keepdims=True)
+    parts = height @ gray @ width.T
+    parts -= parts.mean((1, 2), keepdims=True)
+    half = parts.shape[2] // 2
+    left, right = parts[..., :half], parts[..., ::-1][..., :half]
+    middle = parts[..., half : parts.shape[2] - half]
+    even, odd = (left + right) / 2**0.5, (left - right) / 2**0.5
+    parts = np.concatenate([v.reshape(len(v), -1) for v in (even, middle, odd)], 1)
     norm = np.linalg.norm(parts, axis=1, keepdims=True)
-    blank = norm <= 1e-6 * parts.shape[1] ** 0.5
-    return np.where(blank, 0, parts / np.where(blank, 1, norm)).astype(np.float32)
+    flat = norm <= 1e-6 * parts.shape[1] ** 0.5  # also what pooling leaves flat
+    unit = np.where(flat, 0, parts / np.where(flat, 1, norm))
+    return np.concatenate([_blank(images)[:, None], unit], 1, dtype=np.float32)
+
+
+def _blank(images: np.ndarray) -> np.ndarray:
+    """Which images (image, channel, y, x) are flat in each of their channels."""
+    spread = images.max((2, 3)) - images.min((2, 3))
+    return (spread <= 1e-6).all(1)
+
+
+def odd_features(shape: tuple[int, ...]) -> int:
+    """How many features of images of a shape (..., y, x) are odd under the mirror."""
+    height, width = (min(length, POOLED) for length in shape[-2:])
+    return height * (width // 2)
 
 
 @contextlib.contextmanager
@@ -64,10 +90,11 @@ def pooled(images) -> Iterator[np.ndarray]:
 def near_duplicates(
     unit: np.ndarray,
     threshold: float,
+    odd: int = 0,
     device: torch.device | str = "cpu",
     block: int = 2048,
     progress: Callable[[int], None] = lambda images: None,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, ...]:
     """Which images are dropped, and for which.
 
     Every pair of an image and an earlier kept one is compared, block by block: the matrix of all
@@ -76,12 +103,14 @@ def near_duplicates(
     Args:
         unit: `features`, in memory or not (a memory map).
         threshold: of |cosine|.
+        odd: `odd_features`, where mirrored images are compared too; 0 where they are not.
         device: where the cosines are computed.
         block: images compared with `block` others at a time.
         progress: called with the number of images of each block that is done.
 
     Returns: dropped (drop,), increasing; duplicate_of (drop,), the first kept image that each is
-        too close to; cosine (drop,) between the two.
+        too close to; cosine (drop,) between the two; mirrored (drop,), whether it is between one
+        and the mirror image of the other.
     """
     found = np.full(len(unit), -1)
     for start in range(0, len(unit), block):
@@ -90,11 +119,11 @@ def near_duplicates(
         kept = np.flatnonzero(found[:start] < 0)
         for first in range(0, len(kept), block):
             others = kept[first : first + block]
-            row, other = _close(rows, torch.from_numpy(unit[others]).to(device), threshold)
+            row, other = _close(rows, torch.from_numpy(unit[others]).to(device), threshold, odd)
             row, where = np.unique(row, return_index=True)
             new = own[row] < 0
             own[row[new]] = others[other[where[new]]]
-        row, other = _close(rows, rows, threshold)
+        row, other = _close(rows, rows, threshold, odd)
         row, other = row[other < row], other[other < row]
         for i in np.unique(row):
             others = other[slice(*np.searchsorted(row, [i, i + 1]))]
@@ -103,23 +132,41 @@ def near_duplicates(
                 own[i] = start + others[0]
         progress(len(rows))
     dropped = np.flatnonzero(found >= 0)
-    return dropped, found[dropped], _cosine(unit[dropped], unit[found[dropped]])
+    cosine, mirrored = either_way(*_exact(unit[dropped], unit[found[dropped]], odd))
+    return dropped, found[dropped], cosine, mirrored
 
 
-def _close(a: torch.Tensor, b: torch.Tensor, threshold: float) -> tuple[np.ndarray, np.ndarray]:
+def products(a: torch.Tensor, b: torch.Tensor, odd: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """What even and what odd features add to the cosine of each row of a and of b."""
+    even = a.shape[1] - odd
+    return a[:, :even] @ b[:, :even].T, a[:, even:] @ b[:, even:].T
+
+
+def either_way(even, odd):
+    """The cosine as it is or, where its magnitude is larger, with the mirror image, and whether
+    it is with the mirror image."""
+    mirrored = even * odd < 0
+    return even + np.where(mirrored, -odd, odd), mirrored
+
+
+def _close(
+    a: torch.Tensor, b: torch.Tensor, threshold: float, odd: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Pairs (i, j) of rows with |cosine(a[i], b[j])| > threshold, ordered by i and j."""
-    magnitude = (a @ b.T).abs_()
+    magnitude, of_odd = products(a, b, odd)
+    magnitude.abs_().add_(of_odd.abs_())
     i, j = (magnitude > threshold - MARGIN).nonzero(as_tuple=True)
     close = magnitude[i, j] > threshold + MARGIN
     unsure = (~close).nonzero()[:, 0]
     for part in unsure.split(2**16):
-        exact = _cosine(a[i[part]].cpu().numpy(), b[j[part]].cpu().numpy())
-        close[part] = torch.from_numpy(np.abs(exact) > threshold).to(close.device)
+        exact = _exact(a[i[part]].cpu().numpy(), b[j[part]].cpu().numpy(), odd)
+        close[part] = torch.from_numpy(np.abs(exact).sum(0) > threshold).to(close.device)
     return i[close].cpu().numpy(), j[close].cpu().numpy()
 
 
-def _cosine(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Cosine between a[i] and b[i] in float64."""
+def _exact(a: np.ndarray, b: np.ndarray, odd: int) -> np.ndarray:
+    """What even and odd features add to the cosine of a[i] and b[i], in float64: (2, pair)."""
     a, b = a.astype(np.float64), b.astype(np.float64)
     norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
-    return np.einsum("ij,ij->i", a, b) / norms
+    product, even = a * b, a.shape[1] - odd
+    return np.stack([product[:, :even].sum(1), product[:, even:].sum(1)]) / norms

@@ -1,35 +1,38 @@
 """How redundant the images of a data set are, before a network is trained on them.
 
 Input: images.zarr (of a shuffled data set, what it is a version of), and split.zarr. Output:
-redundancy.zarr. Near-duplicates have |cosine| above the threshold, pooled and mean-removed. Parts
-are S1 and S2, as long as both of a pair of networks can have them, and the test set.
+redundancy.zarr. Near-duplicates have |cosine| above the threshold, pooled and mean-removed, as they
+are or, where `mirrored`, with one of them mirrored; blank images are near-duplicates. Parts are S1
+and S2, as long as both of a pair of networks can have them, and the test set.
 cluster (image), the first image of the cluster of near-duplicates that each is in, itself if alone;
 images and different (part), how many images a part has, and how many count if a cluster is one;
-largest_cluster, how many images the largest cluster has;
+largest_cluster, how many images the largest cluster has; blank, how many images are flat;
 near_duplicates (side, other), how many pairs have one image in each;
-crossing (pair, end) and cosine (pair), the closest pairs on two sides, at most 1,000.
+crossing (pair, end), cosine and mirrored (pair), the closest pairs on two sides, at most 1,000.
 """
 
 import numpy as np
 import xarray as xr
 from gahb import store
-from gahb.duplicates import pooled
+from gahb.duplicates import odd_features, pooled
 from gahb.redundancy import different, redundancy
 from study.job import Job, run
 
 
-def main(images, split, redundancy, *, threshold, of_files, job=Job()):
+def main(images, split, redundancy, *, threshold, of_files, mirrored=True, job=Job()):
     pixels, parts = store.open_store(images).images, store.open_store(split)
     sides = {
         "S1": parts.S1.values[: parts.sizes["member_S2"]],
         "S2": parts.S2.values,
         "test": parts.test.values,
     }
-    found = compared(pixels, list(sides.values()), threshold, job)
+    found, blank = compared(pixels, list(sides.values()), threshold, mirrored, job)
     counted = {"all": np.arange(len(pixels)), **sides}
     count = {name: different(found.cluster, part) for name, part in counted.items()}
     largest = int(np.bincount(found.cluster).max())
     print(f"{len(pixels)} images, {count['all']} different ones; largest cluster {largest}")
+    if blank > 1:
+        job.warn(f"{blank} of {len(pixels)} images are blank: flat, and so copies of one another")
     if found.across and of_files:
         job.warn(
             f"{found.across} pairs of near-duplicates (|cosine| > {threshold}) lie in two of S1, "
@@ -44,6 +47,7 @@ def main(images, split, redundancy, *, threshold, of_files, job=Job()):
                 "part", list(count.values()), "images, of which a cluster counts as one"
             ),
             "largest_cluster": store.variable((), largest, "images in the largest cluster"),
+            "blank": store.variable((), blank, "images that are flat"),
             "near_duplicates": store.variable(
                 ("side", "other"), found.pairs, "pairs of near-duplicates with one image in each"
             ),
@@ -51,6 +55,9 @@ def main(images, split, redundancy, *, threshold, of_files, job=Job()):
                 ("pair", "end"), found.crossing, "indices of the closest pairs on two sides"
             ),
             "cosine": store.variable("pair", found.cosine, "cosine between the two"),
+            "mirrored": store.variable(
+                "pair", found.mirrored, "between one and the other's mirror image"
+            ),
         },
         coords={
             "part": store.variable("part", list(counted), "images of which part"),
@@ -62,10 +69,13 @@ def main(images, split, redundancy, *, threshold, of_files, job=Job()):
     store.save(dataset, redundancy)
 
 
-def compared(pixels, sides, threshold, job):
-    """The redundancy of images (image, channel, y, x) of a store, pooled into a temporary file."""
+def compared(pixels, sides, threshold, mirrored, job):
+    """The redundancy of images (image, channel, y, x) of a store, pooled into a temporary file, and
+    how many of them are blank."""
+    odd = odd_features(pixels.shape) if mirrored else 0
     with pooled(pixels) as unit, job.progress(len(pixels), "images") as bar:
-        return redundancy(unit, sides, threshold, job.device, progress=bar.update)
+        found = redundancy(unit, sides, threshold, odd, job.device, progress=bar.update)
+        return found, int(unit[:, 0].sum())
 
 
 if __name__ == "__main__":

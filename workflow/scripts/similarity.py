@@ -1,21 +1,25 @@
 """How alike the samples of a pair of denoisers are, and how close to their training images.
 
 Input: images.zarr, split.zarr, samples.zarr of both networks, or of one that has no other. Output:
-similarity.zarr. Cosines are between mean-removed images. Of each sample and its own training set:
-closest and closest_image (subset, sample), the largest cosine, and the index of that image;
+similarity.zarr. Cosines are between mean-removed images, and to a training image or, where
+`mirrored`, its mirror image; blank images have cosine 1 with one another, 0 with others. Of each
+sample and its own training set:
+closest, closest_image and closest_mirrored (subset, sample), the largest cosine, the index of that
+image, and whether it is mirrored;
 nearest_cosine, nearest_by_cosine, nearest_distance and nearest_by_distance (subset, sample,
 neighbour), the nearest by cosine and by L2 distance, and the indices of those images;
 closest_patch and closest_patch_image (subset, sample, row, column), the same patch by patch;
 memorized, ratio and scale (subset, sample), the 1/3 rule once contrast and mean are fitted, d1 / d2
-and the contrast; memorized_by_distance, the rule as published; memorized_fraction (subset, bound),
+and the contrast, where d2 is to an image of another cluster than the nearest;
+memorized_by_distance, the rule as published; memorized_fraction (subset, bound),
 and false_positives (subset, bound), that part of the test images, by their held_out_ratio (subset,
-test_image).
+test_image); blank (subset), how many training images are blank.
 Of the two denoisers' samples from the same noise:
 between (sample), their cosine;
 reproduced (sample), True where they are closer to each other than to either training set;
 reproducibility (bound), the part of the samples that are.
 Of the two training sets:
-closest_pair and closest_pair_image (member), each image of S1 and the closest one of S2.
+closest_pair and closest_pair_image (member), the closest image of S2 to each image of S1.
 With an `embedding`, the same by the features of its network, as NAME_embedded, but for patches,
 scale and further neighbours; and closest_test_embedded (subset, test_image), the cosine of each
 test image to the closest training image: which cosines of features are high, only others tell.
@@ -23,19 +27,17 @@ diverged (sample), True where a sample of either did not end: its numbers are Na
 indices -1, and no fraction counts it.
 """
 
+import functools
+
 import numpy as np
 import torch
 import xarray as xr
 from gahb import store
-from gahb.images import Members
+from gahb.images import Members, read_ahead
 from gahb.similarity import embedding as embedded
-from gahb.similarity.pixels import (
-    closest_pairs,
-    fit,
-    memorized_by_distance,
-    nearest_patches,
-    paired_cosine,
-)
+from gahb.similarity.memorized import fit, memorized_by_distance
+from gahb.similarity.patches import nearest_patches
+from gahb.similarity.pixels import blank, closest_pairs, paired_cosine
 from gahb.similarity.pixels import nearest as nearest_images
 from gahb.statistics import fraction
 from study.job import Job, run
@@ -51,6 +53,7 @@ def main(
     N: int,
     nearest: int,
     patch: int,
+    mirrored: bool = True,
     embedding: str | None = None,
     job: Job = Job(),
 ) -> None:
@@ -63,7 +66,17 @@ def main(
     made = [torch.from_numpy(d.samples.values).to(job.device) for d in drawn]
     test = torch.from_numpy(store.take(pixels, parts.test.values)).to(job.device)
 
-    variables = _by_pixels(made, training, test, diverged, nearest, patch, job.device)
+    found = [nearest_images(s, t, nearest, mirrored=mirrored)
+             for s, t in zip(made, training, strict=True)]  # fmt: skip
+    variables = _nearest(training, found, diverged)
+    variables |= _patches(made, training, patch, diverged)
+    variables |= _memorized(made, training, found, test, diverged, mirrored)
+    if len(made) > 1:
+        pairs = closest_pairs(*training, device=job.device, mirrored=mirrored)
+        variables |= _of_two(
+            paired_cosine(*made).cpu().numpy(), variables["closest"], diverged,
+            pairs.cosine[:, 0].numpy(), training[1].members[pairs.by_cosine[:, 0].numpy()],
+        )  # fmt: skip
     if embedding:
         variables |= _by_features(embedding, made, training, test, diverged, job.device)
     neighbours = variables["nearest_cosine"].shape[2]
@@ -86,7 +99,7 @@ def main(
     store.save(dataset if len(made) > 1 else dataset.drop_vars("member"), similarity)
 
 
-def _of_samples(values, diverged: np.ndarray, long_name: str, *dims: str) -> xr.Variable:
+def _of_samples(values, long_name: str, *dims: str, diverged: np.ndarray) -> xr.Variable:
     """(subset, sample, *dims) of an array for each subset, NaN or -1 where a sample diverged."""
     stacked = np.stack([np.asarray(torch.as_tensor(v).cpu()) for v in values])
     of_floats = stacked.dtype.kind == "f"
@@ -109,61 +122,64 @@ def _indices(training, index) -> list[np.ndarray]:
     ]
 
 
-def _by_pixels(made, training, test, diverged, nearest, patch, device) -> dict[str, xr.Variable]:
-    """What is said of samples and training sets by cosines and distances of pixels.
+def _nearest(training, found, diverged) -> dict[str, xr.Variable]:
+    """The training images that are nearest to each sample.
 
     Args:
-        made, training: samples and training set of both denoisers, or of one.
-        test: test images.
+        training: training set of both denoisers, or of one.
+        found: what is nearest to the samples of each.
         diverged: (sample,), True where a sample of either did.
-        nearest, patch: neighbours that are kept, side of patches.
     """
-    found = [nearest_images(s, t, nearest) for s, t in zip(made, training, strict=True)]
-    patches = [nearest_patches(s, t, patch) for s, t in zip(made, training, strict=True)]
-    fits = [fit(s, t, f) for s, t, f in zip(made, training, found, strict=True)]
-    published = [memorized_by_distance(s, f) for s, f in zip(made, found, strict=True)]
-    held_out = [fit(test, t, nearest_images(test, t, 2)) for t in training]
+
     by_cosine = _indices(training, [f.by_cosine for f in found])
     by_distance = _indices(training, [f.by_distance for f in found])
-    memorized = [f.memorized.float() for f in fits]
-    closest = [f.cosine[:, 0] for f in found]
-
-    def samplewise(values, long_name, *dims):
-        return _of_samples(values, diverged, long_name, *dims)
-
+    closest = [f.cosine[:, 0] for f in found], "cosine to the closest training image"
+    mirrored = [f.mirrored[:, 0].float() for f in found], "1 where it is its mirror image, else 0"
+    cosines, distances = [f.cosine for f in found], [f.distance for f in found]
     variables = {
-        "closest": samplewise(closest, "cosine to the closest training image"),
-        "closest_image": samplewise(
-            [i[:, 0] for i in by_cosine], "index of the closest training image"
+        "closest": closest,
+        "closest_image": ([i[:, 0] for i in by_cosine], "index of the closest training image"),
+        "closest_mirrored": mirrored,
+        "nearest_cosine": (cosines, "largest cosines to training images", "neighbour"),
+        "nearest_by_cosine": (by_cosine, "indices of these training images", "neighbour"),
+        "nearest_distance": (distances, "smallest L2 distances to them", "neighbour"),
+        "nearest_by_distance": (by_distance, "indices of these training images", "neighbour"),
+    }
+    return {name: _of_samples(*v, diverged=diverged) for name, v in variables.items()}
+
+
+def _patches(made, training, patch, diverged) -> dict[str, xr.Variable]:
+    """The closest patch at the same place, `patch` pixels wide; other arguments as above."""
+    found = [nearest_patches(s, t, patch) for s, t in zip(made, training, strict=True)]
+    index, place = _indices(training, [index for _, index in found]), ("row", "column")
+    cosine = [cosine for cosine, _ in found]
+    return {
+        "closest_patch": _of_samples(
+            cosine, "cosine to the closest patch at the same place", *place, diverged=diverged
         ),
-        "nearest_cosine": samplewise(
-            [f.cosine for f in found], "largest cosines to training images", "neighbour"
+        "closest_patch_image": _of_samples(
+            index, "index of the training image of that patch", *place, diverged=diverged
         ),
-        "nearest_by_cosine": samplewise(by_cosine, "indices of these training images", "neighbour"),
-        "nearest_distance": samplewise(
-            [f.distance for f in found], "smallest L2 distances to training images", "neighbour"
-        ),
-        "nearest_by_distance": samplewise(
-            by_distance, "indices of these training images", "neighbour"
-        ),
-        "closest_patch": samplewise(
-            [cosine for cosine, _ in patches],
-            "cosine to the closest patch at the same place",
-            "row",
-            "column",
-        ),
-        "closest_patch_image": samplewise(
-            _indices(training, [index for _, index in patches]),
-            "index of the training image of that patch",
-            "row",
-            "column",
-        ),
+    }
+
+
+def _memorized(made, training, found, test, diverged, mirrored) -> dict[str, xr.Variable]:
+    """Which samples, and which test images, the 1/3 rule takes for copies; arguments as above."""
+    fits = [fit(*each, mirrored) for each in zip(made, training, found, strict=True)]
+    published = [memorized_by_distance(s, f) for s, f in zip(made, found, strict=True)]
+    held_out = [
+        fit(test, t, nearest_images(test, t, 2, mirrored=mirrored), mirrored) for t in training
+    ]
+    blanks = [sum(int(blank(block).sum()) for _, block in read_ahead(t, 4096)) for t in training]
+    samplewise = functools.partial(_of_samples, diverged=diverged)
+    return {
         "memorized": samplewise(
-            memorized, "1 where memorized by the 1/3 rule, contrast and mean fitted, 0 where not"
+            [f.memorized.float() for f in fits],
+            "1 where memorized by the 1/3 rule, contrast and mean fitted, 0 where not",
         ),
         "ratio": samplewise(
             [f.ratio for f in fits],
-            "what the nearest training image leaves over what the second nearest does",
+            "what the nearest training image leaves over what the nearest of another cluster does",
         ),
         "scale": samplewise(
             [f.scale[:, 0] for f in fits],
@@ -183,58 +199,47 @@ def _by_pixels(made, training, test, diverged, nearest, patch, device) -> dict[s
             "ratio of each test image",
         ),
         "memorized_fraction": _parts(
-            [m.cpu()[~diverged] for m in memorized],
+            [f.memorized.cpu()[~diverged] for f in fits],
             "part of the samples that are memorized",
             nan="all diverged",
         ),
+        "blank": store.variable("subset", blanks, "training images that are blank"),
     }
-    if len(made) > 1:
-        pairs = closest_pairs(*training, device)
-        cosines = paired_cosine(*made).cpu().numpy()
-        variables |= _of_two(
-            cosines, variables["closest"], diverged, pairs.cosine[:, 0].numpy(),
-            training[1].members[pairs.by_cosine[:, 0].numpy()],
-        )  # fmt: skip
-    return variables
 
 
 def _of_two(cosines, closest, diverged, closest_pair, closest_pair_image, by=""):
     """What is said of two denoisers' samples, and of their training sets, beside each other.
 
     Args:
-        cosines: (sample,), between the samples of both.
+        cosines, diverged: (sample,), between the samples of both, and as above.
         closest: (subset, sample), the variable.
-        diverged: (sample,).
         closest_pair, closest_pair_image: (member,), of each image of S1 the closest one of S2.
         by: "" for pixels, or by what else.
     """
     between = np.where(diverged, np.nan, cosines)
     reproduced = between > closest.values.max(0)
-    return {
-        "between": store.variable(
-            "sample", between, "cosine between the two samples" + by, nan="diverged"
-        ),
-        "reproduced": store.variable(
-            "sample", reproduced, "closer to each other than to either training set" + by
-        ),
-        "reproducibility": store.variable(
+    part = fraction(reproduced[~diverged])
+    variables = {
+        "between": ("sample", between, "cosine between the two samples", "diverged"),
+        "reproduced": ("sample", reproduced, "closer to each other than to either training set"),
+        "reproducibility": (
             "bound",
-            fraction(reproduced[~diverged]),
-            "part of the samples that are reproduced" + by,
-            nan="all diverged",
+            part,
+            "part of the samples that are reproduced",
+            "all diverged",
         ),
-        "closest_pair": store.variable(
-            "member", closest_pair, "cosine to the closest image of S2" + by
-        ),
-        "closest_pair_image": store.variable(
-            "member", closest_pair_image, "index of the closest image of S2" + by
-        ),
+        "closest_pair": ("member", closest_pair, "cosine to the closest image of S2"),
+        "closest_pair_image": ("member", closest_pair_image, "index of the closest image of S2"),
+    }
+    return {
+        name: store.variable(dim, values, long_name + by, nan="".join(nan))
+        for name, (dim, values, long_name, *nan) in variables.items()
     }
 
 
 def _by_features(function, made, training, test, diverged, device) -> dict[str, xr.Variable]:
     """The same by the features of a network that a function of the user's returns, which the names
-    say; arguments as of `_by_pixels`."""
+    say; arguments as above."""
     network = embedded.embedding(function, device)
     try:
         drawn, (held_out,) = (
@@ -246,26 +251,25 @@ def _by_features(function, made, training, test, diverged, device) -> dict[str, 
     except ValueError as error:
         raise ValueError(f"similarity.embedding: {function}: {error}") from error
     known = [of_sets[id(t)] for t in training]
-    found = [embedded.nearest(d, k, 2, device) for d, k in zip(drawn, known, strict=True)]
-    of_test = [embedded.nearest(held_out, k, 2, device)[0] for k in known]
+    ranks = embedded.RANKS
+    found = [embedded.nearest(d, k, ranks, device) for d, k in zip(drawn, known, strict=True)]
+    of_test = [embedded.nearest(held_out, k, ranks, device)[0] for k in known]
     ratio, by = [embedded.ratio(cosine) for cosine, _ in found], ", by features"
+
+    samplewise = functools.partial(_of_samples, diverged=diverged)
     variables = {
-        "closest": _of_samples(
-            [cosine[:, 0] for cosine, _ in found],
-            diverged,
-            "cosine to the closest training image" + by,
+        "closest": samplewise(
+            [cosine[:, 0] for cosine, _ in found], "cosine to the closest training image" + by
         ),
-        "closest_image": _of_samples(
+        "closest_image": samplewise(
             _indices(training, [index[:, 0] for _, index in found]),
-            diverged,
             "index of the closest training image" + by,
         ),
-        "ratio": _of_samples(
-            ratio, diverged, "distance to the nearest training image over the second nearest" + by
+        "ratio": samplewise(
+            ratio, "distance to the nearest training image over one of another cluster" + by
         ),
-        "memorized": _of_samples(
+        "memorized": samplewise(
             [(r <= 1 / 3).astype(np.float32) for r in ratio],
-            diverged,
             "1 where memorized by the 1/3 rule, 0 where not" + by,
         ),
         "memorized_fraction": _parts(

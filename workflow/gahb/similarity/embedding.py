@@ -14,10 +14,13 @@ from torch import nn
 
 from gahb.functions import made_by
 from gahb.images import read_ahead, to_float
+from gahb.similarity.memorized import second_rank
 from gahb.similarity.pixels import Leading
 
 #: Images that are embedded at a time, and features that are compared at a time.
 BATCH, BLOCK = 256, 2**14
+#: Of the nearest ones among which the second of another cluster is sought.
+RANKS = 8
 
 
 def embedding(function: str, device="cpu") -> nn.Module:
@@ -98,7 +101,8 @@ def nearest(
 
 
 def ratio(cosine: np.ndarray) -> np.ndarray:
-    """d1 / d2 of the distances between features to the two nearest images: (image,).
+    """d1 / d2 of the distances between features to the nearest training image and to the nearest
+    one of another cluster: (image,).
 
     d^2 = 2 - 2 c. By the 1/3 rule a sample is memorized where d1 <= d2 / 3. With a single training
     image, one that has nothing in common with the sample (c = 0) stands in for the second.
@@ -106,7 +110,10 @@ def ratio(cosine: np.ndarray) -> np.ndarray:
     Args:
         cosine: (image, rank), what `nearest` gives.
     """
-    second = cosine[:, 1] if cosine.shape[1] > 1 else np.zeros(len(cosine), cosine.dtype)
     # Below what single precision leaves of nothing, two images are one.
-    first, second = (np.where(1 - c < 1e-6, 0, 1 - c) for c in (cosine[:, 0], second))
-    return np.sqrt(np.where(first == 0, 0, first / np.maximum(second, 1e-6)))
+    distance = np.sqrt(np.where(1 - cosine < 1e-6, 0, 1 - cosine))
+    first, second = distance[:, 0], np.ones(len(distance), distance.dtype)
+    if distance.shape[1] > 1:
+        rank = second_rank(torch.from_numpy(distance)).numpy()
+        second = distance[np.arange(len(distance)), rank]
+    return np.where(first == 0, 0, first / np.maximum(second, 1e-3))

@@ -118,6 +118,8 @@ class Similarity(Entry):
     """Nearest training images of each sample that are kept."""
     patch: integer(ge=2, le=8) = 8
     """Side in pixels of the patches that are compared one by one."""
+    mirrored: bool = True
+    """Whether the mirror images of training images are compared with samples, too."""
     embedding: Function | None = None
     """module:name of a function of yours, called without arguments; it returns a torch.nn.Module
     that maps images (image, channel, y, x) to features (image, feature), by which images are

@@ -144,6 +144,8 @@ class Own(Source):
     duplicates: number(gt=0, lt=1) | None = 0.95
     """One of two images whose |cosine|, pooled to 20 x 20 and mean-removed, is above this is left
     out of the split; null keeps all."""
+    mirrored: bool = True
+    """Whether the mirror image of an image counts as a near-duplicate of it."""
 
     def mistakes(self):
         fetched, checksum = is_url(self.path), "sha256" in self.model_fields_set

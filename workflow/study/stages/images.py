@@ -15,7 +15,7 @@ ALIKE = 0.95
 
 def _images(config: dict, job: Mapping) -> dict:
     entry = dict(config["datasets"][job["dataset"]])
-    for later in ("test", "duplicates", "groups"):
+    for later in ("test", "duplicates", "mirrored", "groups"):
         entry.pop(later, None)
     if "images" in entry:
         entry["count"] = entry.pop("images")
@@ -53,6 +53,7 @@ def _redundancy(config: dict, job: Mapping) -> dict:
         # Images that the workflow draws are independent: likeness is chance.
         "of_files": "path" in entry,
         "threshold": entry.get("duplicates") or ALIKE,
+        "mirrored": entry.get("mirrored", True),
     }
 
 
@@ -65,7 +66,10 @@ STAGES = {
     ),
     "duplicates": Stage(
         "duplicates",
-        lambda config, job: {"threshold": config["datasets"][job["dataset"]]["duplicates"]},
+        lambda config, job: {
+            "threshold": config["datasets"][job["dataset"]]["duplicates"],
+            "mirrored": config["datasets"][job["dataset"]]["mirrored"],
+        },
     ),
     "split": Stage("split", _split),
     "redundancy": Stage("redundancy", _redundancy),

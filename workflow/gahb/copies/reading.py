@@ -1,0 +1,168 @@
+"""What an audit compares: images of any origin, brought to one side and one number of channels."""
+
+import contextlib
+import dataclasses
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+
+from gahb.datasets import open_source
+from gahb.datasets.base import ImageError, Source
+from gahb.datasets.detect import source_of
+from gahb.datasets.preparation import Preparation
+
+#: Images are compared at this side where they have no smaller one, and at no smaller one than the
+#: second without being asked to; images that are read at a time.
+SIDE, LEAST, BLOCK = 64, 8, 256
+
+
+@dataclasses.dataclass(frozen=True)
+class Images:
+    """Images that are compared.
+
+    pixels: (image, channel, y, x), bytes or floats in [0, 1]; in a file that goes when the array
+        does, not in memory, where they were read.
+    names: of their files, or their numbers.
+    origin: where they come from, in words.
+    """
+
+    pixels: np.ndarray
+    names: Sequence[str]
+    origin: str
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+
+def read(
+    sets: Sequence,
+    side: int | None = None,
+    workers: int | None = None,
+    bar=lambda total, doing: contextlib.nullcontext(),
+) -> tuple[list[Images], str]:
+    """Sets of images, all of one size and number of channels, and a line that says what was done.
+
+    Each is a path, whose source is told by its content, or an array (image, channel, y, x) of bytes
+    or of floats in [0, 1]. Where they all have one size, of at most SIDE pixels, they keep it;
+    otherwise each is cropped to its centered square and resized, to the smallest side of the first
+    images or SIDE, which is halved until none is smaller. They are gray if any set is.
+
+    Args:
+        sets: paths or arrays.
+        side: to which they are resized, if not to that.
+        workers: threads that read files; by default one for each core.
+        bar: as of `gahb.copies.judgement.audit`.
+
+    Raises:
+        ImageError: something cannot be read, is smaller than `side`, or is no set of images.
+    """
+    sets = [s if isinstance(s, str | os.PathLike) else _array(s) for s in sets]
+    sizes = [_opened(s).read(0, 1).shape[2:] for s in sets]
+    for options in _ways(side, sizes):
+        try:
+            found = _all(sets, options, workers or os.cpu_count() or 1, bar)
+            break
+        except ImageError as error:
+            failed = error
+    else:
+        raise failed
+    gray = [_is_gray(images.pixels) for images in found]
+    if any(gray):
+        found = [_gray(images) for images in found]
+    said = "their centered squares resized" if options else "as they are"
+    if any(gray) and not all(gray):
+        said += ", colors averaged because one set is gray"
+    shape = found[0].pixels.shape
+    return found, f"{shape[2]} x {shape[3]} pixels, {shape[1]} channel(s), {said}"
+
+
+def _ways(side: int | None, sizes: Sequence[tuple[int, int]]) -> Iterator[dict]:
+    """How images may be brought to one size, given the sizes of the first ones: as they are, or
+    else resized, to a side that is halved until none is smaller."""
+    if side is None and len(set(sizes)) == 1 and max(sizes[0]) <= SIDE:
+        yield {}
+    smallest = side or min(SIDE, *map(min, sizes))
+    while True:
+        yield {"crop": "center", "side": smallest}
+        smallest //= 2
+        if side or smallest < LEAST:
+            return
+
+
+def _all(sets, options: dict, workers: int, bar) -> list[Images]:
+    sources = [_opened(s, **options) for s in sets]
+    with bar(sum(source.count for source in sources), "read") as shown:
+        return [_held(source, workers, shown) for source in sources]
+
+
+def _opened(images, **options) -> Source:
+    if isinstance(images, np.ndarray):
+        return _of_array(images, options)
+    source, where = source_of(str(images))
+    return open_source(source, **where, **options, gray=None, seed=0)
+
+
+def _array(images) -> np.ndarray:
+    array = np.asarray(images.cpu() if isinstance(images, torch.Tensor) else images)
+    if array.ndim != 4 or array.shape[1] not in (1, 3) or not len(array):
+        raise ImageError(
+            f"found an array of shape {array.shape}; images are (image, channel, y, x) with 1 or "
+            "3 channels"
+        )
+    if array.dtype != np.uint8:
+        array = array.astype(np.float32)
+        low, high = float(array.min()), float(array.max())
+        if not (-0.01 <= low and high <= 1.01):
+            raise ImageError(
+                f"found values from {low:.3g} to {high:.3g}; images are bytes, or floats in [0, 1]"
+            )
+    return array
+
+
+def _of_array(array: np.ndarray, options: dict) -> Source:
+    """An array as a source, each image prepared as a picture of a file is."""
+    if not options:
+        return Source(len(array), lambda start, stop: array[start:stop], "an array")
+    preparation = Preparation(**options, gray=None)
+
+    def prepared(start: int, stop: int) -> np.ndarray:
+        return np.stack([
+            preparation.picture(array[i].transpose(1, 2, 0), f"image {i}")
+            for i in range(start, stop)
+        ])  # fmt: skip
+
+    return Source(len(array), prepared, "an array")
+
+
+def _held(source: Source, workers: int, shown) -> Images:
+    """All images of a source, in a file."""
+    pixels, start = None, 0
+    for block in source.blocks(BLOCK, workers):
+        if pixels is None:
+            shape = (source.count, *block.shape[1:])
+            pixels = np.memmap(tempfile.TemporaryFile(), block.dtype, "w+", shape=shape)
+        pixels[start : start + len(block)] = block
+        start += len(block)
+        if shown:
+            shown.update(len(block))
+    names = source.names if len(source.names) else range(source.count)
+    return Images(pixels, [str(name) for name in names], source.origin)
+
+
+def _is_gray(pixels: np.ndarray) -> bool:
+    """Whether images have one channel, or all the same."""
+    blocks = (pixels[start : start + BLOCK] for start in range(0, len(pixels), BLOCK))
+    return pixels.shape[1] == 1 or all((b == b[:, :1]).all() for b in blocks)
+
+
+def _gray(images: Images) -> Images:
+    """The same with the mean of the channels as the only one."""
+    pixels, (count, _, *size) = images.pixels, images.pixels.shape
+    found = np.memmap(tempfile.TemporaryFile(), pixels.dtype, "w+", shape=(count, 1, *size))
+    for start in range(0, count, BLOCK):
+        mean = pixels[start : start + BLOCK].mean(1, keepdims=True, dtype=np.float32)
+        found[start : start + BLOCK] = np.rint(mean) if pixels.dtype == np.uint8 else mean
+    return dataclasses.replace(images, pixels=found)
