@@ -137,7 +137,7 @@ def test_without_training_images_test_images_are_judged(data, tmp_path):
     )  # fmt: skip
     for name in ("split", "psnr", "density"):
         paths[name] = str(tmp_path / f"{name}.zarr")
-    scripts.split.main([data[0]], [], paths["split"], test="all", seed=0)
+    scripts.split.main(data[0], [], [], paths["split"], test="all", seed=0)
     asked = {"N": 100, "count": 6, "seed": 0}
     scripts.psnr.main(
         data[0], paths["split"], network, paths["psnr"], subset="S1", input_psnr=[10, 15, 20],
