@@ -1,13 +1,13 @@
 """Writes docs/config.md, the JSON schema and the picture in docs/architecture.md (`make docs`)."""
 
 import json
+import os
 import re
 import subprocess
 import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterable
-from hashlib import sha256
 from pathlib import Path
 
 import yaml
@@ -16,8 +16,6 @@ from study import figures
 from study.config.base import NAME
 from study.config.denoisers import options, references
 from study.config.whole import Config
-from study.stages import STAGES
-from study.stale import planned
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -211,101 +209,22 @@ def _table(rows: Iterable[tuple], head: tuple = KEYS) -> str:
 
 # docs/architecture.md
 
-#: Every kind of store, and its path.
-STORES = {
-    kind: path
-    for name, stage in STAGES.items()
-    for kind, path in stage.writes.items()
-    if not name.startswith("figure_")
-}
-#: Beside the default study: images that are fetched, images in groups, and other denoisers.
-MORE = {
-    "datasets": {
-        "fetched": {
-            "source": "arrays", "side": 8,
-            "path": "https://example.org/a.npy", "sha256": sha256().hexdigest(),
-        },
-        "in-groups": {
-            "source": "archive", "side": 8, "groups": "folder",
-            "path": "https://example.org/a.zip", "sha256": sha256().hexdigest(),
-        },
-    },
-    "denoisers": {
-        "imported": {"function": "torch.nn:Identity", "predicts": "denoised"},
-        "wiener": {"reference": "wiener"},
-    },
-    "studies": {
-        "more": {
-            "datasets": ["fetched", "in-groups"], "denoisers": ["imported", "wiener"],
-            "sizes": [1],
-            "figures": ["psnr_curves"],
-        }
-    },
-}  # fmt: skip
-
-
-#: A job of each stage after the denoiser, whether a figure reads its store or not.
-JOB = {"dataset": "calpha-2", "denoiser": "unet", "subset": "S1", "N": 1, "seed": 0,
-       "study": "theories"}  # fmt: skip
-
 
 def picture() -> str:
-    """The rules and the stores between them, as Mermaid, from the jobs that a dry run lists.
-
-    Of the stores that a rule reads, those that another one of them is made from have no arrow.
-    """
-    forms = {kind: re.compile(re.sub(r"\{\w+\}", "[^/]+", path)) for kind, path in STORES.items()}
-    reads, writes = defaultdict(set), defaultdict(set)
-    for rule, said in planned(_dry_run()):
-        for direction, found in (("input", reads), ("output", writes)):
-            paths = said.get(direction, "").split(", ")
-            found[rule] |= {k for p in paths for k, form in forms.items() if form.fullmatch(p)}
-
-    def above(kind: str, seen: frozenset = frozenset()) -> set[str]:
-        """The stores that a store is made from, directly or not."""
-        parents = {p for rule in writes if kind in writes[rule] for p in reads[rule]} - seen
-        return parents.union(*(above(p, seen | parents) for p in parents))
-
-    # Figures that are drawn from the same stores share a box.
-    boxes = defaultdict(list)
-    for rule in sorted((reads.keys() | writes.keys()) - {"all"}):
-        boxes[tuple(sorted(reads[rule])) if rule.startswith("figure_") else rule].append(rule)
-    stores = [kind for kind in STORES if any(kind in w for w in writes.values())]
-    lines = ["flowchart TD"]
-    names = {
-        kind: Path(STORES[kind])
-        .name.replace("{file}", "file of a URL")
-        .replace("_{of}", "")
-        .replace("-{study}", "")
-        for kind in stores
-    }
-    lines += [f'    {kind}[("{names[kind]}")]:::store' for kind in stores]
-    for rules in boxes.values():
-        name = f"rule_{rules[0]}"
-        lines.append(f'    {name}["{"<br>".join(rules)}"]:::rule')
-        read = reads[rules[0]]
-        hidden = set().union(*(above(k) - {k} for k in read - writes[rules[0]]))
-        lines += [f"    {kind} --> {name}" for kind in stores if kind in read - hidden]
-        lines += [f"    {name} --> {kind}" for kind in stores if kind in writes[rules[0]]]
-    lines.append("    classDef rule fill:#fff3d6,stroke:#b8860b,color:#000")
-    lines.append("    classDef store fill:#e3edf7,stroke:#4a6fa5,color:#000")
-    return "\n".join(lines)
-
-
-def _dry_run() -> str:
-    """What snakemake would do for the default study and `MORE`, in a folder with no results."""
-    stages = [s for s in STAGES.values() if "{subset}" in s.path and "denoiser" in s.reads]
-    asked = [stage.path.format(**JOB) for stage in stages]
+    """The rules of the default study, and which needs which, as Snakemake draws them."""
     with tempfile.TemporaryDirectory() as folder:
-        config = Path(folder, "more.yaml")
-        config.write_text(yaml.safe_dump(MORE))
-        command = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile",
-                   "--directory", folder, "--configfile", ROOT / "config.yaml", config,
-                   "--dry-run", "--", "all", *asked]  # fmt: skip
-        done = subprocess.run(command, text=True, capture_output=True)
+        asked = ["--rulegraph", "mermaid-js", "--directory", folder, "--", "all"]
+        files = ["--snakefile", ROOT / "Snakefile", "--configfile", ROOT / "config.yaml"]
+        done = subprocess.run(
+            [sys.executable, "-m", "snakemake", *files, *asked],
+            env=os.environ | {"PYTHONHASHSEED": "0"},  # decides the order of the arrows
+            text=True,
+            capture_output=True,
+        )
     if done.returncode:
         sys.exit(done.stdout + done.stderr)
-    return done.stdout
+    drawn = done.stdout[done.stdout.index("flowchart") :].expandtabs(4)
+    return re.sub(r" *style .*\n", "", drawn).strip()  # a colour for each rule
 
 
 def architecture_page() -> str:
