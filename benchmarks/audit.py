@@ -97,7 +97,7 @@ def main(samples: int, train: int, path: str | None) -> None:
         for name, (seconds, cpu) in times.items()
     }  # fmt: skip
     print(
-        f"{torch.get_num_threads()} threads, {max(rates) / 1e9:.0f} GFLOP/s of each; {samples:,} "
+        f"{torch.get_num_threads()} threads, {max(rates) / 1e9:.0f} GFLOP/s each; {samples:,} "
         f"samples against {train:,} training images of {SIDE} x {SIDE} x {CHANNELS}"
     )
     for name, row in found.items():

@@ -1,5 +1,7 @@
 """Fixtures that the workflow tests share: a tiny study, and the snakemake command."""
 
+import contextlib
+import copy
 import os
 import shutil
 import subprocess
@@ -10,17 +12,17 @@ import pytest
 import torch
 import yaml
 from filelock import FileLock
+from study.dry_run import planned
 
 # Tests run side by side.
 torch.set_num_threads(1)
 
 ROOT = Path(__file__).resolve().parent.parent
 
-#: Every kind of data set, denoiser and figure, at the smallest sizes.
+#: A study of every rule and every figure, with as few jobs as possible. Studies share networks.
 TINY = {
     "run": [
-        "pair", "photographs", "slopes", "disks", "geometry", "seeds", "closed-forms", "phase",
-        "truths",
+        "pair", "seeds", "slopes", "photographs", "geometry", "phase", "closed-forms", "truths"
     ],
     "datasets": {
         "calpha": {"source": "calpha", "alpha": 2, "side": 8, "images": 60, "test": 10},
@@ -28,10 +30,6 @@ TINY = {
         "disk": {"source": "disks", "side": 8, "images": 60, "test": 10},
         "photo": {"source": "photographs", "side": 8, "stride": 16, "test": 20},
         "photo-shuffled": {"source": "shuffled", "of": "photo"},
-        "gauss": {"source": "gaussian", "of": "photo", "images": 40, "test": 10},
-        "mixed": {
-            "source": "mixture", "of": "disk", "templates": 3, "sd": 0.1, "images": 40, "test": 10
-        },
     },
     "denoisers": {
         "tiny": {
@@ -43,10 +41,7 @@ TINY = {
         },
         "wiener": {"reference": "wiener"},
         "memorizer": {"reference": "memorizer"},
-        "equivariant": {"reference": "equivariant", "most_images": 3, "calibrated": "tiny"},
         "flexible": {"reference": "flexible", "calibrated": "tiny"},
-        "threshold": {"reference": "threshold", "basis": "wavelet"},
-        "nonlocal": {"reference": "nonlocal"},
         "optimum": {"reference": "optimum", "psnr": {"count": 4, "input_psnr": [10, 15, 20]}},
     },
     "training": {
@@ -59,50 +54,45 @@ TINY = {
     "studies": {
         "pair": {
             "datasets": ["calpha"], "denoisers": ["tiny"], "sizes": [1, 8],
-            "figures": [
-                "psnr_curves", "samples", "pairs", "patches", "history", "nats", "likelihood",
-                "verdict",
-            ],
+            "figures": ["psnr_curves", "samples", "pairs", "patches", "history", "verdict"],
         },
-        "photographs": {
-            "datasets": ["photo"], "denoisers": ["cnn"], "sizes": [16],
-            "figures": ["shrinkage", "properties"],
+        "seeds": {
+            "datasets": ["calpha"], "denoisers": ["tiny"], "sizes": [8], "seeds": 2,
+            "ceiling": True, "references": ["wiener", "flexible"],
+            "figures": ["psnr_curves", "samples", "agreement", "theories"],
         },
         "slopes": {
             "datasets": ["rough", "calpha"], "denoisers": ["tiny"], "sizes": [8],
             "figures": ["slopes"],
         },
-        "disks": {
-            "datasets": ["disk"], "denoisers": ["tiny"], "references": ["wiener"], "sizes": [8],
-            "figures": ["disks", "dimension"],
+        "photographs": {
+            "datasets": ["photo"], "denoisers": ["cnn"], "sizes": [16],
+            "figures": ["shrinkage", "properties"],
         },
         "geometry": {
             "datasets": ["photo", "photo-shuffled"], "denoisers": ["cnn"], "sizes": [16],
             "figures": ["geometry", "harmonics"],
         },
-        "seeds": {
-            "datasets": ["rough"], "denoisers": ["tiny"], "sizes": [4], "seeds": 2,
-            "ceiling": True, "references": ["wiener", "equivariant", "flexible"],
-            "figures": ["psnr_curves", "samples", "history", "agreement", "theories"],
-        },
-        "closed-forms": {
-            "datasets": ["disk"], "denoisers": ["wiener", "memorizer"], "sizes": [8],
-            "references": ["threshold", "nonlocal"],
-            "figures": ["psnr_curves", "samples", "shrinkage"],
-        },
         "phase": {
             "datasets": ["disk"], "denoisers": ["watched"], "references": ["wiener"],
-            "sizes": [2, 8], "figures": ["dynamics", "along", "transition", "phase"],
+            "sizes": [8],
+            "figures": [
+                "dynamics", "along", "transition", "phase", "disks", "dimension", "nats",
+                "likelihood",
+            ],
+        },
+        "closed-forms": {
+            "datasets": ["disk"], "denoisers": ["memorizer"], "sizes": [8], "figures": ["samples"],
         },
         "truths": {
-            "datasets": ["gauss", "mixed"], "denoisers": ["wiener"], "references": ["optimum"],
-            "sizes": [8], "figures": ["psnr_curves"],
+            "datasets": ["disk"], "denoisers": ["watched"], "references": ["optimum"],
+            "sizes": [8], "figures": ["optimum"],
         },
     },
     "psnr": {"input_psnr": [0, 10, 15, 20, 30], "count": 10},
     "agreement": {"count": 4},
     "calibration": {"count": 2, "windows": [3, 5], "shares": [0.5, 0.9]},
-    "samples": {"count": 4, "h0": 0.2, "max_steps": 80},
+    "samples": {"count": 4, "h0": 0.2, "max_steps": 1000},
     "dynamics": {"count": 4, "steps": 3},
     "eigenbasis": {"images": [0]},
     "properties": {"sigma": [0.3, 0.1], "count": 2, "pixels": 4},
@@ -135,35 +125,68 @@ class Study:
     def __init__(self, folder: Path, config: dict, source: Path = ROOT):
         self.folder, self.config, self.source = folder, config, source
 
-    def command(self, *arguments: str) -> list[str]:
+    def command(self, *arguments: str, module: str = "snakemake") -> list[str]:
         configfile = self.folder / "study.yaml"
         configfile.write_text(yaml.safe_dump(self.config, sort_keys=False))
         return [
-            sys.executable, "-m", "snakemake", "--snakefile", str(self.source / "Snakefile"),
+            sys.executable, "-m", module, "--snakefile", str(self.source / "Snakefile"),
             "--directory", str(self.folder), "--configfile", str(configfile),
             "--profile", str(self.source / "profiles" / "local"), *arguments,
         ]  # fmt: skip
 
-    def run(self, *arguments: str, fails: bool = False) -> str:
-        """Run snakemake; its output. Asserts that it succeeds, or with `fails` that it does not."""
-        done = subprocess.run(
-            self.command(*arguments),
+    def start(self, *arguments: str, module: str = "snakemake", **options) -> subprocess.Popen:
+        """Start snakemake in a process group of its own; its output is to be read from a pipe."""
+        environment = os.environ | {"OMP_NUM_THREADS": "1"}
+        if module != "snakemake":
+            environment["PYTHONPATH"] = str(self.source / "workflow")
+        return subprocess.Popen(
+            self.command(*arguments, module=module),
             cwd=self.folder,
-            env=os.environ | {"OMP_NUM_THREADS": "1"},
+            env=environment,
             text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=1500,
+            start_new_session=True,
+            **{"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT} | options,
         )
-        assert (done.returncode != 0) == fails, done.stdout
-        return done.stdout
+
+    def run(self, *arguments: str, fails: bool = False, module: str = "snakemake") -> str:
+        """Run snakemake; its output. Asserts that it succeeds, or with `fails` that it does not."""
+        with self.start(*arguments, module=module) as process:
+            output, _ = process.communicate(timeout=1500)
+        assert (process.returncode != 0) == fails, output
+        return output
+
+    def stale(self, *targets: str, options=()) -> set[str]:
+        """Names of the results that a dry run would make: see `name_of`."""
+        targets = targets or ("all",)
+        if self.source != ROOT:  # other code than this process has imported
+            lines = self.run("--", *targets, module="study.stale").splitlines()
+            return {name_of(line.partition(": ")[0]) for line in lines if "results/" in line}
+        with contextlib.chdir(self.folder), pytest.MonkeyPatch.context() as patch:
+            patch.setattr(os, "environ", os.environ.copy())
+            jobs = planned([*self.command(*options)[3:], "--", *targets])
+        return {name_of(str(job.output[-1])) for job in jobs if job.rule_name != "all"}
+
+
+def name_of(path: str) -> str:
+    """A result's path below results/; of a store, its folder."""
+    return path.removeprefix("results/").removesuffix("/zarr.json")
+
+
+def copied(study: Study, folder: Path) -> Study:
+    """A copy of a study, free to be changed. Every file has another time stamp, as in a clone."""
+    shutil.copytree(
+        study.folder, folder / "run", copy_function=shutil.copyfile,
+        ignore=shutil.ignore_patterns("locks"),  # another test may hold one
+    )  # fmt: skip
+    return Study(folder / "run", copy.deepcopy(study.config), study.source)
 
 
 def checkout(folder: Path) -> Path:
     """A fresh clone of the project, in the folder."""
+    folder.mkdir(exist_ok=True)
     for name in ("Snakefile", "config.yaml", "workflow", "profiles", "envs"):
-        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
-        copy(ROOT / name, folder / name)
+        made = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        made(ROOT / name, folder / name)
     shutil.copy(ROOT / "slurm", folder / "slurm", follow_symlinks=False)
     return folder
 

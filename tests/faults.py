@@ -31,12 +31,8 @@ import psutil
 from conftest import TINY, Study
 from study.stages import STAGES as DECLARED
 
-#: In the order in which they can run; all figures are one, and `grouped` makes what `split` does.
-STAGES = tuple(
-    dict.fromkeys(
-        "figure" if name.startswith("figure_") else name for name in DECLARED if name != "grouped"
-    )
-)
+#: In the order in which they can run; all figures are one.
+STAGES = tuple(dict.fromkeys("figure" if name.startswith("figure_") else name for name in DECLARED))
 #: Seconds after which a run that does not end has failed, and bytes of the disk that fills up.
 LONGEST, DISK = 1800, 2**26
 
@@ -258,7 +254,7 @@ def main() -> None:
     if given.full:
         mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", study.folder]
         subprocess.run(mount, check=True)
-    made = {f"results/{re.sub('[.]zarr/.*', '.zarr', name)}" for name in undisturbed}
+    made = {f"results/{re.sub('[.]zarr/.*', '.zarr/zarr.json', name)}" for name in undisturbed}
     wrong = suffered(study, drawn(counts, choice), choice, longest, sorted(made))
     wrong += compared(study, undisturbed) + left_over(study.folder)
     same = "not all" if wrong else "all"

@@ -17,6 +17,7 @@ from gahb.figures import (
     harmonics,
     history,
     likelihood,
+    matrix,
     nats,
     optimum,
     pairs,
@@ -134,7 +135,7 @@ def harmonics_store(images: int = 1, seed=0, geometry="") -> xr.Dataset:
         values[f"{name}_null"] = ((*of, "draw"), generator.random((images, 1, 99)) / 2)
     if geometry == "disk":
         values |= {
-            "beyond": (of, np.full((images, 1), 0.3)),
+            "outside_tangent": (of, np.full((images, 1), 0.3)),
             "angular_order": (per_rank, ranks % 5),
         }
     return xr.Dataset(
@@ -192,10 +193,51 @@ def sample_stores(
             coords={"subset": ["S1", "S2"], "member": members},
         )
         opened.append(("similarity", of | {"pair": "disjoint"}, similarity))
+        cosines = np.where(gone, np.nan, 1 - 1 / (1 + N) + 0.01 * np.linspace(-1, 1, count))
+        opened.append(("beyond", of | {"pair": "disjoint"}, beyond_store(cosines, gone, True)))
         if same:
+            alone = beyond_store(0 * cosines + 0.95, gone, False)
+            opened.append(("beyond", of | {"pair": "same"}, alone))
             alike = similarity.assign(between=0.9 + 0.01 * seed + 0 * similarity.between)
             opened.append(("similarity", of | {"pair": "same"}, alike))
     return Stores(opened)
+
+
+def beyond_store(cosines: np.ndarray, gone: np.ndarray, null: bool) -> xr.Dataset:
+    """The networks' cosines; their shares are a tenth, and Wiener filters are opposite."""
+    shares = np.where(gone, np.nan, np.full((2, len(gone)), 0.1))
+    values = {"beyond": cosines} | ({"null": -cosines} if null else {})
+    data = {name: ("sample", each) for name, each in values.items()}
+    data |= {f"{name}_median": ("bound", statistics.median(v)) for name, v in values.items()}
+    data["share"] = (("subset", "sample"), shares)
+    medians = np.stack([statistics.median(each) for each in shares])
+    return xr.Dataset({**data, "share_median": (("subset", "bound"), medians),
+                       "diverged": ("sample", gone)})  # fmt: skip
+
+
+def matrix_store(theories, seed=0) -> xr.Dataset:
+    """Two networks have 0.9, two of a theory 0.8, a network and a theory 0.5 for the first theory
+    and 0.1 less for each further one, two theories nothing: NaN."""
+    named = [f"{name}, {subset}" for name in ("network", *theories) for subset in ("S1", "S2")]
+    names = [*named[:2], "network, S1, another seed", *named[2:]]
+    kind = np.array([0, 0, 0, *np.repeat(1 + np.arange(len(theories)), 2)])
+    found = np.full((len(names), len(names)), np.nan)
+    for i, j in np.ndindex(found.shape):
+        low, high = sorted((kind[i], kind[j]))
+        if low == high:
+            found[i, j] = 0.9 if high == 0 else 0.8
+        elif low == 0:
+            found[i, j] = 0.6 - 0.1 * high
+    found = found + 0.01 * seed
+    bounds = np.array([0, -0.01, 0.01])
+    shares = np.full(len(names), 0.1 + 0.01 * seed)
+    return xr.Dataset(
+        {
+            "beyond_median": (("denoiser", "other", "bound"), found[..., None] + bounds),
+            "share_median": (("denoiser", "bound"), shares[:, None] + bounds),
+        },
+        coords={"denoiser": names, "other": names, "bound": ["estimate", "low", "high"]},
+    )
 
 
 def judged_store(N: int, gone: np.ndarray) -> dict:
@@ -414,6 +456,7 @@ def prediction_store(sizes) -> xr.Dataset:
         {
             "between": (("N", "sample"), cosine[:, None] + 0.05 * np.linspace(-1, 1, 9)),
             "expected_between": ("N", cosine),
+            "expected_beyond": ("N", -cosine),
             "mse": (("N", "set", "sigma"), mse),
             "expected_mse": (("N", "set", "sigma"), mse),
         },
@@ -561,6 +604,12 @@ def several(count: int) -> dict:
         samples: (drawn, values),
         patches: (drawn, values),
         pairs: (drawn, values | {"sizes": [10]}),
+        matrix: (
+            stores_of(
+                matrix={N: tuple(matrix_store(["wiener"], s) for s in of_seeds) for N in sizes}
+            ),
+            values,
+        ),
         history: (stores_of(history=rises), values),
         agreement: (stores_of(agreement=agreed), values),
         theories: (stores_of(agreement=agreed), values),

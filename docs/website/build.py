@@ -32,7 +32,7 @@ MENU = {
     ],
     "Your own study": [
         "docs/data", "docs/denoisers", "docs/training", "docs/config", "docs/staleness",
-        "docs/cluster", "docs/library", "docs/library.notebook",
+        "docs/cluster", "docs/own-model", "docs/library", "docs/library.notebook",
     ],
     "How it works": [
         "docs/method", "docs/architecture", "docs/extending", "api/index", "CONTRIBUTING",

@@ -19,10 +19,11 @@ import yaml
 from conftest import TINY, Study, checkout
 from study.verify import broken
 
+pytestmark = pytest.mark.slow
 HERE = Path(__file__).parent
 DIR = Path(os.environ.get("SLURM_TEST_DIR", "/var/tmp/gahb-slurm"))
 TRAINED = "results/calpha/tiny/S1-4-seed0/denoiser.safetensors"
-FAILS = "results/photo/tiny/S1-9999999-seed0/psnr.zarr"
+FAILS = "results/photo/tiny/S1-9999999-seed0/psnr.zarr/zarr.json"
 
 #: One pair of networks with three figures, and a network with more images than there are.
 SMALL = TINY | {
@@ -160,7 +161,7 @@ def trained(cluster, tmp_path_factory) -> Clone:
     """Images, splits and one network, made on this machine without SLURM."""
     study = cloned(tmp_path_factory.mktemp("trained"))
     subprocess.run(
-        ["snakemake", "--profile", "profiles/local", TRAINED, "results/photo/split.zarr"],
+        ["snakemake", "--profile", "profiles/local", TRAINED, "results/photo/split.zarr/zarr.json"],
         cwd=study.folder,
         check=True,
         capture_output=True,
@@ -223,7 +224,8 @@ def test_the_whole_study(cluster, tmp_path):
 def test_packed_jobs_share_one_job_and_one_gpu(trained, tmp_path):
     study = copied(trained, tmp_path)
     curves = [
-        TRAINED.replace("denoiser.safetensors", f"{name}.zarr") for name in ("psnr", "samples")
+        TRAINED.replace("denoiser.safetensors", f"{name}.zarr/zarr.json")
+        for name in ("psnr", "samples")
     ]
     groups = ["--groups", "psnr=packed", "samples=packed", "--group-components", "packed=2"]
     output = study.run(*curves, *groups)
@@ -240,7 +242,7 @@ def exit_1_and_too_little_memory(study: Clone) -> None:
     What does not depend on the failure is made.
     """
     memory = "--set-resources=training:mem_mb=250 + 2000 * (attempt - 1)"
-    curves = TRAINED.replace("denoiser.safetensors", "psnr.zarr")
+    curves = TRAINED.replace("denoiser.safetensors", "psnr.zarr/zarr.json")
     output = study.run(curves, FAILS, memory, "--restart-times", "1", fails=True)
     assert (study.folder / curves).exists()
     logs = (study.folder / "logs/slurm/rule_training/calpha_tiny_S1_4_0").iterdir()

@@ -1,7 +1,7 @@
 """Jobs left behind on a cluster, with a squeue and a scancel that stand in for SLURM's."""
 
 import pytest
-from study.run.cluster import cancel_what_was_left_behind
+from study.cluster import cancel_what_was_left_behind
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """What jobs are expected to cost, and the sums over a study."""
 
 import copy
-from pathlib import Path
+import os
 
 import pytest
 import torch
@@ -9,21 +9,21 @@ import yaml
 from conftest import ROOT, TINY
 from gahb import denoisers
 from gahb.training.device import training_flop
-from study import cost, expected
+from study import cost, costs
 from study.config import checked
-from study.stages import STAGES
 
 JOB = {"dataset": "calpha", "denoiser": "tiny", "subset": "S1", "N": "8", "seed": "0",
        "study": "pair"}  # fmt: skip
-HEAVY = [name for name, stage in STAGES.items() if stage.expected]
+HEAVY = ["training", "psnr", "agreement", "calibration"]
 
 
-def of(stage: str, job=JOB, **changes) -> tuple[float, float]:
+def of(stage: str, **changes) -> tuple[float, float]:
     """Seconds and megabytes of a stage's job in the tiny study, with changes of its config."""
     config = copy.deepcopy(TINY)
     for section, entries in changes.items():
         config.setdefault(section, {}).update(entries)
-    return STAGES[stage].expected(checked(config), job)
+    job = JOB | ({"denoiser": "flexible"} if stage == "calibration" else {})
+    return getattr(costs, stage)(checked(config), job)
 
 
 NETWORKS = pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_operations_are_those_that_torch_counts(entry, side, image_channels):
         **{k: v for k, v in entry.items() if k != "architecture"},
     )  # fmt: skip
     counted = training_flop(network, (image_channels, side, side)) / 3
-    assert expected.forward_flop(entry, side, image_channels) == counted
+    assert costs.forward_flop(entry, side, image_channels) == counted
 
 
 @NETWORKS
@@ -65,7 +65,7 @@ def test_the_memory_of_a_backward_pass_is_what_torch_keeps(entry, side):
             network(torch.zeros(images, 3, side, side).to(memory_format=torch.channels_last))
         return sum(s.nbytes() for at, s in storages.items() if at not in weights)
 
-    assert expected.activations(entry, side, 3) == (kept(2) - kept(1)) / 4
+    assert costs.activations(entry, side, 3) == (kept(2) - kept(1)) / 4
 
 
 def test_a_microbatch_shares_the_memory():
@@ -76,9 +76,9 @@ def test_a_microbatch_shares_the_memory():
         config = copy.deepcopy(TINY)
         config["training"]["tiny"] = recipe | changes
         config["denoisers"]["tiny"] = wide
-        return STAGES["training"].gpu_mb(checked(config), JOB)
+        return costs.gpu_mb(checked(config), JOB)
 
-    base = expected.CUDA_BASE + 8 * 4 * 64 / 1e6
+    base = costs.CUDA_BASE + 8 * 4 * 64 / 1e6
     assert training() - base == pytest.approx(4 * (training(microbatch=128) - base))
 
 
@@ -88,31 +88,27 @@ def test_a_training_takes_its_operations_over_the_speed():
     paper = yaml.safe_load((ROOT / "studies/paper.yaml").read_text())
     config = {**config, **{k: {**config[k], **v} for k, v in paper.items() if k in config}}
     job = {"dataset": "disks-80", "denoiser": "unet-80", "subset": "S1", "N": "1"}
-    seconds, _ = expected.training(checked(config), job)
-    assert seconds * expected.FLOPS == pytest.approx(5e18, rel=0.02)
+    seconds, _ = costs.training(checked(config), job)
+    assert seconds * costs.FLOPS == pytest.approx(5e18, rel=0.02)
 
 
 @pytest.mark.parametrize("stage", HEAVY)
 def test_more_is_asked_for_at_each_attempt_and_never_too_much(stage):
-    asked = expected.resources(lambda job: of(stage, job))
+    asked = costs.resources(lambda job: of(stage))
     minutes = [asked["runtime"](JOB, attempt) for attempt in (1, 2, 3, 20)]
     assert minutes == sorted(set(minutes))
     assert minutes[0] > 2 * asked["expected_seconds"](JOB) / 60
-    assert minutes[-1] == expected.MOST_MINUTES
+    assert minutes[-1] == costs.MOST_MINUTES
     assert asked["mem_mb"](JOB, 3) == pytest.approx(3 * asked["mem_mb"](JOB, 1), abs=3)
 
 
 @pytest.mark.parametrize(
     ("stage", "changes"),
     [
-        ("images", {"datasets": {"calpha": TINY["datasets"]["calpha"] | {"images": 10**6}}}),
         ("training", {"training": {"tiny": {"steps": 10**6, "batch": 512, "learning_rate": 0.01}}}),
         ("psnr", {"psnr": {"count": 10**5}}),
-        ("samples", {"samples": {"h0": 0.001, "max_steps": 10**5}}),
         ("agreement", {"agreement": {"count": 6}}),
         ("calibration", {"calibration": {"windows": [3, 5, 7]}}),
-        ("density", {"density": {"count": 10**5}}),
-        ("eigenbasis", {"eigenbasis": {"images": list(range(10)), "precision": "float64"}}),
     ],
 )
 def test_larger_work_takes_longer(stage, changes):
@@ -120,43 +116,31 @@ def test_larger_work_takes_longer(stage, changes):
 
 
 def test_images_that_only_the_files_know():
-    photo = {"source": "folder", "path": "x"}
-    seconds, megabytes = of("eigenbasis", JOB | {"dataset": "photo"}, datasets={"photo": photo})
-    assert seconds > expected.START + 25 * expected.SIDE**6 / expected.DOUBLE_FLOPS
-    assert megabytes > expected.GPU_BASE + 8 * expected.SIDE**4 / 1e6
+    config = copy.deepcopy(TINY)
+    config["datasets"]["mine"] = {"source": "folder", "path": "nowhere"}
+    found = costs._images(checked(config), {"dataset": "mine"})
+    assert (found.count, found.side) == (costs.IMAGES, costs.SIDE)
 
 
-DRY_RUN = """\
-rule training:
-    output: a
-    benchmark: {folder}/a.tsv
-    resources: tmpdir=/tmp, mem_mb=4000, runtime=1440, expected_seconds=7200, gpu=1, gpu_mb=2500
-
-localrule figure_slopes:
-    output: b
-    resources: tmpdir=/tmp
-
-rule training:
-    output: c
-    benchmark: {folder}/c.tsv
-    resources: tmpdir=/tmp, mem_mb=4000, runtime=1440, expected_seconds=18000, gpu=4, gpu_mb=2000
-
-rule images:
-    output: d
-    benchmark: {folder}/d.tsv
-    resources: tmpdir=/tmp, mem_mb=1500, runtime=13, expected_seconds=3600
-"""
+def test_the_sum_over_a_study(finished, monkeypatch):
+    """Of the tiny study: what is expected, and what its benchmark files say."""
+    monkeypatch.chdir(finished.folder)
+    monkeypatch.setattr(os, "environ", os.environ.copy())
+    jobs = cost.jobs([*finished.command()[3:], "--", "all"])
+    jobs = jobs[jobs.rule != "all"]
+    training = jobs[jobs.rule == "training"]
+    assert len(training) == 11 and (training.GPUs == 1).all()
+    assert (training["measured h"] > 0).all() and (training["most MB"] > 0).all()
+    lines = cost.table(jobs).splitlines()
+    row = next(line.split() for line in lines if line.startswith("training"))
+    assert row[1:3] == ["11", "1"] and row[-1] == "11"
+    on_gpu = int((jobs.GPUs > 0).sum())
+    assert lines[-2].startswith(f"{len(jobs)} jobs, {on_gpu} of them with a GPU: ")
+    assert lines[-1].startswith(f"{(jobs['expected h'] > 0).sum()} of these have run, in ")
 
 
-def test_the_sum_over_a_study(tmp_path: Path):
-    (tmp_path / "a.tsv").write_text("s\th:m:s\tmax_rss\n3600.0\t1:00:00\t512.5\n")
-    (tmp_path / "d.tsv").write_text("s\th:m:s\tmax_rss\n1800.0\t0:30:00\tNA\n")
-    lines = cost.table(cost.jobs(DRY_RUN.format(folder=tmp_path))).splitlines()
-    rows = {line.split()[0]: line.split()[1:] for line in lines[1:3]}
-    # Jobs, most GPUs and MB of each, hours expected, the longest, jobs that have run, hours, MB.
-    assert rows["training"] == ["2", "4", "2500", "7.0", "5.0", "1", "1.0", "512"]
-    assert rows["images"] == ["1", "0", "1.0", "1.0", "1", "0.5", "0"]
-    assert lines[-2:] == [
-        "4 jobs, 2 of them with a GPU: 22.0 GPU hours expected",
-        "1 of these have run: 1.0 GPU hours, 0.50 times what was expected of them",
-    ]
+def test_a_benchmark_file_that_a_kill_cut_off_counts_as_none(tmp_path):
+    (tmp_path / "a.tsv").write_text("s\th:m:s\tmax_rss\n1800.0\t0:30:00\tNA\n")
+    (tmp_path / "b.tsv").write_text("s\th:m:s\tmax_rss\n")
+    assert cost.taken(tmp_path / "a.tsv")["measured h"] == 0.5
+    assert cost.taken(tmp_path / "b.tsv") == cost.taken(tmp_path / "c.tsv") == {}

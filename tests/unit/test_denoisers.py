@@ -5,6 +5,7 @@ import pytest
 import torch
 from gahb import denoisers
 from gahb.denoisers import NetworkDenoiser
+from gahb.denoisers.imported.function import FromFunction
 from gahb.denoisers.networks.batchnorm import EPS, BFBatchNorm2d, folded
 from torch import nn
 
@@ -169,6 +170,11 @@ def test_a_network_that_needs_sigma_is_told_it_and_a_blind_one_is_not():
     torch.testing.assert_close(found, sigma)
     with pytest.raises(ValueError, match=r"shape \(2,\) for 3 images"):
         denoiser(some(3), sigma)
+    # A function of the user's is told numbers, level by level.
+    function = FromFunction("torch.nn:Identity", "noise", True)
+    function.network = Known()
+    found = NetworkDenoiser(function)(some(2), sigma)
+    torch.testing.assert_close(found, expected)
     blind = NetworkDenoiser(nn.Identity())
     assert blind.blind and (blind(some(2), 0.1) == blind(some(2), 3.0)).all()
 

@@ -98,10 +98,12 @@ def test_a_network_that_is_the_memorizer_is_memorized_at_every_size(N):
     memorizer = Memorizer(training)
     judged = noisy(images(10, 2), [0.5, 0.1], 0)
     answers = {"memorizer": judged.denoised(memorizer)}
-    found = at_step(memorizer, training, starts, SIGMAS, judged, answers, memorizer)
+    g = torch.randn(starts.shape, generator=torch.Generator().manual_seed(0))
+    found = at_step(memorizer, training, starts, SIGMAS, judged, answers, memorizer, g)
     assert (found["memorized"] == 1).all()
     torch.testing.assert_close(found["closest"], torch.ones(24), rtol=0, atol=1e-3)
     torch.testing.assert_close(found["between"], torch.ones(24), rtol=0, atol=1e-5)
+    torch.testing.assert_close(found["beyond"], torch.ones(24).double(), rtol=0, atol=1e-5)
     assert (found["agreement"] > 0.9999).all()
 
 

@@ -261,22 +261,36 @@ def test_summary_has_columns_of_what_the_studies_have(tmp_path):
         disjoint=stores.first("similarity", pair="disjoint"), same_0=same[0], same_1=same[1],
     )  # fmt: skip
     row = {"study": "a", "dataset": "one", "denoiser": "unet", "N": 10, "alpha": None}
-    one = row | {"stores": {"psnr": [paths["psnr"]], "eigenbasis": [paths["basis"]]}}
+    of = {name: {"of": name} for name in paths}
+    one = row | {"stores": {"psnr": [of["psnr"]], "eigenbasis": [of["basis"]]}}
     two = row | {
         "alpha": 1,
         "stores": {
-            "psnr": [paths["psnr"], paths["second"]],
-            "similarity": [paths["disjoint"]] * 2,
-            "ceiling": [paths["same_0"], paths["same_1"]],
+            "psnr": [of["psnr"], of["second"]],
+            "similarity": [of["disjoint"]] * 2,
+            "ceiling": [of["same_0"], of["same_1"]],
         },
     }
+    kinds = {
+        "psnr": ["psnr", "second"],
+        "eigenbasis": ["basis"],
+        "similarity": ["disjoint", "same_0", "same_1"],
+    }
     file = tmp_path / "summary.csv"
-    scripts.summary.main(file, rows=[one], slope_range=[10, 20])
+
+    def write(*rows):
+        scripts.summary.main(
+            file, tmp_path / "summary.json", rows=rows, slope_range=[10, 20],
+            jobs={kind: [of[name] for name in names] for kind, names in kinds.items()},
+            **{kind: [paths[name] for name in names] for kind, names in kinds.items()},
+        )  # fmt: skip
+
+    write(one)
     assert ",".join(table(file)[0]) == (
         "study,dataset,denoiser,N,train_psnr,test_psnr,gap,slope,slope_low,slope_high,"
         "dimension,asymmetry"
     )
-    scripts.summary.main(file, rows=[one, two], slope_range=[10, 20])
+    write(one, two)
     first, second = table(file)
     assert first["seeds"] == first["ceiling"] == second["dimension"] == ""
     assert (second["seeds"], second["minimax_slope"]) == ("2", "0.500")

@@ -22,6 +22,7 @@ from figure_stores import (
     eigenbasis_store,
     harmonics_store,
     history_store,
+    matrix_store,
     networks_of,
     oracles_store,
     psnr_store,
@@ -37,6 +38,7 @@ from gahb.figures import (
     disks,
     geometry,
     history,
+    matrix,
     optimum,
     pairs,
     patches,
@@ -83,12 +85,14 @@ def test_psnr_curves(sizes):
 def test_samples(sizes, channels):
     figure = samples.draw(sample_stores(sizes, channels, diverged=2), {"sizes": sizes})
     assert_legible(figure)
-    top, bottom = figure.axes
+    top, cosines, bottom = figure.axes
     each = 3 if len(sizes) < 10 else 1
     assert len(top.images) == 4 * each * len(sizes)
     # Histograms stand below the images of their N.
-    edges = [ax.get_window_extent().intervalx for ax in (top, bottom)]
-    np.testing.assert_allclose(*edges, atol=3)
+    edges = [ax.get_window_extent().intervalx for ax in (top, cosines, bottom)]
+    np.testing.assert_allclose(edges[1:], edges[:1] * 2, atol=3)
+    assert bottom.get_ylabel() == "cosine beyond\nthe covariance"
+    assert "between two Wiener filters" in words(figure)
     assert [t.get_text() for t in bottom.get_xticklabels()] == ["2/6"] * len(sizes)
     assert [t.get_text() for t in top.get_xticklabels()] == [f"{N:,}" for N in sizes]
 
@@ -100,7 +104,7 @@ def test_one_network_alone(figure, rows):
         if kind == "similarity":
             of, data = of | {"pair": "single"}, data.sel(subset=["S1"])
             data = data.drop_vars(["between", "closest_pair", "closest_pair_image", "member"])
-        if of.get("subset") != "S2":
+        if of.get("subset") != "S2" and kind != "beyond":
             opened.append((kind, of, data))
     stores, shown = Stores(opened), {"sizes": [1, 10], "patch": 4}
     drawn = figure.draw(stores, shown)
@@ -337,6 +341,27 @@ def test_theories(sizes, channels):
     assert numbers[0]["end_correlation"] == pytest.approx(1)
 
 
+@pytest.mark.parametrize("sizes", [*ONE_AND_TEN, [10, 100]])
+@pytest.mark.parametrize("theories", [(), ("wiener",), tuple("abcdef")])
+def test_matrix(sizes, theories):
+    stores = stores_of(matrix={N: matrix_store(theories) for N in sizes})
+    figure = matrix.draw(stores, {"sizes": sizes})
+    assert_legible(figure)
+    said = words(figure).replace("\n", " ")
+    assert f"two networks of {sizes[-1]:,} images each agree to 0.90" in said
+    assert ("closest theory of the other images" in said) == bool(theories)
+    if theories == ("wiener",):
+        assert "the Wiener filter, to 0.50, and two of these to 0.80." in said
+        assert "Wiener filter, S1" in said
+    if len(theories) > 1:
+        assert "the a, to 0.50" in said and "\N{EN DASH}" in said  # of two theories nothing is left
+        assert "\n.90\n" in words(figure) and "\N{MINUS SIGN}.00" not in said
+    rows = matrix.numbers(stores, {"sizes": sizes})
+    count = 3 + 2 * len(theories)
+    assert len(rows) == len(sizes) * count * (count - 1)
+    assert rows[0]["beyond"] == pytest.approx(0.9) and rows[0]["share_high"] == pytest.approx(0.11)
+
+
 # How they look.
 
 SIZES = [1, 10, 100, 1000]
@@ -436,7 +461,8 @@ def test_numbers_of_bases():
     around = harmonics_store(geometry="disk")
     stores = stores_of(psnr=[psnr_store(0.7)], eigenbasis=[eigenbasis_store()], harmonics=[around])
     (row,) = disks.numbers(stores, RANGE)
-    assert (row["tangent"], row["tangent_p"], row["beyond"]) == pytest.approx((0.8, 0.01, 0.3))
+    found = (row["tangent"], row["tangent_p"], row["outside_tangent"])
+    assert found == pytest.approx((0.8, 0.01, 0.3))
     assert (row["kept"], row["slope"]) == (1, pytest.approx(0.7))
 
 

@@ -5,18 +5,16 @@ import itertools
 
 import numpy as np
 import pytest
-import scripts.grouped
+import scripts.split
 import xarray as xr
 from conftest import TINY
 from gahb import store
+from gahb.groups import GroupError, most_for_pairs, of_names, read
 from gahb.split import TooFewImages
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from study.config import ConfigError, checked
-from study.groups import GroupError, most_for_pairs, of_names, read
 from study.job import Job
-from study.plan import Plan
-from study.stage import Artifact
 from study.stages import STAGES
 
 
@@ -67,7 +65,7 @@ def data_set(folder, group, picture=None):
         found["picture"] = ("image", picture)
         found["picture_name"] = store.variable("source", names, "name of the picture")
     store.save(found.assign_attrs(store.provenance("Images", {})), folder / "images.zarr")
-    return [str(folder / "images.zarr")], [], [], str(folder / "split.zarr")
+    return str(folder / "images.zarr"), [], [], str(folder / "split.zarr")
 
 
 @settings(deadline=None, max_examples=10)
@@ -75,7 +73,7 @@ def data_set(folder, group, picture=None):
 def test_no_group_is_on_two_sides(tmp_path_factory, sizes, test):
     paths = data_set(tmp_path_factory.mktemp("grouped"), np.repeat(np.arange(len(sizes)), sizes))
     try:
-        scripts.grouped.main(*paths, by="folder", test=test, seed=0)
+        scripts.split.main(*paths, groups="folder", test=test, seed=0)
     except TooFewImages as error:
         assert "that share no group" in str(error)  # large groups, all of them in the test set
         return
@@ -96,7 +94,7 @@ def test_no_group_is_on_two_sides(tmp_path_factory, sizes, test):
 def test_patches_are_in_the_group_of_their_picture(tmp_path):
     picture = np.repeat(np.arange(6), 5)
     paths = data_set(tmp_path, list("aabbcc"), picture)
-    scripts.grouped.main(*paths, by="folder", test=3, seed=0)
+    scripts.split.main(*paths, groups="folder", test=3, seed=0)
     made = xr.open_zarr(paths[-1])
     assert made.group_name.values[made.group.values].tolist() == list(np.repeat(list("abc"), 10))
 
@@ -104,10 +102,10 @@ def test_patches_are_in_the_group_of_their_picture(tmp_path):
 def test_too_few_groups_and_names_of_no_image(tmp_path, capsys):
     paths = data_set(tmp_path, list("aabb"))
     with pytest.raises(TooFewImages, match=r"4 images of 2 groups are too few .* share no group"):
-        scripts.grouped.main(*paths, by="folder", test=1, seed=0)
+        scripts.split.main(*paths, groups="folder", test=1, seed=0)
     table = tmp_path / "a.csv"
     table.write_text("name,group\na/0.png,1\na/1.png,1\nb/2.png,2\nb/3.png,3\nx.png,4\n")
-    scripts.grouped.main(*paths[:2], [str(table)], paths[3], by=None, test=1, seed=0,
+    scripts.split.main(*paths[:2], [str(table)], paths[3], groups=None, test=1, seed=0,
                                 job=Job())  # fmt: skip
     assert "1 names are of no image, as 'x.png'" in capsys.readouterr().out
 
@@ -163,16 +161,17 @@ def test_a_size_that_whole_groups_cannot_give_is_named_before_any_job(tmp_path):
 
 
 def test_groups_change_the_split_and_no_image(tmp_path):
-    """And nothing of data sets without groups, of which no key speaks of them."""
+    """And nothing of data sets without groups, of which no value speaks of them."""
     (tmp_path / "a.png").touch()
-    with_groups, without = (Plan(checked(config(tmp_path, g))) for g in ("folder", None))
+    sides = [checked(config(tmp_path, groups)) for groups in ("folder", None)]
+
+    def values(stage, dataset):
+        return [STAGES[stage].values(side, {"dataset": dataset}) for side in sides]
+
     for dataset in ("mine", "moved"):
-        split, images = (Artifact(kind, {"dataset": dataset}) for kind in ("split", "images"))
-        assert with_groups.stage_of(split).name == "grouped"
-        assert without.stage_of(split).name == "split"
-        assert with_groups.path(split) == without.path(split)
-        assert with_groups.key(split) != without.key(split)
-        assert with_groups.key(images) == without.key(images)
-    calpha = {"dataset": "calpha"}
-    assert with_groups.values(STAGES["split"], calpha) == without.values(STAGES["split"], calpha)
-    assert "groups" not in str(with_groups.values(STAGES["images"], {"dataset": "mine"}))
+        with_groups, without = values("split", dataset)
+        assert with_groups == without | {"groups": "folder", "table_content": None}
+        with_groups, without = values("images", dataset)
+        assert with_groups == without and "groups" not in without
+    with_groups, without = values("split", "calpha")
+    assert with_groups == without and "groups" not in without

@@ -277,7 +277,7 @@ def test_the_tangent_space_is_recovered_where_the_basis_is_built_from_it():
     found = disks.measured(vectors, np.array([1] * 5 + [0.5] * 3), disk, np.array(others))
     np.testing.assert_allclose(found["tangent_cosine"], 1)
     assert found["tangent"] == pytest.approx(1) and (found["tangent_null"] < 0.9).all()
-    assert found["beyond"] == pytest.approx(1.5 / 6.5)
+    assert found["outside_tangent"] == pytest.approx(1.5 / 6.5)
 
 
 def test_the_tangent_space_holds_what_the_parameters_change():

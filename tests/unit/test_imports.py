@@ -4,11 +4,10 @@ import copy
 from pathlib import Path
 
 import pytest
-from conftest import TINY
+from conftest import TINY, Study
 from study.config import ConfigError, checked
-from study.plan import Plan
-from study.stage import Artifact
-from study.stages import STAGES
+from study.fingerprint import content, written
+from study.stages import STAGES, denoisers
 
 JOB = {"dataset": "photo", "denoiser": "own", "subset": "S1", "N": "16", "seed": "0"}
 
@@ -70,41 +69,37 @@ def test_mistakes_are_named_before_anything_is_read(folder, denoiser, sizes, fig
     ],
 )
 def test_what_can_be_done_is_planned_and_nothing_imported(folder, denoiser, sizes, figures):
-    plan = Plan(checked(study(denoiser, sizes, figures)))
-    assert plan.drawn()
-    assert plan.key(Artifact("psnr", JOB | {"N": str(sizes[0])}))
+    made = Study(folder, study(denoiser, sizes, figures)).stale()
+    assert f"photo/own/S1-{sizes[0]}-seed0/denoiser.safetensors" in made
+    assert {f"figures/own/{figure}_photo_own.png" for figure in figures} <= made
 
 
 def test_the_file_of_each_network_of_a_pair(folder):
-    plan = Plan(checked(study({"weights": "net-{subset}-{N}.pt"}, [8], ["samples"])))
-    reads = plan.reads(STAGES["imported"], JOB | {"N": "8", "subset": "S2"})
-    assert reads["weights"] == [Path("net-S2-8.pt")]
+    config = checked(study({"weights": "net-{subset}-{N}.pt"}, [8], ["samples"]))
+    assert denoisers.weights(config, JOB | {"N": "8", "subset": "S2"}) == Path("net-S2-8.pt")
+
+
+def made_with(denoiser) -> list:
+    """The values and the code of an imported denoiser and of an eigenbasis of it."""
+    config = checked(study(denoiser))
+    return [
+        (STAGES[name].values(config, JOB), STAGES[name].code(config, JOB))
+        for name in ("imported", "eigenbasis")
+    ]
 
 
 def test_only_the_content_of_a_file_counts(folder):
-    def keys(name):
-        plan = Plan(checked(study({"weights": name})))
-        kinds = "denoiser", "psnr", "samples", "eigenbasis"
-        return [plan.key(Artifact(kind, JOB)) for kind in kinds]
-
-    before = keys("one.pt")
+    before = made_with({"weights": "one.pt"})
     (folder / "moved.pt").write_bytes((folder / "one.pt").read_bytes())
-    assert keys("moved.pt") == before
+    assert made_with({"weights": "moved.pt"}) == before
     (folder / "moved.pt").write_bytes(b"other weights")
-    assert not set(keys("moved.pt")) & set(before)
+    imported, eigenbasis = made_with({"weights": "moved.pt"})
+    assert imported != before[0] and eigenbasis == before[1]  # which is stale through its input
 
 
 def test_the_code_of_a_function_counts(folder):
-    def key():
-        return Plan(checked(study(MODULE))).key(Artifact("eigenbasis", JOB))
-
-    before = key()
+    before = made_with(MODULE)
     (folder / "mine" / "nets.py").write_text("raise RuntimeError('imported again')\n")
-    assert key() != before
-
-
-def test_trained_networks_are_trained_and_others_imported(folder):
-    plan = Plan(checked(study({"weights": "one.pt"})))
-    assert plan.names("denoisers", "architecture") == "tiny|cnn|watched"
-    assert plan.names("denoisers", *STAGES["imported"].makes) == "own"
-    assert Plan(checked(TINY)).names("denoisers", *STAGES["imported"].makes) == "(?!)"
+    content.cache_clear()
+    written.cache_clear()
+    assert made_with(MODULE)[0] != before[0]

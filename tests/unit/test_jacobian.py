@@ -237,3 +237,28 @@ def test_the_error_bar_of_the_trace_is_honest():
 def test_what_cannot_be_computed_is_refused(wrong):
     with pytest.raises(ValueError, match="keep"):
         eigenbasis(linear(torch.eye(D).double()), image(0), image(1), 0.1, **wrong)
+
+
+class Attention(torch.nn.Module):
+    """Fused attention over the rows of an image, a branch on its values if it cannot be traced."""
+
+    def __init__(self, traceable):
+        super().__init__()
+        self.mix, self.traceable = torch.nn.Linear(6, 18), traceable
+
+    def forward(self, y, sigma):
+        q, k, v = self.mix(y).chunk(3, -1)
+        if not self.traceable and y.sum().item() == 0:
+            return y
+        return y + torch.nn.functional.scaled_dot_product_attention(3 * q, k, v)
+
+
+@pytest.mark.parametrize("traceable", [True, False])
+def test_fused_attention_has_leading_eigenpairs(traceable):
+    torch.manual_seed(0)
+    denoiser, y = Attention(traceable).requires_grad_(False), image(1, dtype=torch.float32)
+    some, every = (eigenbasis(denoiser, y, y, 0.1, keep=keep) for keep in (5, None))
+    np.testing.assert_allclose(some.shrinkage, every.shrinkage[:5], rtol=1e-4)
+    vectors = torch.randn(3, D)
+    products = Products(denoiser, y, 0.1)
+    torch.testing.assert_close(products.forward(vectors), vectors @ products.dense().T)

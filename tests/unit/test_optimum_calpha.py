@@ -225,8 +225,18 @@ def test_the_oracle_is_told_the_contours_that_the_store_holds():
         oracle(y, 0.1)
     oracle.tell(contour)
     torch.testing.assert_close(oracle(y, 0.1), Calpha(2.0, 16).given(mask, y, 0.1))
+    sigma = torch.tensor([0.1, 0.3] * len(y))[: len(y)]
+    expected = torch.where(sigma[:, None, None, None] < 0.2, oracle(y, 0.1), oracle(y, 0.3))
+    torch.testing.assert_close(oracle(y, sigma), expected, atol=2e-3, rtol=0)
 
 
 def test_images_without_a_contour_have_no_such_oracle():
     with pytest.raises(ValueError, match="disks images have no contour"):
         optimum.fit(None, {"source": "disks", "side": 16}, contour="known")
+
+
+def test_images_of_several_noise_levels_are_those_of_each_level():
+    truth, y = Calpha(ALPHA, SIDE, steps=20), noisy(images(4, SIDE, ALPHA)[0], 0.2)
+    found = truth(y, torch.tensor([0.1, 0.3, 0.1, 0.3]))
+    for sigma, at in ((0.1, [0, 2]), (0.3, [1, 3])):
+        torch.testing.assert_close(found[at], truth(y[at], float(torch.tensor(sigma))))

@@ -1,116 +1,141 @@
-"""What stores and weights say that they were made with, against what jobs are given now."""
+"""What results say that they were made with, and jobs that refuse to run what was not planned."""
 
-import dataclasses
+import os
+import time
 
 import pytest
 import xarray as xr
 from gahb import denoisers, store
-from study.run.origins import mistake, origin, unlike, warning
+from study import fingerprint, planned
+from study.origins import content, keep, kept_lines, marker, origin, unlike
 
-MADE = {"values": {"recipe": {"steps": 60}}, "code": "code 12", "upstream": "inputs 34"}
+MADE = {"values": {"recipe": {"steps": 60}}, "code": "code 12", "job": {"N": "8"}, "inputs": {}}
+NOW = ({"N": "8"}, {"recipe": {"steps": 60}}, "code 12")
+LONGER = ({"N": "8"}, {"recipe": {"steps": 61}}, "code 12")
 
 
-def saved(path, parameters: dict) -> str:
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def saved(path: str, parameters: dict = MADE, value: float = 1.0) -> str:
+    """A store; the file that stands for it in rules."""
     attributes = store.provenance("Example", parameters)
-    store.save(xr.Dataset({"a": store.variable("x", [1.0], "a")}, attrs=attributes), path)
-    return str(path)
+    store.save(xr.Dataset({"a": store.variable("x", [value], "a")}, attrs=attributes), path)
+    return f"{path}/zarr.json"
+
+
+def test_weights_say_what_they_were_made_with_in_the_same_bytes_each_time():
+    network, written = denoisers.initialized("bfcnn", 0, channels=4, layers=3), set()
+    for _ in range(8):
+        denoisers.save(network, "a.safetensors", "bfcnn", channels=4, layers=3, parameters=MADE)
+        with open("a.safetensors", "rb") as file:
+            written.add(file.read())
+    assert len(written) == 1
+    assert origin("a.safetensors") == MADE and content("a.safetensors")
+
+
+def test_a_stores_metadata_change_with_its_data_and_with_nothing_else():
+    files = [saved(f"{number}.zarr", value=value) for number, value in enumerate((1.0, 1.0, 2.0))]
+    texts = [open(file).read() for file in files]
+    assert texts[0] == texts[1] != texts[2]
+    assert content(files[0]) == content(files[1]) != content(files[2])
+
+
+def test_what_says_nothing_has_no_origin(tmp_path):
+    (tmp_path / "a.png").write_bytes(b"PNG")
+    (tmp_path / "half.zarr").mkdir()
+    for path in ("a.png", "half.zarr/zarr.json", "none.zarr/zarr.json"):
+        assert origin(path) is content(path) is None
+        assert unlike(path, *NOW) == []
+    assert origin(saved("whole.zarr")) == MADE
+
+
+def test_a_result_is_unlike_with_other_values_code_wildcards_and_inputs():
+    images = saved("images.zarr")
+    path = saved("a.zarr", MADE | {"inputs": {images: content(images)}})
+    assert unlike(path, *NOW) == []
+    assert unlike(path, *LONGER) == ["recipe.steps was 60, is 61"]
+    assert unlike(path, NOW[0], NOW[1], "code 13") == ["the code that it runs has changed"]
+    assert "made as another result" in unlike(path, {"N": "9"}, *NOW[1:])[0]
+    saved("images.zarr", value=2.0)
+    assert unlike(path, *NOW) == [f"{images} is not the one that it was made from"]
+
+
+def test_a_marker_is_newer_and_never_the_same():
+    path = saved("a.zarr")
+    later = time.time() + 1000
+    os.utime(path, (later, later))
+    assert marker(path, *NOW) == []
+    texts = set()
+    for _ in range(2):
+        (file,) = marker(path, *LONGER)
+        assert os.stat(file).st_mtime > later
+        texts.add(open(file).read())
+    assert len(texts) == 2
+
+
+def test_what_is_kept_is_listed_until_something_else_changes():
+    paths = [saved(f"{number}.zarr") for number in range(20)]
+    keep((path, *LONGER) for path in paths)
+    assert [marker(path, *LONGER) for path in paths] == [[]] * 20
+    assert len(kept_lines(paths)) == 20
+    assert marker(paths[0], LONGER[0], {"recipe": {"steps": 62}}, "code 12")
+    saved("0.zarr", MADE | {"code": "code 11"})
+    assert marker(paths[0], *LONGER)
+
+
+# Jobs and their plan.
 
 
 @pytest.fixture
-def weights(tmp_path):
-    network = denoisers.initialized("bfcnn", 0, channels=4, layers=3)
-    denoisers.save(network, tmp_path / "a.safetensors", "bfcnn", channels=4, layers=3)
-    return tmp_path / "a.safetensors"
+def plan(tmp_path, monkeypatch):
+    """The code of a job, a script of one module, and what it was planned with."""
+    (tmp_path / "scripts").mkdir()
+    (tmp_path / "gahb").mkdir()
+    for name, text in (("scripts/a.py", "import gahb.b\n"), ("gahb/b.py", "B = 1\n")):
+        (tmp_path / name).write_text(text)
+        os.utime(tmp_path / name, (1e9, 1e9))
+    monkeypatch.setattr(fingerprint, "ROOT", tmp_path)
+    for cached in (fingerprint._reached, fingerprint._imports):
+        cached.cache_clear()
+    monkeypatch.setattr(fingerprint, "_REACHED", {})
+    monkeypatch.setenv(planned.VARIABLE, "")
+    parameters = {"values": {"count": 4}, "code": fingerprint.code("a", [])}
+    planned.write({"a.zarr": parameters})
+    yield parameters
+    fingerprint._reached.cache_clear()
 
 
-def test_weights_say_what_they_were_made_with_in_the_same_bytes_each_time(weights):
-    assert origin(weights) is None
-    network, written = denoisers.initialized("bfcnn", 0, channels=4, layers=3), set()
-    for _ in range(8):
-        denoisers.save(network, weights, "bfcnn", channels=4, layers=3, parameters=MADE)
-        written.add(weights.read_bytes())
-    assert len(written) == 1
-    assert origin(weights) == MADE
+def edited(text: str, when: float) -> None:
+    with open("gahb/b.py", "w") as file:
+        file.write(text)
+    os.utime("gahb/b.py", (when, when))
+    fingerprint.written.cache_clear()
+    fingerprint.content.cache_clear()
 
 
-def test_what_says_nothing_has_no_origin(tmp_path, weights):
-    (tmp_path / "a.pdf").write_bytes(b"%PDF")
-    (tmp_path / "half.zarr").mkdir()
-    paths = (tmp_path / "a.pdf", tmp_path / "half.zarr", tmp_path / "none.zarr", weights)
-    assert [origin(path) for path in paths] == [None] * 4
-    assert origin(saved(tmp_path / "whole.zarr", MADE)) == MADE
+def test_a_job_runs_what_was_planned_and_nothing_else(plan):
+    planned.check("a.zarr", plan)
+    with pytest.raises(planned.Changed, match=r"count was 4, is 5\. The run was planned before"):
+        planned.check("a.zarr", plan | {"values": {"count": 5}})
+    edited("B = 1  # a comment\n", 1e9)
+    planned.check("a.zarr", plan)
+    edited("B = 2\n", 1e9)
+    with pytest.raises(planned.Changed, match=r"gahb/b\.py has changed"):
+        planned.check("a.zarr", plan)
 
 
-@dataclasses.dataclass(eq=False)
-class Made:
-    output: list[str]
-    params: dict
+def test_code_that_is_written_while_a_job_starts_is_refused(plan):
+    edited("B = 1\n", time.time())
+    with pytest.raises(planned.Changed, match=r"gahb/b\.py was written while the job started"):
+        planned.check("a.zarr", plan)
+    os.remove("gahb/b.py")
+    with pytest.raises(planned.Changed, match=r"gahb/b\.py is gone"):
+        planned.check("a.zarr", plan)
 
 
-class Jobs:
-    """Snakemake's: images -> split -> training -> eigenbasis, of which the last one will run."""
-
-    def __init__(self, folder, weights, now: dict, recorded=()):
-        images, split, history = (
-            saved(folder / f"{name}.zarr", MADE) for name in ("images", "split", "history")
-        )
-        outputs = [[images], [split], [str(weights), history], ["eigenbasis.zarr"]]
-        self.every = [Made(made, MADE | now.get(n, {})) for n, made in enumerate(outputs)]
-        self.recorded = recorded
-        before = [set(), *({job} for job in self.every)]
-        self.dependencies = dict(zip(self.every, before, strict=False))
-
-    def needrun_jobs(self):
-        return [self.every[-1]]
-
-    def needrun(self, job):
-        return job is self.every[-1]
-
-    def has_metadata(self, job):
-        return self.every.index(job) in self.recorded
-
-
-LONGER = {2: {"values": {"recipe": {"steps": 61}}}}
-
-
-def test_inputs_made_as_they_would_be_now_are_read(tmp_path, weights):
-    jobs = Jobs(tmp_path, weights, {})
-    assert unlike(jobs, jobs) == ({}, {})
-
-
-def test_weights_of_another_recipe_are_refused_by_name(tmp_path, weights):
-    jobs = Jobs(tmp_path, weights, LONGER)
-    unknown, touched = unlike(jobs, jobs)
-    assert unknown == {str(weights): "recipe.steps was 60, is 61"} and not touched
-    said = mistake(unknown, [])
-    assert f"{weights}: recipe.steps was 60, is 61" in said
-    assert f"snakemake --touch --force -- {weights}" in said
-
-
-def test_the_cause_is_named_beside_what_was_made_from_it(tmp_path, weights):
-    again = {"upstream": "inputs 56"}
-    jobs = Jobs(tmp_path, weights, {2: again, 1: again, 0: {"code": "code 13"}})
-    assert list(unlike(jobs, jobs)[0].values()) == [
-        "what it is made from has changed",
-        "what it is made from has changed",
-        "the code that it runs has changed",
-    ]
-
-
-def test_what_snakemake_has_a_record_of_was_touched_on_purpose(tmp_path, weights):
-    jobs = Jobs(tmp_path, weights, LONGER, recorded=[2])
-    unknown, touched = unlike(jobs, jobs)
-    assert not unknown
-    assert warning(touched) == f"Kept by --touch: {weights} (recipe.steps was 60, is 61)"
-
-
-def test_weights_that_do_not_say_what_they_were_made_with_are_read(tmp_path, weights):
-    jobs = Jobs(tmp_path, weights, LONGER)
-    jobs.every[2].output.pop()  # the history
-    assert unlike(jobs, jobs) == ({}, {})
-
-
-def test_long_lists_are_cut():
-    said = mistake({f"results/{n}.zarr": "x" for n in range(99)}, ["mine.yaml"])
-    assert "... and 89 more" in said
-    assert "snakemake --touch --forceall --configfile mine.yaml -- all" in said
+def test_in_another_workflow_there_is_no_plan(plan, monkeypatch):
+    monkeypatch.delenv(planned.VARIABLE)
+    planned.check("a.zarr", {"values": {}, "code": "code 13"})

@@ -6,6 +6,7 @@ import scripts.prediction
 import torch
 import xarray as xr
 from gahb import prediction, store
+from gahb.beyond import gaussian_flow
 from gahb.denoisers.references import wiener
 from gahb.samples.flow import noise_levels, probability_flow
 from gahb.similarity.pixels import paired_cosine
@@ -95,7 +96,7 @@ def test_samples_of_two_filters_agree_as_the_theory_says(N):
     for split in range(12):
         z = torch.from_numpy(np.random.default_rng([3, split]).normal(size=(100, 1, SIDE, SIDE)))
         y = draw(100, [4, split]) + sd * z
-        pair = [prediction.followed(fitted(N, [5, split, i]), y, sd).flatten(1) for i in (0, 1)]
+        pair = [gaussian_flow(fitted(N, [5, split, i]), y, sd).flatten(1) for i in (0, 1)]
         a, b = (p - p.mean(1, keepdim=True) for p in pair)
         products.append(float((a * b).sum()))
         squares.append(float(a.norm() * b.norm()))
@@ -105,7 +106,7 @@ def test_samples_of_two_filters_agree_as_the_theory_says(N):
 def test_the_closed_form_of_the_flow_is_its_solution():
     f, y = fitted(40, 6), draw(5, 7) + 0.5 * torch.randn(5, 1, SIDE, SIDE, dtype=torch.float64)
     *_, (_, last, _) = probability_flow(f, y, noise_levels(1.0, 1e-3, 200))
-    closed = prediction.followed(f, y, 1.0)
+    closed = gaussian_flow(f, y, 1.0)
     assert (paired_cosine(closed.float(), last.float()) > 0.9999).all()
     torch.testing.assert_close(closed, last, rtol=0, atol=5e-3)
 
@@ -144,6 +145,8 @@ def test_the_stage_predicts_what_it_computes(tmp_path):
     assert store.problems(tmp_path / "a.zarr") == []
     found = store.open_store(tmp_path / "a.zarr")
     np.testing.assert_allclose(found.between.median("sample"), found.expected_between, atol=0.06)
+    # 800 of 2,000 images: -800 / 1200 to first order.
+    assert float(found.expected_beyond.sel(N=800)) == pytest.approx(-2 / 3, abs=0.03)
     np.testing.assert_allclose(found.mse, found.expected_mse, rtol=0.1)
     gap = found.mse.sel(set="test") - found.mse.sel(set="train")
     assert (gap > 0).all() and (gap.diff("N") < 0).all()

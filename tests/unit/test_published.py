@@ -77,7 +77,7 @@ def bias_free_denoising():
 
 
 def check(path, network):
-    found, described = published.read(path)
+    found, described, _ = published.read(path)
     y = torch.rand(2, 1, 12, 12)
     torch.testing.assert_close(found(y), network(y))
     assert found(3 * y).allclose(3 * found(y), atol=1e-4)
@@ -85,7 +85,7 @@ def check(path, network):
     kept = path.with_name("kept.safetensors")
     denoisers.save(found, kept, **described)
     torch.testing.assert_close(denoisers.load(kept)(y, 0.1), y - found(y))
-    again, _ = published.read(kept)
+    again, _, _ = published.read(kept)
     torch.testing.assert_close(again(y), found(y))
 
 
@@ -114,6 +114,40 @@ def test_the_papers_authors(tmp_path, architecture, sizes, prefix):
     state = {prefix + name: tensor for name, tensor in network.state_dict().items()}
     torch.save(state, tmp_path / "net.pt")
     check(tmp_path / "net.pt", network)
+
+
+@pytest.mark.parametrize(
+    ("entry", "wrapper", "said"),
+    [
+        ((), "_orig_mod.", "bfcnn, names below '_orig_mod.'"),
+        ((), "module._orig_mod.", "bfcnn, names below 'module._orig_mod.'"),
+        (("state_dict",), "model.", "bfcnn, entry 'state_dict', names below 'model.'"),
+        (("model",), "", "bfcnn, entry 'model'"),
+        (("ema", "shadow"), "", "bfcnn, entry 'ema/shadow', averaged weights (EMA)"),
+        ((), "", "bfcnn, as it is"),
+    ],
+)
+def test_wrapped_weights(tmp_path, entry, wrapper, said):
+    state, network = universal_inverse_problem()
+    content = {wrapper + name: tensor for name, tensor in state.items()}
+    for name in reversed(entry):
+        content = {name: content, "step": 3, "optimizer": {"state": {0: torch.zeros(2)}}}
+    torch.save(content, tmp_path / "net.pt")
+    check(tmp_path / "net.pt", network)
+    assert published.read(tmp_path / "net.pt")[2] == said
+
+
+@pytest.mark.parametrize("within", ["one state dict", "entries"])
+def test_averaged_weights_are_chosen(tmp_path, within):
+    (last, _), (averaged, network) = universal_inverse_problem(), universal_inverse_problem()
+    if within == "entries":
+        content = {"model": last, "ema": {"module." + k: v for k, v in averaged.items()}}
+    else:
+        content = {f"online_model.{k}": v for k, v in last.items()}
+        content |= {f"ema_model.{k}": v for k, v in averaged.items()} | {"step": torch.tensor(3)}
+    torch.save(content, tmp_path / "net.pt")
+    check(tmp_path / "net.pt", network)
+    assert published.read(tmp_path / "net.pt")[2].endswith("averaged weights (EMA)")
 
 
 def test_the_papers_unet_is_recognized_by_its_names(tmp_path):

@@ -56,9 +56,10 @@ def denoiser(request, data, tmp_path_factory):
             initialization_seed=0, seed=0,
         )  # fmt: skip
     elif name == "imported":
-        network = denoisers.initialized("bfcnn", 0, channels=4, layers=4)
+        # It predicts next to no noise, so that it is no worse than its input.
+        network = denoisers.initialized("bfcnn", 0, channels=4, layers=4, gain=1e-3)
         torch.save(network.state_dict(), folder / "net.pt")
-        scripts.imported.main(data[0], [str(folder / "net.pt")], path)
+        scripts.imported.main(*data, [str(folder / "net.pt")], path, subset="S1", N=N)
     else:
         scripts.reference.main(*data, [], path, reference=name, subset="S1", N=N)
     return name, path
@@ -136,7 +137,7 @@ def test_without_training_images_test_images_are_judged(data, tmp_path):
     )  # fmt: skip
     for name in ("split", "psnr", "density"):
         paths[name] = str(tmp_path / f"{name}.zarr")
-    scripts.split.main([data[0]], [], paths["split"], test="all", seed=0)
+    scripts.split.main(data[0], [], [], paths["split"], test="all", seed=0)
     asked = {"N": 100, "count": 6, "seed": 0}
     scripts.psnr.main(
         data[0], paths["split"], network, paths["psnr"], subset="S1", input_psnr=[10, 15, 20],
@@ -226,16 +227,54 @@ def test_more_images_than_there_are_are_refused(data, tmp_path):
 
 
 def test_what_cannot_denoise_these_images_is_refused(data, tmp_path):
-    network = denoisers.initialized("unet", 0, image_channels=3, channels=4, blocks=1)
-    torch.save(network.state_dict(), tmp_path / "color.pt")
+    def take_in(network, name):
+        torch.save(network.state_dict(), tmp_path / name)
+        scripts.imported.main(
+            *data, [str(tmp_path / name)], str(tmp_path / "none"), subset="S1", N=N
+        )
+
     wrong = r"color\.pt takes images of 3 channel.* have 1; `gray: null` keeps their colours"
     with pytest.raises(ValueError, match=wrong):
-        scripts.imported.main(data[0], [str(tmp_path / "color.pt")], str(tmp_path / "none"))
-    network = denoisers.initialized("unet", 0, channels=4, blocks=4)
-    torch.save(network.state_dict(), tmp_path / "deep.pt")
+        take_in(
+            denoisers.initialized("unet", 0, image_channels=3, channels=4, blocks=1), "color.pt"
+        )
     with pytest.raises(ValueError, match=r"deep\.pt cannot denoise images of .* = \(1, 8, 8\)"):
-        scripts.imported.main(data[0], [str(tmp_path / "deep.pt")], str(tmp_path / "none"))
+        take_in(denoisers.initialized("unet", 0, channels=4, blocks=4), "deep.pt")
+    with pytest.raises(ValueError, match=r"random\.pt .*No convention makes it a denoiser"):
+        take_in(denoisers.initialized("bfcnn", 0, channels=4, layers=4, gain=9.0), "random.pt")
     assert not (tmp_path / "none").exists()
+
+
+MEMORIZER = """
+import torch
+from exact import Exact, Memorizer
+
+def load(path, parametrization):
+    return Exact(Memorizer(torch.load(path)), parametrization)
+"""
+
+
+def test_a_function_with_arguments_is_kept_with_its_schedule(data, tmp_path, monkeypatch):
+    """A network of 16 images that it knows by heart, in the form of DDPM."""
+    images, split = (store.open_store(path) for path in data)
+    known = torch.from_numpy(images.images.values[split.S1.values[:N]])
+    torch.save(2 * known - 1, tmp_path / "known.pt")
+    (tmp_path / "mynets_of_this_test.py").write_text(MEMORIZER)
+    monkeypatch.chdir(tmp_path)
+    entry = {
+        "function": "mynets_of_this_test:load", "parametrization": "vp-epsilon", "range": [-1, 1],
+        "arguments": {"path": str(tmp_path / "known.pt"), "parametrization": "vp-epsilon"},
+    }  # fmt: skip
+    kept = str(tmp_path / "denoiser.safetensors")
+    scripts.imported.main(*data, [], kept, subset="S1", N=N, **entry)
+    assert len(denoisers.described(kept)["network"]["schedule"]) == 1000
+    found = denoisers.load(kept)
+    assert not found.blind
+    torch.testing.assert_close(found(known, 0.05), known, atol=1e-3, rtol=0)
+    with pytest.raises(ValueError, match=r"fits better as `parametrization: vp-epsilon"):
+        scripts.imported.main(
+            *data, [], kept, subset="S1", N=N, **entry | {"parametrization": "vp-v"}
+        )
 
 
 def test_an_optimum_found_by_monte_carlo_says_how_well(data, tmp_path, monkeypatch, capsys):

@@ -1,11 +1,24 @@
 """What is stale is said in few words."""
 
+import json
+
 import pytest
-from study.stale import explained
+from study.origins import MOST, differences, marker
+from study.stale import why
 
 ROW = {"study": "pair", "dataset": "calpha", "denoiser": "tiny", "alpha": 2.0}
 ROWS = [ROW | {"N": N, "stores": {"psnr": [f"results/{N}/psnr.zarr"]}} for N in (1, 8, 50)]
 STYLE = ("code 12 paper.mplstyle=34", "code 12 paper.mplstyle=56")
+
+
+def said(before, now) -> str:
+    """Of other values, or of other code."""
+    sides = [
+        {"values": side, "code": "code 12"} if isinstance(side, dict) else
+        {"values": {}, "code": side}
+        for side in (before, now)
+    ]  # fmt: skip
+    return "; ".join(differences(*sides))
 
 
 @pytest.mark.parametrize(
@@ -26,19 +39,29 @@ STYLE = ("code 12 paper.mplstyle=34", "code 12 paper.mplstyle=56")
         (*STYLE, "the style sheet has changed"),
         ("code 12 mine.py=34", "code 12 mine.py=56", "mine.py has changed"),
         ("code 12", "code 13", "the code that it runs has changed"),
-        ("inputs 12", "inputs 13", "what it is made from has changed"),
         ({"count": 4}, {"count": 5}, "count was 4, is 5"),
+        ({"recipe": {"steps": 60}}, {"recipe": {}}, "recipe.steps was 60, is None"),
     ],
 )  # fmt: skip
 def test_a_change_is_named_in_few_words(before, now, words):
-    reason = f"Params have changed since last execution: before: {before!r} now: {now!r}"
-    job = f"rule psnr:\n    output: results/a.zarr\n    jobid: 3\n    reason: {reason}\n"
-    assert explained(job) == [f"results/a.zarr: {words}"]
+    assert said(before, now) == words
 
 
 def test_long_values_are_cut():
-    reason = (
-        f"Params have changed since last execution: before: {{'a': {[1] * 9999}}} now: {{'a': 1}}"
-    )
-    (said,) = explained(f"rule psnr:\n    output: results/a.zarr\n    reason: {reason}\n")
-    assert len(said) < 200 and said.endswith("is 1")
+    words = said({"a": [1] * 9999}, {"a": 1})
+    assert len(words) < 2 * MOST and words.endswith("is 1")
+
+
+def test_the_reason_of_a_job_is_what_its_result_says(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    origin = {"parameters": {"values": {"count": 4}, "code": "code 12", "job": {}, "inputs": {}}}
+    (tmp_path / "summary.json").write_text(json.dumps(origin))
+    (file,) = marker("summary.json", {}, {"count": 5}, "code 12")
+    assert marker("summary.json", {}, {"count": 4}, "code 12") == []
+    for reason, words in (
+        (f"Updated input files: {file}, results/a.zarr/zarr.json", "count was 4, is 5"),
+        ("Missing output files: results/a.png", "it is not there"),
+        ("Input files updated by another job: results/a.zarr", "its input is computed again"),
+        ("Forced execution", "Forced execution"),
+    ):
+        assert why(reason) == words

@@ -72,6 +72,13 @@ def test_the_interval_of_many_values_is_that_of_the_central_limit():
     )
 
 
+def test_intervals_are_finite_where_values_are_alike():
+    """Of most resamplings all values are alike, which have no error."""
+    for values in ([1, 1, 1, 2.0], [0, 0, 0, 0, 0, 0, 5.0], [3.0, 3, 3, 3]):
+        estimate, low, high = mean(values)
+        assert np.isfinite([low, high]).all() and low <= estimate <= high
+
+
 def test_the_interval_of_a_median_is_between_two_of_the_values():
     """Of 16, the chance that more than twelve lie on one side of the median is below 5 %."""
     values = np.random.default_rng(0).random(16)

@@ -105,8 +105,14 @@ def test_one_network_alone_has_the_same_verdict():
         if kind == "similarity":
             of, data = of | {"pair": "single"}, data.sel(subset=["S1"])
             data = data.drop_vars(["between", "closest_pair", "closest_pair_image", "member"])
-        if of.get("subset") != "S2":
+        if of.get("subset") != "S2" and kind != "beyond":
             opened.append((kind, of, data))
     alone = Stores(opened)
-    assert verdict.numbers(alone, shown) == verdict.numbers(pair, shown)
-    assert words(verdict.draw(alone, shown)) == words(verdict.draw(pair, shown))
+    both = verdict.numbers(pair, shown)
+    assert all(row["beyond"] == pytest.approx(1 - 1 / (1 + row["N"]), abs=0.01) for row in both)
+    of_two = ("beyond", "share")
+    expected = [{k: v for k, v in row.items() if not k.startswith(of_two)} for row in both]
+    assert verdict.numbers(alone, shown) == expected
+    said, of_both = (words(verdict.draw(s, shown)).replace("\n", " ") for s in (alone, pair))
+    assert "Two networks of 100 different images agree to 0.99 beyond the covariance" in of_both
+    assert "Two networks" not in said and "the largest N at risk of memorizing is 10" in said

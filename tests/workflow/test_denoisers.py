@@ -65,7 +65,7 @@ def test_a_function(folder):
     network = {"function": "mine:make", "predicts": "denoised", "needs_sigma": True}
     own = study(folder, network, "shrinkage", "samples")
     own.run(
-        "results/calpha/own/S1-8-seed0/eigenbasis.zarr",
+        "results/calpha/own/S1-8-seed0/eigenbasis.zarr/zarr.json",
         "results/figures/own/samples_calpha_own.csv",
     )
     basis = xr.open_zarr(folder / "results/calpha/own/S1-8-seed0/eigenbasis.zarr")

@@ -12,6 +12,8 @@ import pytest
 import xarray as xr
 from conftest import ROOT, checkout
 
+pytestmark = pytest.mark.slow
+
 PAGE = (ROOT / "docs" / "extending.md").read_text()
 #: Anchor, number of files and files of each row of the table.
 ROWS = re.findall(r"^\| \[.*?\]\(#(.*?)\) \| (\d+) \| (.*) \|$", PAGE, re.M)

@@ -15,6 +15,8 @@ import yaml
 import zarr
 from conftest import TINY, Study
 
+pytestmark = pytest.mark.slow
+
 #: Every rule once: three networks of a pair's study, one of them alone, two figures.
 SMALL = TINY | {
     "run": ["pair"],

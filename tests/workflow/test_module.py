@@ -6,8 +6,11 @@ import subprocess
 import sys
 import time
 
+import pytest
 import yaml
 from conftest import ROOT
+
+pytestmark = pytest.mark.slow
 
 OUTER = f"""
 configfile: "outer.yaml"

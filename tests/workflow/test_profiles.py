@@ -7,9 +7,11 @@ import sys
 
 import pytest
 import yaml
-from conftest import ROOT, TINY, Study, checkout
+from conftest import ROOT, checkout
 from study.cost import jobs
 from study.stale import planned
+
+pytestmark = pytest.mark.slow
 
 
 def dry_run(folder, *arguments: str) -> str:
@@ -53,14 +55,6 @@ def test_a_site_overrides(tmp_path):
     # Packed jobs are counted, too.
     assert len(jobs(output)) == len(planned(output)) == 134
     assert {"psnr", "samples", "eigenbasis"} <= {job["rule"] for job in jobs(output) if job["gpus"]}
-
-
-def test_more_gpus_than_the_profile_gives_are_refused_before_any_job(tmp_path):
-    training = TINY["training"] | {"tiny": TINY["training"]["tiny"] | {"gpus": 2}}
-    study = Study(tmp_path, TINY | {"training": training})
-    said = study.run("--resources", "gpu=1", "--", "all", fails=True)
-    assert "training.tiny.gpus: found 2, but the profile gives no job more than" in said
-    assert not (tmp_path / "logs").exists()
 
 
 def test_the_default_profile_lies_over_the_others():

@@ -11,14 +11,18 @@ import pytest
 from browser import in_chromium, opened
 from conftest import ROOT, TINY, Study
 from gahb.drawing import page
-from study.config import checked
-from study.plan import Plan
+from study import figures
 from unit.test_figures import eigenbasis_store
 
-FIGURES, PAGES = (
-    {path for path in Plan(checked(TINY)).drawn() if path.endswith(ending)}
-    for ending in (".png", ".html")
-)
+pytestmark = pytest.mark.slow
+
+FIGURES = {
+    f"results/figures/{study}/{figure}_{job['of']}.png"
+    for study in TINY["run"]
+    for figure in TINY["studies"][study]["figures"]
+    for job in figures.all_of(TINY, study, figures.declared()[figure]["compares"])
+}
+PAGES = {"results/figures/photographs/eigenbasis_photo_cnn.html"}
 SUMMARY = "results/summary.csv"
 
 #: Opens each study, and of each result the caption, what the eye shows, and its rule.

@@ -11,6 +11,8 @@ import pytest
 from browser import LISTEN, VISIT, in_chromium, visited
 from conftest import ROOT
 
+pytestmark = pytest.mark.slow
+
 #: Opens each page in a frame as wide as a phone, once its formulas are set.
 VISIT_PAGES = """
   const frame = document.createElement("iframe");

@@ -1,447 +1,360 @@
-"""What is rerun after each kind of change: exactly what depends on it, by dry run and for real."""
+"""What is made again after each kind of change: exactly what depends on it, by dry run and real."""
 
+import copy
+import fnmatch
+import json
 import os
-import re
 import shutil
-import subprocess
 
 import pytest
-import yaml
-from conftest import TINY, Study, checkout
+from conftest import ROOT, TINY, Study, checkout, copied, name_of
+from study import figures, fingerprint
 
-OF_TINY = {
-    "calpha/tiny/S1-1-seed0", "calpha/tiny/S1-8-seed0", "rough/tiny/S1-8-seed0",
-    "disk/tiny/S1-8-seed0", "rough/tiny/S1-4-seed0", "rough/tiny/S1-4-seed1",
-}  # fmt: skip
-OF_CNN = {"photo/cnn/S1-16-seed0", "photo-shuffled/cnn/S1-16-seed0"}
-CLOSED_FORMS = {f"disk/{name}/S1-8-seed0" for name in ("wiener", "memorizer")}
-WATCHED = {f"disk/watched/S1-{N}-seed0" for N in (2, 8)}
-#: References that PSNR curves show beside the networks.
-BESIDE = {"disk/threshold/S1-8-seed0", "disk/nonlocal/S1-8-seed0", "rough/wiener/S1-4-seed0"}
-#: Of images whose optimum is known.
-KNOWN = {"gauss/wiener/S1-8-seed0", "mixed/wiener/S1-8-seed0"}
-PAIRED = {
-    *(f"calpha/tiny/S{subset}-{N}-seed0" for subset in (1, 2) for N in (1, 8)),
-    *(f"rough/tiny/S{subset}-4-seed{seed}" for subset in (1, 2) for seed in (0, 1)),
-    *(f"disk/{name}/S{subset}-8-seed0" for name in ("wiener", "memorizer") for subset in (1, 2)),
-    *(f"disk/watched/S{subset}-{N}-seed0" for subset in (1, 2) for N in (2, 8)),
-}
+RESULTS = ("*.zarr/zarr.json", "*.safetensors", "*.png", "*.html", "results/summary.json")
 
 
-def stores(kind, *folders):
-    return {f"{folder}/{kind}" for each in folders for folder in each}
-
-
-ALL_PSNR = stores("psnr.zarr", OF_TINY, OF_CNN, CLOSED_FORMS, WATCHED, BESIDE, KNOWN)
-ALL_SAMPLES = stores("samples.zarr", PAIRED)
-ALL_SIMILARITIES = {
-    *(f"calpha/tiny/disjoint-{N}-seed0/similarity.zarr" for N in (1, 8)),
-    *(f"rough/tiny/disjoint-4-seed{seed}/similarity.zarr" for seed in (0, 1)),
-    "rough/tiny/same-4-seed0/similarity.zarr",
-    *(f"disk/{name}/disjoint-8-seed0/similarity.zarr" for name in ("wiener", "memorizer")),
-    *(f"disk/watched/disjoint-{N}-seed0/similarity.zarr" for N in (2, 8)),
-}
-DYNAMICS = stores("dynamics-phase.zarr", WATCHED)
-PREDICTION = {"disk/prediction-phase.zarr"}
-EIGENBASES = stores(
-    "eigenbasis.zarr", OF_CNN, CLOSED_FORMS,
-    {f"{dataset}/tiny/S1-8-seed0" for dataset in ("calpha", "rough", "disk")},
-)  # fmt: skip
-HARMONICS = {path.replace("eigenbasis", "harmonics") for path in EIGENBASES}
-DENSITIES = stores(
-    "density.zarr", {"disk/wiener/S1-8-seed0", "disk/tiny/S1-8-seed0"},
-    {f"calpha/tiny/S{subset}-{N}-seed0" for subset in (1, 2) for N in (1, 8)},
-)  # fmt: skip
-AGREEMENTS = {f"rough/tiny/S1-4-seed{seed}/agreement-seeds.zarr" for seed in (0, 1)}
-CALIBRATED = stores(
-    "calibration.zarr", {f"rough/{n}/S1-4-seed0" for n in ("equivariant", "flexible")}
-)
-CALIBRATED |= {path.replace("calibration.zarr", "denoiser.safetensors") for path in CALIBRATED}
-PROPERTIES = {"photo/cnn/S1-16-seed0/properties.zarr"}
-ORACLES = {"photo/oracles.zarr", "disk/oracles.zarr"}
-SUMMARY = {"summary.csv"}
-
-
-def drawn(study, figure, *of):
-    return {f"figures/{study}/{figure}_{name}.pdf" for name in of}
-
-
-CURVES = drawn("pair", "psnr_curves", "calpha_tiny") | drawn("seeds", "psnr_curves", "rough_tiny")
-CURVES |= drawn("closed-forms", "psnr_curves", "disk_wiener", "disk_memorizer")
-CURVES |= drawn("truths", "psnr_curves", "gauss_wiener", "mixed_wiener")
-OF_SAMPLES = drawn("pair", "samples", "calpha_tiny") | drawn("seeds", "samples", "rough_tiny")
-OF_SAMPLES |= drawn("closed-forms", "samples", "disk_wiener", "disk_memorizer")
-PATCHES = drawn("pair", "patches", "calpha_tiny")
-PAIRS = drawn("pair", "pairs", "calpha_tiny")  # of the largest N alone
-VERDICT = drawn("pair", "verdict", "calpha_tiny")
-SAMPLES = OF_SAMPLES | PATCHES | PAIRS | VERDICT
-HISTORY = drawn("pair", "history", "calpha_tiny") | drawn("seeds", "history", "rough_tiny")
-SHRINKAGE = drawn("photographs", "shrinkage", "photo_cnn")
-CLOSED_SHRINKAGE = drawn("closed-forms", "shrinkage", "disk_wiener", "disk_memorizer")
-SLOPES = drawn("slopes", "slopes", "tiny")
-KINDS = drawn("photographs", "properties", "photo")
-DISKS = drawn("disks", "disks", "disk_tiny")
-GEOMETRY = drawn("geometry", "geometry", "cnn")
-HARMONIC = drawn("geometry", "harmonics", "all")
-IN_TIME = drawn("phase", "dynamics", "disk_watched") | drawn("phase", "along", "disk_watched")
-IN_TIME |= drawn("phase", "phase", "disk")
-TRANSITION = drawn("phase", "transition", "disk_watched")
-NATS = drawn("pair", "nats", "calpha_tiny") | drawn("pair", "likelihood", "calpha_tiny")
-DIMENSION = drawn("disks", "dimension", "disk_tiny")
-THEORIES = drawn("seeds", "agreement", "rough_tiny") | drawn("seeds", "theories", "rough_tiny")
-EVERY_FIGURE = CURVES | SAMPLES | HISTORY | SHRINKAGE | CLOSED_SHRINKAGE | SLOPES | DISKS | GEOMETRY
-EVERY_FIGURE |= THEORIES | KINDS
-EVERY_FIGURE |= NATS | DIMENSION | IN_TIME | TRANSITION | HARMONIC
-PAGES = {"figures/photographs/eigenbasis_photo_cnn.html"}
-CLOSED_PAGES = {
-    f"figures/closed-forms/eigenbasis_disk_{name}.html" for name in ("wiener", "memorizer")
-}
-
-
-class Copy(Study):
-    """A finished study and the project beside it, both free to be changed."""
-
-    def __init__(self, finished, folder):
-        source = folder / "project"
-        source.mkdir()
-        checkout(source)
-        # copytree without copy2: every file has another time stamp, as after a fresh clone.
-        shutil.copytree(
-            finished.folder, folder / "run", copy_function=shutil.copyfile,
-            ignore=shutil.ignore_patterns("locks"),  # another test may hold one
-        )  # fmt: skip
-        super().__init__(folder / "run", yaml.safe_load(yaml.safe_dump(TINY)), source)
-
-    def stale(self) -> set[str]:
-        """The first output of each job that a dry run would run, below results/."""
-        return self._outputs(self.run("all", "--dry-run"))
-
-    def rerun(self) -> set[str]:
-        """The first output of each job that a real run runs, below results/."""
-        return self._outputs(self.run("all"))
-
-    @staticmethod
-    def _outputs(text: str) -> set[str]:
-        return set(re.findall(r"^    output: results/([^,\s]+)", text, re.MULTILINE))
-
-    def edit(self, file: str, old: str, new: str) -> None:
-        path = self.source / "workflow" / file
-        text = path.read_text()
-        assert old in text, f"{file} has changed: {old!r} is not in it"
-        path.write_text(text.replace(old, new, 1))
-
-
-def _set(path, value):
-    """A change of the config."""
-
-    def change(copy):
-        *parents, last = path.split(".")
-        entry = copy.config
-        for name in parents:
-            entry = entry[name]
-        entry[last] = value
-
-    return change
-
-
-def _edit(file, old, new):
-    """A change of the code."""
-    return lambda copy: copy.edit(file, old, new)
-
-
-def _reverse_keys(copy):
-    def reverse(node):
-        if isinstance(node, dict):
-            return {k: reverse(v) for k, v in reversed(node.items())}
-        return node
-
-    copy.config = reverse(copy.config)
-
-
-def _new_data_set(copy):
-    copy.config["datasets"]["new"] = {"source": "disks", "side": 8, "images": 30, "test": 5}
-    copy.config["studies"]["new"] = {
-        "datasets": ["new"], "denoisers": ["tiny"], "sizes": [4], "figures": ["shrinkage"]
-    }  # fmt: skip
-    copy.config["run"].append("new")
-
-
-def _delete_figure(copy):
-    (copy.folder / "results" / "figures/slopes/slopes_tiny.pdf").unlink()
-
-
-def _delete_logs(copy):
-    shutil.rmtree(copy.folder / "logs")
-
-
-def _touch_everything(copy):
-    """Inputs much newer than what was made from them."""
-    for folder in (copy.folder / "results", copy.source):
-        for path in folder.rglob("*"):
-            os.utime(path, (1.7e9, 1.7e9 if "images.zarr" in str(path) else 1.6e9))
-
-
-def _move(copy):
-    moved = copy.folder.parent / "elsewhere" / "run"
-    moved.parent.mkdir()
-    copy.folder.rename(moved)
-    copy.folder = moved
-
-
-def _forget_snakemake(copy):
-    """Results that were copied over without .snakemake, as by `rsync results/`."""
-    shutil.rmtree(copy.folder / ".snakemake")
-
-
-CHANGES = {
-    "nothing": (lambda copy: None, set()),
-    "a deleted figure": (_delete_figure, SLOPES),
-    "touched files": (_touch_everything, set()),
-    "the folder moved": (_move, set()),
-    "results copied without .snakemake": (_forget_snakemake, set()),
-    "the order of keys": (_reverse_keys, set()),
-    "a data set nobody uses": (
-        _set("datasets.unused", {"source": "disks", "side": 8, "images": 9, "test": 1}),
-        set(),
-    ),
-    "a comment": (
-        _edit("gahb/training/recipe.py", "import math\n", "import math  # trigonometry\n"),
-        set(),
-    ),
-    "a docstring": (_edit("gahb/psnr.py", '"""', '"""Now: '), set()),
-    "formatting": (
-        _edit("gahb/samples/__init__.py", "@torch.no_grad()", "@torch.no_grad(  )"),
-        set(),
-    ),
-    "a comment in a script": (
-        _edit("scripts/training.py", "SIGMAS =", "# In [0, 1].\nSIGMAS ="),
-        set(),
-    ),
-    "the speed that is expected": (
-        _edit("study/expected.py", "FLOPS = 3e13", "FLOPS = 1e13"),
-        set(),
-    ),
-    "no logs and no benchmark files": (_delete_logs, set()),
-    "a new data set": (
-        _new_data_set,
-        {
-            "new/images.zarr",
-            "new/split.zarr",
-            "new/tiny/S1-4-seed0/denoiser.safetensors",
-            "new/tiny/S1-4-seed0/psnr.zarr",
-            "new/tiny/S1-4-seed0/eigenbasis.zarr",
-            "new/tiny/S1-4-seed0/harmonics.zarr",
-            "new/oracles.zarr",
-            "figures/new/shrinkage_new_tiny.pdf",
-            "figures/new/eigenbasis_new_tiny.html",
-        }
-        | SUMMARY,
-    ),
-    "a figure's style": (
-        _edit("gahb/figures/slopes.py", "\n\n\ndef ", "\n\nADDED = 1\n\n\ndef "),
-        SLOPES,
-    ),
-    "the style sheet": (
-        _edit("gahb/drawing/paper.mplstyle", "font.size: 8", "font.size: 8.5"),
-        EVERY_FIGURE,
-    ),
-    "the number of samples": (
-        _set("samples.count", 5),
-        ALL_SAMPLES
-        | ALL_SIMILARITIES
-        | PREDICTION
-        | SAMPLES
-        | TRANSITION
-        | AGREEMENTS
-        | THEORIES
-        | SUMMARY,
-    ),
-    "the code of the sampler": (
-        _edit("gahb/samples/__init__.py", "max_steps + 1):", "1 + max_steps):"),
-        ALL_SAMPLES
-        | ALL_SIMILARITIES
-        | DYNAMICS
-        | PREDICTION
-        | SAMPLES
-        | IN_TIME
-        | TRANSITION
-        | AGREEMENTS
-        | THEORIES
-        | SUMMARY,
-    ),
-    "the noise levels": (
-        _set("psnr.input_psnr", [0, 10, 15, 20, 40]),
-        ALL_PSNR
-        | PREDICTION
-        | ORACLES
-        | CURVES
-        | SHRINKAGE
-        | CLOSED_SHRINKAGE
-        | SLOPES
-        | DISKS
-        | GEOMETRY
-        | TRANSITION
-        | SUMMARY,
-    ),
-    "a new size": (
-        _set("studies.pair.sizes", [1, 4, 8]),
-        {
-            f"calpha/tiny/{path}"
-            for path in (
-                "S1-4-seed0/denoiser.safetensors",
-                "S2-4-seed0/denoiser.safetensors",
-                "S1-4-seed0/psnr.zarr",
-                "S1-4-seed0/samples.zarr",
-                "S2-4-seed0/samples.zarr",
-                "disjoint-4-seed0/similarity.zarr",
-                "S1-4-seed0/density.zarr",
-                "S2-4-seed0/density.zarr",
-            )
-        }
-        | NATS
-        | drawn("pair", "psnr_curves", "calpha_tiny")
-        | drawn("pair", "samples", "calpha_tiny")
-        | drawn("pair", "history", "calpha_tiny")
-        | PATCHES
-        | VERDICT
-        | SUMMARY,
-    ),
-    "one network's training steps": (
-        lambda copy: (
-            _set("training.longer", TINY["training"]["tiny"] | {"steps": 61})(copy),
-            _set("denoisers.cnn.training", "longer")(copy),
-        ),
-        stores("denoiser.safetensors", OF_CNN)
-        | stores("psnr.zarr", OF_CNN)
-        | stores("eigenbasis.zarr", OF_CNN)
-        | stores("harmonics.zarr", OF_CNN)
-        | PROPERTIES
-        | KINDS
-        | SHRINKAGE
-        | PAGES
-        | GEOMETRY
-        | HARMONIC
-        | SUMMARY,
-    ),
-    "the code of one source": (
-        _edit("gahb/datasets/disks.py", "+ 0.5, 0, 1)", "+ 0.5, 0.0, 1.0)"),
-        {
-            "disk/images.zarr",
-            "disk/split.zarr",
-            "disk/tiny/S1-8-seed0/denoiser.safetensors",
-            "disk/tiny/S1-8-seed0/psnr.zarr",
-            "disk/tiny/S1-8-seed0/eigenbasis.zarr",
-            "disk/tiny/S1-8-seed0/harmonics.zarr",
-            "disk/tiny/S1-8-seed0/density.zarr",
-            "disk/wiener/S1-8-seed0/density.zarr",
-            "disk/oracles.zarr",
-            # Templates of a mixture.
-            "mixed/images.zarr",
-            "mixed/split.zarr",
-        }
-        | {
-            f"{run}-8-seed0/{kind}"
-            for run in (
-                "disk/nonlocal/S1",
-                "disk/threshold/S1",
-                "mixed/wiener/S1",
-                "mixed/optimum/S1",
-            )
-            for kind in ("denoiser.safetensors", "psnr.zarr")
-        }
-        | drawn("truths", "psnr_curves", "mixed_wiener")
-        | {path for path in EVERY_FIGURE | ALL_SAMPLES | ALL_SIMILARITIES if "disk_" in path}
-        | {path for path in ALL_SAMPLES | ALL_SIMILARITIES if path.startswith("disk/")}
-        | stores("denoiser.safetensors", {p for p in PAIRED if p.startswith("disk/")})
-        | {"disk/wiener/S1-2-seed0/denoiser.safetensors"}
-        | stores("psnr.zarr", CLOSED_FORMS, WATCHED)
-        | DYNAMICS
-        | PREDICTION
-        | IN_TIME
-        | stores("eigenbasis.zarr", CLOSED_FORMS)
-        | stores("harmonics.zarr", CLOSED_FORMS)
-        | CLOSED_PAGES
-        | SUMMARY,
-    ),
-}
+@pytest.fixture(scope="module")
+def base(finished, tmp_path_factory) -> Study:
+    """A copy without time stamps, in which no result is changed."""
+    return copied(finished, tmp_path_factory.mktemp("base"))
 
 
 @pytest.fixture
-def copy(finished, tmp_path):
-    return Copy(finished, tmp_path)
+def study(finished, tmp_path) -> Study:
+    return copied(finished, tmp_path)
 
 
-@pytest.mark.parametrize("change", CHANGES)
-def test_dry_run(copy, change):
-    make, expected = CHANGES[change]
-    make(copy)
-    assert copy.stale() == expected
+def results(study: Study) -> set[str]:
+    """The names of all results; of a training, its history."""
+    paths = (study.folder / "results").rglob("*")
+    names = {str(p.relative_to(study.folder)) for p in paths if "/c/" not in str(p)}
+    names = {n for n in names if any(fnmatch.fnmatch(n, pattern) for pattern in RESULTS)}
+    names = set(map(name_of, names))
+    networks = {
+        n.replace("history.zarr", "denoiser.safetensors")
+        for n in names
+        if n.endswith("history.zarr")
+    }
+    return names - networks
 
 
-def test_trained_networks_are_kept_on_purpose_after_a_change_of_code(copy):
+def like(study: Study, *patterns: str) -> set[str]:
+    """The results whose names match a pattern; each pattern matches some."""
+    names = results(study)
+    found = [set(fnmatch.filter(names, pattern)) for pattern in patterns]
+    assert all(found), patterns
+    return set().union(*found)
+
+
+# Changes of the config and of the code.
+
+
+def test_every_result_is_told_from_every_other(base):
+    """And a run from the start makes all of them."""
+    assert Study(base.folder, base.config).stale(options=["--forceall"]) == results(base)
+
+
+def _reversed(node):
+    if isinstance(node, dict):
+        return {key: _reversed(value) for key, value in reversed(node.items())}
+    return node
+
+
+UNUSED = {"source": "disks", "side": 8, "images": 9, "test": 1}
+LONGER = TINY["training"]["tiny"] | {"steps": 61}
+OF_CNN = ("photo*/cnn/*", "figures/photographs/*", "figures/geometry/*", "summary.json")
+OF_DISKS = ("disk/*", *(f"figures/{s}/*" for s in ("phase", "closed-forms", "truths")),
+            "summary.json")  # fmt: skip
+OF_SAMPLES = (
+    "*/samples.zarr", "*/similarity.zarr", "*/prediction-*", "*/agreement-*", "figures/*/samples_*",
+    "figures/*/pa*_*", "figures/*/verdict_*", "figures/*/transition_*", "figures/*/agreement_*",
+    "figures/*/theories_*", "summary.json",
+)  # fmt: skip
+OF_SAMPLER = [pattern for pattern in OF_SAMPLES if "prediction" not in pattern]
+OF_LEVELS = (
+    *(f"*/{name}/*/psnr.zarr" for name in ("tiny", "cnn", "watched", "memorizer", "wiener")),
+    "*/oracles.zarr", "*/prediction-*", "figures/*/psnr_curves_*", "figures/*/shrinkage_*",
+    "figures/*/slopes_*", "figures/*/disks_*", "figures/*/geometry_*", "figures/*/transition_*",
+    "figures/*/optimum_*", "summary.json",
+)  # fmt: skip
+#: What is set in the config, and what that makes stale.
+SETTINGS = {
+    "nothing": ({}, ()),
+    "a data set nobody uses": ({"datasets.unused": UNUSED}, ()),
+    "a study that is not run": ({"studies.more": TINY["studies"]["pair"] | {"sizes": [2]}}, ()),
+    "a study is left out": ({"run": [s for s in TINY["run"] if s != "slopes"]}, ("summary.json",)),
+    "the number of samples": ({"samples.count": 5}, OF_SAMPLES),
+    "the noise levels": ({"psnr.input_psnr": [0, 10, 15, 20, 40]}, OF_LEVELS),
+    "one network's training": (
+        {"training.longer": LONGER, "denoisers.cnn.training": "longer"},
+        OF_CNN,
+    ),
+    "what one reference is calibrated on": (
+        {"calibration.shares": [0.5, 0.8]},
+        ("calpha/flexible/*", "*/agreement-*", "figures/seeds/agreement_*",
+         "figures/seeds/theories_*"),
+    ),
+    "the seed": ({"seed": 1}, ("*",)),
+}  # fmt: skip
+#: What is edited, and what that makes stale.
+EDITS = {
+    "a comment": (("gahb/training/recipe.py", "import math\n", "import math  # numbers\n"), ()),
+    "a docstring": (("gahb/psnr.py", '"""', '"""Now: '), ()),
+    "formatting": (("gahb/samples/sampler.py", "@torch.no_grad()", "@torch.no_grad(  )"), ()),
+    "a comment in a script": (("scripts/training.py", "SIGMAS =", "# In [0, 1].\nSIGMAS ="), ()),
+    "the planning": (("study/costs.py", "FLOPS = 3e13", "FLOPS = 1e13"), ()),
+    "what every script runs": (("study/job.py", "import sys\n", "import sys\nADDED = 1\n"), ()),
+    "a figure": (("gahb/figures/slopes.py", "\n\n\ndef ", "\n\nADDED = 1\n\n\ndef "),
+                 ("figures/slopes/*",)),
+    "the style sheet": (("gahb/drawing/paper.mplstyle", "font.size: 8", "font.size: 8.5"),
+                        ("figures/*.png",)),
+    "the sampler": (("gahb/samples/sampler.py", "\n@torch", "\nADDED = 1\n\n\n@torch"),
+                    OF_SAMPLER),
+    "a script": (("scripts/psnr.py", "\ndef main", "\nADDED = 1\n\n\ndef main"),
+                 (*(p for p in OF_LEVELS if "oracles" not in p and "prediction" not in p
+                    and "shrinkage" not in p), "disk/optimum/*/psnr.zarr")),
+    "one source": (("gahb/datasets/disks.py", "+ 0.5, 0, 1)", "+ 0.5, 0.0, 1.0)"), OF_DISKS),
+    "the style of all pages": (("gahb/drawing/page.py", "\ndef ", "\nADDED = 1\n\n\ndef "),
+                               ("*.html",)),
+}  # fmt: skip
+
+
+def changed(config: dict, settings: dict) -> dict:
+    config = copy.deepcopy(config)
+    for path, value in settings.items():
+        *parents, last = path.split(".")
+        entry = config
+        for parent in parents:
+            entry = entry.setdefault(parent, {})
+        entry[last] = value
+    return config
+
+
+def edit(project, file: str, old: str, new: str) -> None:
+    path = project / "workflow" / file
+    text = path.read_text()
+    assert old in text, f"{file} has changed: {old!r} is not in it"
+    path.write_text(text.replace(old, new, 1))
+
+
+@pytest.mark.parametrize("change", SETTINGS)
+def test_what_depends_on_a_setting_is_stale(base, change):
+    settings, expected = SETTINGS[change]
+    found = Study(base.folder, changed(base.config, settings)).stale()
+    assert found == like(base, *expected)
+
+
+def test_the_order_of_keys_does_not_matter(base):
+    assert Study(base.folder, _reversed(base.config)).stale() == set()
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A copy of the workflow whose code is taken for this one's by all that plans here."""
+    shutil.copytree(ROOT / "workflow", tmp_path / "workflow")
+    monkeypatch.setattr(fingerprint, "ROOT", tmp_path / "workflow")
+    sheet = tmp_path / "workflow" / figures.STYLE_SHEET.relative_to(ROOT / "workflow")
+    monkeypatch.setattr(figures, "STYLE_SHEET", sheet)
+    fingerprint._reached.cache_clear()
+    yield tmp_path
+    fingerprint._reached.cache_clear()
+
+
+@pytest.mark.parametrize("change", EDITS)
+def test_what_depends_on_code_is_stale(base, project, change):
+    place, expected = EDITS[change]
+    edit(project, *place)
+    assert base.stale() == like(base, *expected)
+
+
+# Changes of the results and of Snakemake's records.
+
+
+def _touch(study):
+    """Inputs much newer than what was made from them."""
+    for path in (study.folder / "results").rglob("*"):
+        os.utime(path, (1.7e9, 1.7e9 if "images.zarr" in str(path) else 1.6e9))
+
+
+def _move(study):
+    study.folder = study.folder.rename(study.folder.parent / "elsewhere")
+
+
+def _forget(study):
+    """As `rsync results/` to another machine."""
+    shutil.rmtree(study.folder / ".snakemake")
+
+
+def _delete(*paths):
+    def delete(study):
+        for path in paths:
+            found = study.folder / path
+            shutil.rmtree(found) if found.is_dir() else found.unlink()
+
+    return delete
+
+
+def _older(study):
+    """A store of other values, whose time stamps are older than all others."""
+    path = study.folder / "results/calpha/tiny/S1-8-seed0/psnr.zarr"
+    metadata = json.loads((path / "zarr.json").read_text())
+    parameters = json.loads(metadata["attributes"]["parameters"])
+    parameters["values"]["count"] = 9
+    metadata["attributes"] |= {"parameters": json.dumps(parameters), "content": "other"}
+    (path / "zarr.json").write_text(json.dumps(metadata))
+    for file in (*path.rglob("*"), path):
+        os.utime(file, (1.5e9, 1.5e9))
+
+
+def _swap(study):
+    """A store of the other subset in the place of a store of the first one."""
+    of = study.folder / "results/calpha/tiny"
+    shutil.rmtree(of / "S1-8-seed0/samples.zarr")
+    shutil.copytree(of / "S2-8-seed0/samples.zarr", of / "S1-8-seed0/samples.zarr")
+
+
+def _count_back_and_forth(study):
+    """The value of a config that was never run."""
+    assert Study(study.folder, changed(study.config, {"psnr.count": 9})).stale()
+
+
+def _forget_and_set(study):
+    _forget(study)
+    study.config["density"]["count"] = 5
+
+
+OF_PSNR = ("calpha/tiny/S1-8-seed0/psnr.zarr", "figures/pair/psnr_curves_*",
+           "figures/seeds/psnr_curves_*", "figures/slopes/*", "summary.json")  # fmt: skip
+OF_SWAPPED = (
+    "calpha/tiny/S1-8-seed0/samples.zarr", "calpha/tiny/S1-8-seed0/agreement-*",
+    "calpha/tiny/disjoint-8-seed0/*", "calpha/tiny/same-8-seed0/*", "figures/pair/samples_*",
+    "figures/pair/pa*_*", "figures/pair/verdict_*", "figures/seeds/samples_*",
+    "figures/seeds/agreement_*", "figures/seeds/theories_*", "summary.json",
+)  # fmt: skip
+OF_DENSITY = ("*/density.zarr", "figures/*/dimension_*", "figures/*/nats_*",
+              "figures/*/likelihood_*", "summary.json")  # fmt: skip
+STORED = {
+    "touched": (_touch, ()),
+    "moved": (_move, ()),
+    "without .snakemake": (_forget, ()),
+    "without .snakemake and a value changed": (_forget_and_set, OF_DENSITY),
+    "a value changed and changed back": (_count_back_and_forth, ()),
+    "an older store": (_older, OF_PSNR),
+    "the store of another subset": (_swap, OF_SWAPPED),
+    "a deleted figure": (_delete("results/figures/slopes/slopes_tiny.pdf"), ("figures/slopes/*",)),
+    "no logs": (_delete("logs"), ()),
+}
+
+
+@pytest.mark.parametrize("change", STORED)
+def test_what_was_done_to_results_is_seen(study, change):
+    make, expected = STORED[change]
+    wanted = like(study, *expected)
+    make(study)
+    assert study.stale() == wanted
+
+
+NEW_SIZE = {
+    *(f"calpha/tiny/S{s}-4-seed0/{k}.zarr" for s in (1, 2) for k in ("history", "samples")),
+    "calpha/tiny/S1-4-seed0/psnr.zarr", "calpha/tiny/disjoint-4-seed0/similarity.zarr",
+    *(f"figures/pair/{figure}_calpha_tiny.png"
+      for figure in ("psnr_curves", "samples", "history", "patches", "verdict")),
+    "summary.json",
+}  # fmt: skip
+NEW_DATA = {
+    *(f"new/{name}.zarr" for name in ("images", "split", "oracles")),
+    *(f"new/tiny/S1-4-seed0/{k}.zarr" for k in ("history", "psnr", "eigenbasis", "harmonics")),
+    "figures/new/shrinkage_new_tiny.png", "figures/new/eigenbasis_new_tiny.html", "summary.json",
+}  # fmt: skip
+STUDY_OF_NEW = {"datasets": ["new"], "denoisers": ["tiny"], "sizes": [4], "figures": ["shrinkage"]}
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"studies.pair.sizes": [1, 4, 8]}, NEW_SIZE),
+        (
+            {"datasets.new": UNUSED | {"images": 30, "test": 5}, "studies.new": STUDY_OF_NEW,
+             "run": [*TINY["run"], "new"]},
+            NEW_DATA,
+        ),
+    ],
+    ids=["a size", "a data set"],
+)  # fmt: skip
+def test_what_is_new_is_made(base, settings, expected):
+    assert Study(base.folder, changed(base.config, settings)).stale() == expected
+
+
+# Real runs.
+
+
+class Project(Study):
+    """A finished study and the project with its code, both free to be changed."""
+
+    def __init__(self, study: Study, folder):
+        super().__init__(study.folder, study.config, checkout(folder / "project"))
+
+    def reruns(self) -> None:
+        """What a dry run announces is what a run makes; then everything is up to date."""
+        announced = self.stale()
+        before = self._times()
+        self.run("all")
+        assert {path for path, time in self._times().items() if before.get(path) != time} == (
+            announced
+        )
+        assert self.stale() == set()
+
+    def _times(self) -> dict[str, int]:
+        return {
+            name: os.stat(self.folder / "results" / name).st_ino * 2**64
+            + os.stat(self.folder / "results" / name).st_mtime_ns
+            for name in results(self)
+        }
+
+
+@pytest.fixture
+def own(study, tmp_path) -> Project:
+    return Project(study, tmp_path)
+
+
+def test_what_is_stale_is_said_in_words_and_made(own):
+    own.config = changed(own.config, {"calibration.count": 3})
+    edit(own.source, *EDITS["a figure"][0])
+    said = own.run("--", "all", module="study.stale").splitlines()
+    assert "results/calpha/flexible/S1-8-seed0/calibration.zarr: count was 2, is 3" in said
+    assert "results/figures/slopes/slopes_tiny.png: the code that it runs has changed" in said
+    again = "results/calpha/flexible/S1-8-seed0/denoiser.safetensors: its input is computed again"
+    assert again in said
+    own.reruns()
+
+
+@pytest.mark.slow
+def test_all_changes_at_once_are_made(own):
+    own.config = changed(own.config, {k: v for s, _ in SETTINGS.values() for k, v in s.items()
+                                      if k not in ("seed", "run")})  # fmt: skip
+    for place, _ in EDITS.values():
+        edit(own.source, *place)
+    own.reruns()
+
+
+def test_trained_networks_are_kept_on_purpose_after_a_change_of_code(own):
     """The command of docs/staleness.md: what was trained counts as made with the code of now."""
-    copy.edit("gahb/training/recipe.py", "import math\n", "import math\n\nCHANGED = 1\n")
-    stale = {output for output in copy.stale() if output.endswith("denoiser.safetensors")}
-    trained = stale - CALIBRATED
-    assert len(trained) == 16
-    before = {path: (copy.folder / "results" / path).read_bytes() for path in trained}
-    copy.run("--touch", "--until", "training", "--", "all")
-    assert {path: (copy.folder / "results" / path).read_bytes() for path in trained} == before
-    made = ALL_PSNR | EIGENBASES | HARMONICS | ALL_SAMPLES | ALL_SIMILARITIES | DYNAMICS | DENSITIES
-    made |= PROPERTIES
-    closed = ("/wiener/", "/memorizer/", "/threshold/", "/nonlocal/")
-    of_networks = {path for path in made if not any(name in path for name in closed)}
-    figures = {p for p in EVERY_FIGURE | PAGES if "wiener" not in p and "memorizer" not in p}
-    assert copy.stale() == of_networks | AGREEMENTS | CALIBRATED | figures | SUMMARY
-
-
-def test_weights_of_another_recipe_are_refused_once_the_record_is_lost(copy):
-    """And the command that the message ends with keeps them."""
-    _forget_snakemake(copy)
-    copy.config["training"]["tiny"]["steps"] = 61
-    run = "results/calpha/tiny/S1-8-seed0"
-    weights, basis = f"{run}/denoiser.safetensors", f"{run}/eigenbasis.zarr"
-    shutil.rmtree(copy.folder / basis)
-    said = copy.run(basis, fails=True)
-    assert f"{weights}: recipe.steps was 60, is 61" in said
-    assert not (copy.folder / basis).exists()
-    keep = re.search(r"snakemake (--touch --force) --configfile study.yaml -- (.*)", said)
-    assert keep[2] == weights
-    copy.run(*keep[1].split(), weights)
-    said = copy.run(basis)
-    assert f"Kept by --touch: {weights} (recipe.steps was 60, is 61)" in said
-    assert (copy.folder / basis).exists()
-
-
-def test_what_is_stale_is_said_in_words(copy):
-    copy.config["samples"]["count"] = 5
-    copy.edit("gahb/figures/slopes.py", "\n\n\ndef ", "\n\nADDED = 1\n\n\ndef ")
-    command = copy.command("all")
-    command[command.index("snakemake")] = "study.stale"
-    done = subprocess.run(
-        command,
-        cwd=copy.folder,
-        text=True,
-        capture_output=True,
-        env=os.environ | {"PYTHONPATH": str(copy.source / "workflow")},
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    said = done.stdout.splitlines()
-    assert "results/calpha/tiny/S1-8-seed0/samples.zarr: count was 4, is 5" in said
-    assert "results/figures/slopes/slopes_tiny.pdf: the code that it runs has changed" in said
-    assert (
-        "results/calpha/tiny/disjoint-8-seed0/similarity.zarr: what it is made from is made again"
-        in said
-    )
-    assert len(said) == len(copy.stale())
-
-
-def test_real_run(copy):
-    """The same changes, all at once, run for real: what was announced is what is run."""
-    changes = [(make, expected) for make, expected in CHANGES.values() if expected]
-    for make, _ in changes:
-        make(copy)
-    announced = copy.stale()
-    assert set().union(*(expected for _, expected in changes)) <= announced
-    assert copy.rerun() == announced
-    assert copy.stale() == set()
+    edit(own.source, "gahb/training/recipe.py", "import math\n", "import math\n\nCHANGED = 1\n")
+    histories = {name for name in own.stale() if name.endswith("history.zarr")}
+    trained = [
+        own.folder / "results" / n.replace("history.zarr", "denoiser.safetensors")
+        for n in histories
+    ]
+    assert len(trained) == 11
+    before = [path.read_bytes() for path in trained]
+    own.run("--touch", "--until", "training", "--", "all")
+    assert [path.read_bytes() for path in trained] == before
+    left = own.stale()
+    assert left and not left & histories
+    target = "results/calpha/tiny/S1-8-seed0/psnr.zarr/zarr.json"
+    said = own.run("--touch", "--", target) + own.run("--", target)
+    assert "Kept by --touch, though made with something else:" in said
+    assert "  results/calpha/tiny/S1-8-seed0/history.zarr/zarr.json" in said
+    # What is changed once more is stale all the same.
+    edit(own.source, "gahb/training/recipe.py", "CHANGED = 1\n", "CHANGED = 2\n")
+    assert histories <= own.stale()

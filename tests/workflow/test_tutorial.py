@@ -3,7 +3,10 @@
 import importlib.util
 import json
 
+import pytest
 from conftest import ROOT, checkout
+
+pytestmark = pytest.mark.slow
 
 SMALLER = {
     "count = 2000": "count = 160",

@@ -1,8 +1,8 @@
 """What a denoiser has learned at one step of its training.
 
 Its samples from the same noise at each step, by the probability flow: which of them are memorized,
-how close they come to a training image and to the samples of another denoiser. And how far
-references explain what it makes of noisy images that it has not seen.
+how close they come to a training image and to the samples of another denoiser, beyond the
+covariance, too. And how far references explain what it makes of noisy images that it has not seen.
 """
 
 import dataclasses
@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import torch
 
+from gahb import beyond
 from gahb.agreement import measures, noisy_images
 from gahb.samples.flow import followed
 from gahb.similarity.memorized import fit
@@ -86,11 +87,12 @@ def at_step(
     judged: Noisy,
     answers: Mapping[str, torch.Tensor],
     other: Denoiser | None = None,
+    g: torch.Tensor | None = None,
 ) -> dict[str, torch.Tensor]:
     """Everything that is measured at one step, by name.
 
-    memorized, closest and, with another denoiser, between: (sample,). agreement: (reference, sigma,
-    image).
+    memorized, closest and, with another denoiser, between and beyond: (sample,). agreement:
+    (reference, sigma, image).
 
     Args:
         denoiser: f at this step.
@@ -100,11 +102,14 @@ def at_step(
         judged: noisy images on which references are compared with it.
         answers: what each reference makes of these.
         other: a denoiser of other images at the same step.
+        g: samples of the Gaussian of all images, from these starts; with another denoiser.
     """
     samples = followed(denoiser, starts, sigmas)
     memorized, closest = memory(samples, training)
     found = {"memorized": memorized, "closest": closest}
     found["agreement"] = explained(answers, judged.denoised(denoiser), judged.sigmas)
     if other is not None:
-        found["between"] = paired_cosine(samples, followed(other, starts, sigmas))
+        others = followed(other, starts, sigmas)
+        found["between"] = paired_cosine(samples, others)
+        found["beyond"] = beyond.beyond(samples, others, g)
     return found

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import torch
 from torch.autograd import forward_ad
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from gahb.denoisers.network import at_a_time
 
@@ -46,7 +47,8 @@ class Products:
         products take as long as f's own passes, a fourth of what pulling back through the pullback
         takes. What cannot be traced, or would hold too much, is pushed by dual numbers."""
         try:
-            with warnings.catch_warnings():
+            # Fused attention has no forward derivatives, that of plain products has.
+            with warnings.catch_warnings(), sdpa_kernel(SDPBackend.MATH):
                 warnings.simplefilter("ignore")  # torch's, about its own tracing
                 _, push = torch.func.linearize(
                     lambda y: self._denoiser(y[None], self._sigma)[0], self._y
@@ -57,7 +59,7 @@ class Products:
 
     def _dual(self, v: torch.Tensor) -> torch.Tensor:
         try:
-            with forward_ad.dual_level():
+            with forward_ad.dual_level(), sdpa_kernel(SDPBackend.MATH):
                 copies = forward_ad.make_dual(self._y.expand_as(v).clone(), v)
                 pushed = forward_ad.unpack_dual(self._denoiser(copies, self._sigma)).tangent
         except NotImplementedError as error:

@@ -74,6 +74,21 @@ def errors(variances: np.ndarray, N: int, sigma: float) -> np.ndarray:
     return np.array([s * kept.sum(), (1 + 1 / N) * bias + s * noise])
 
 
+def _moments(variances: np.ndarray, varying: np.ndarray, mean: float, N: float, sigma: float):
+    """Of samples s of a Wiener filter of N images, as of `between`: E s's eigenvalues h along the
+    axes, the product of two filters' samples |E s|^2, and the square E |s|^2, both expected."""
+    if N == 1:  # one image, whatever the start
+        return 0 * variances, mean, mean + (varying * variances).sum()
+    start = varying * (variances + sigma**2)
+    n, v = N - 1, variances * (N - 1) / N
+    theta = (np.arange(ANGLES) + 0.5) * np.pi / 2 / ANGLES
+    first = np.mean([v / (v + kappa(v, n, s)) for s in (sigma * np.sin(theta)) ** 2], 0)
+    second = v / (v + kappa(v, n, sigma**2))
+    of_mean = (varying * (1 - 2 * first + second) * variances / N).sum()
+    product, square = ((start * kept).sum() for kept in (first**2, second))
+    return first, mean + product, mean + square + of_mean
+
+
 def between(variances: np.ndarray, varying: np.ndarray, mean: float, N: int, sigma: float) -> float:
     r"""The cosine between samples of two Wiener filters, each of N images of its own.
 
@@ -93,58 +108,73 @@ def between(variances: np.ndarray, varying: np.ndarray, mean: float, N: int, sig
         N: images.
         sigma: noise level at which samples start.
     """
-    start = varying * (variances + sigma**2)
-    if N == 1:  # two images, whatever the start
-        return mean / (mean + (varying * variances).sum())
-    n, v = N - 1, variances * (N - 1) / N
-    theta = (np.arange(ANGLES) + 0.5) * np.pi / 2 / ANGLES
-    first = np.mean([v / (v + kappa(v, n, s)) for s in (sigma * np.sin(theta)) ** 2], 0)
-    second = v / (v + kappa(v, n, sigma**2))
-    of_mean = (varying * (1 - 2 * first + second) * variances / N).sum()
-    return (mean + (start * first**2).sum()) / (mean + (start * second).sum() + of_mean)
+    _, product, square = _moments(variances, varying, mean, N, sigma)
+    return product / square
+
+
+def beyond(
+    variances: np.ndarray, varying: np.ndarray, mean: float, N: int, n: int, sigma: float
+) -> float:
+    r"""`between`, once the sample g of the Gaussian of all n images is projected out of both.
+
+    N of n images vary about these as n N / (n - N) images do about the density. With the samples'
+    E s and variance V = E |s|^2 - |E s|^2 of so many, and B = |E s|^2 - <E s, g>^2 / |g|^2, what
+    both have in common,
+
+    .. math:: \frac{B - V N / (n - N)}{B + V},
+
+    since errors of two filters have the covariance -N / (n - N), as `gahb.beyond` says. V along g
+    is left in, one axis of many.
+
+    Args:
+        variances, varying, mean, N, sigma: as of `between`, C and m being of all n images.
+        n: images, at least 2 N.
+    """
+    as_many = N if N == 1 else N * n / (n - N)
+    first, product, square = _moments(variances, varying, mean, as_many, sigma)
+    start, h = varying * (variances + sigma**2), (variances / (variances + sigma**2)) ** 0.5
+    along = mean + (start * first * h).sum()
+    common = product - along**2 / (mean + (start * h**2).sum())
+    variance = square - product
+    return float((common - variance * N / (n - N)) / (common + variance))
 
 
 @dataclasses.dataclass(frozen=True)
 class Expected:
-    """What random matrix theory expects: between (N,), mse (N, set, sigma) per pixel."""
+    """What random matrix theory expects: between and beyond (N,), mse (N, set, sigma) per pixel."""
 
     between: np.ndarray
+    beyond: np.ndarray
     mse: np.ndarray
 
 
-def expected(of_all: Wiener, sizes: Sequence[int], sigmas: Sequence[float], start: float):
-    """`between` and `errors` for each N, from mean and covariance of all images.
+def expected(
+    of_others: Wiener, of_all: Wiener, n: int, sizes: Sequence[int], sigmas: Sequence[float], start
+) -> Expected:
+    """`between`, `beyond` and `errors` for each N.
 
     Args:
-        of_all: the Wiener filter of as many images as there are.
+        of_others: the Wiener filter of all images but the test images.
+        of_all: the Wiener filter of all images, which `beyond` is beyond.
+        n: how many these are.
         sizes: numbers of training images N.
         sigmas: noise levels of the errors.
         start: noise level at which samples start.
     """
-    variances, axes = of_all.variances.cpu().numpy(), of_all.axes.cpu().numpy()
-    d = len(axes)
-    varying = 1 - np.square(axes.sum(0)) / d
-    m = of_all.mean.flatten().cpu().numpy()
-    mean = np.square(m - m.mean()).sum()
+    others, everything = _spectrum(of_others), _spectrum(of_all)
+    variances, d = others[0], len(of_all.axes)
     return Expected(
-        np.array([between(variances, varying, mean, N, start) for N in sizes]),
+        np.array([between(*others, N, start) for N in sizes]),
+        np.array([beyond(*everything, N, n, start) for N in sizes]),
         np.array([np.stack([errors(variances, N, s) for s in sigmas], 1) for N in sizes]) / d,
     )
 
 
-def followed(f: Wiener, y: torch.Tensor, sigma: float) -> torch.Tensor:
-    """The end of the probability flow of a Wiener filter, in closed form; shape of `y`.
-
-    Along axis k the flow keeps (y - m)_k / (v_k + sigma^2)^(1/2), so that it ends at sigma = 0 at
-    (v_k / (v_k + sigma^2))^(1/2) of where it starts.
-
-    Args:
-        f: the filter.
-        y: (sample, channel, y, x), where samples start, at noise level sigma.
-    """
-    kept = (f.variances / (f.variances + sigma**2)).sqrt()
-    coefficients = (y - f.mean).flatten(1) @ f.axes
-    return f.mean + (coefficients * kept @ f.axes.T).reshape(y.shape)
+def _spectrum(f: Wiener) -> tuple[np.ndarray, np.ndarray, float]:
+    """variances, varying and mean, as of `between`, of the images that a filter is of."""
+    m, axes = f.mean.flatten().cpu().numpy(), f.axes.cpu().numpy()
+    varying = 1 - np.square(axes.sum(0)) / len(axes)
+    return f.variances.cpu().numpy(), varying, float(np.square(m - m.mean()).sum())
 
 
 def wiener_errors(f: Wiener, test: torch.Tensor, sigma: float) -> np.ndarray:

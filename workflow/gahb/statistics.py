@@ -4,11 +4,12 @@ Every function but `p_value` returns (estimate, low, high). An interval says how
 would move with other samples or images; not, with another network or another machine.
 
 Means, differences and ratios have bootstrap-t intervals (Efron 1981; Hall 1988): the estimate less
-quantiles of t = (resampled - estimate) / error of the resampled, times its own error. Of few and
-skewed values these still cover too little, so that quantiles lie further out (`_tail`) and never
-within Student's. Simulated, 95 % intervals of 4, 16 or 64 values then cover at least 93 %, normal
-or lognormal (of a standard deviation of 1 in the logarithm). A percentile bootstrap's 95 % cover 69
-to 79 % of four values.
+quantiles of t = (resampled - estimate) / error of the resampled, times its own error, and never
+within Student's. Of fewer than `LEAST` values, whose resamplings are too often nearly all alike, it
+is Student's. Of few and skewed values both cover too little, so that less chance to miss is left to
+them (`_tail`). Simulated, 95 % intervals of 4, 16 or 64 values then cover at least 93 %, normal or
+lognormal (of a standard deviation of 1 in the logarithm); a percentile bootstrap's cover 69 to 79 %
+of four.
 """
 
 import numpy as np
@@ -16,8 +17,8 @@ import scipy.stats
 
 #: Resamplings of a bootstrap, and numbers that one batch of them may hold.
 RESAMPLINGS, BATCH = 9999, 2**22
-#: Resamplings of fewer values are too often of one value alone.
-LEAST = 4
+#: Fewest values that are resampled.
+LEAST = 8
 
 
 def fraction(happened, level: float = 0.95) -> np.ndarray:
@@ -150,11 +151,12 @@ def _student(freedom: int, tail: float) -> float:
 
 
 def _tail(level: float, count: int) -> float:
-    """Chance to miss on one side, less than (1 - level) / 2 by half of it where values are few.
+    """Chance to miss on one side: (1 - level) / 2 of many values, less of few.
 
     What skewness does to a Student interval falls as count^-1/2, and so does the difference.
     """
-    return max(0.5, 1 - 2 / np.sqrt(count)) * (1 - level) / 2
+    part = max(0.5, 1 - 2 / np.sqrt(count)) if count >= LEAST else 0.45 / (count - 1)
+    return part * (1 - level) / 2
 
 
 def _studentized(groups: list[np.ndarray], of, level: float, seed: int) -> np.ndarray:
@@ -189,5 +191,7 @@ def _studentized(groups: list[np.ndarray], of, level: float, seed: int) -> np.nd
         t = np.full(len(away), np.inf) * np.where(away > 0, 1, -1)
         np.divide(away, errors, out=t, where=errors > 1e-9 * error)
         inner = np.quantile(t, [tail, 1 - tail], method="inverted_cdf")
+        # Where many values are alike, so are too many resamplings to tell.
+        inner = np.where(np.isfinite(inner), inner, ends)
         ends = np.array([min(ends[0], inner[0]), max(ends[1], inner[1])])
     return np.array([estimate, estimate - ends[1] * error, estimate - ends[0] * error])

@@ -10,6 +10,15 @@ def samples_of_pair(wildcards):
     ]
 
 
+def samples_of_matrix(wildcards):
+    return [
+        "results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/samples.zarr/zarr.json".format(
+            **denoiser
+        )
+        for denoiser in analyses.of_matrix(config, dict(wildcards.items())).values()
+    ]
+
+
 def references(wildcards):
     """The references of the study."""
     return [
@@ -119,6 +128,62 @@ rule similarity:
         code=code("similarity"),
     script:
         "../scripts/similarity.py"
+
+
+# What the samples of a pair share beyond the sample of one Gaussian from the same start.
+rule beyond:
+    input:
+        images="results/{dataset}/images.zarr/zarr.json",
+        split="results/{dataset}/split.zarr/zarr.json",
+        samples=samples_of_pair,
+        stale=stale("beyond"),
+    output:
+        directory("results/{dataset}/{denoiser}/{pair}-{N}-seed{seed}/beyond.zarr"),
+        beyond="results/{dataset}/{denoiser}/{pair}-{N}-seed{seed}/beyond.zarr/zarr.json",
+    log:
+        "logs/beyond/{dataset}/{denoiser}/{pair}-{N}-seed{seed}.log",
+    benchmark:
+        "logs/beyond/{dataset}/{denoiser}/{pair}-{N}-seed{seed}.tsv"
+    conda:
+        "../../envs/environment.yml"
+    resources:
+        runtime=doubling(30),
+        mem_mb=doubling(8000),
+    params:
+        values=values("beyond"),
+        code=code("beyond"),
+    script:
+        "../scripts/beyond.py"
+
+
+# The same for every two of a pair of networks and the references of the study.
+rule matrix:
+    input:
+        images="results/{dataset}/images.zarr/zarr.json",
+        split="results/{dataset}/split.zarr/zarr.json",
+        samples=samples_of_matrix,
+        stale=stale("matrix"),
+    output:
+        directory(
+            "results/{dataset}/{denoiser}/{pair}-{N}-seed{seed}/matrix-{study}.zarr"
+        ),
+        matrix="results/{dataset}/{denoiser}/{pair}-{N}-seed{seed}/matrix-{study}.zarr/zarr.json",
+    log:
+        "logs/matrix/{dataset}/{denoiser}/{pair}-{N}-seed{seed}-{study}.log",
+    benchmark:
+        "logs/matrix/{dataset}/{denoiser}/{pair}-{N}-seed{seed}-{study}.tsv"
+    wildcard_constraints:
+        pair="disjoint",
+    conda:
+        "../../envs/environment.yml"
+    resources:
+        runtime=doubling(30),
+        mem_mb=doubling(8000),
+    params:
+        values=values("matrix"),
+        code=code("matrix"),
+    script:
+        "../scripts/matrix.py"
 
 
 # How well references and other networks agree with a network.

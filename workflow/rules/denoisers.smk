@@ -2,8 +2,8 @@
 
 
 def weights(wildcards):
-    path = denoisers.weights(config, wildcards)
-    return [ancient(str(path))] if path else []
+    paths = denoisers.weights(config, dict(wildcards.items()))
+    return [ancient(str(path)) for path in paths]
 
 
 def calibrated_on(wildcards):
@@ -59,6 +59,7 @@ rule training:
 rule imported:
     input:
         images="results/{dataset}/images.zarr/zarr.json",
+        split="results/{dataset}/split.zarr/zarr.json",
         weights=weights,
         stale=stale("imported"),
     output:
@@ -66,7 +67,7 @@ rule imported:
     log:
         "logs/imported/{dataset}/{denoiser}/{subset}-{N}-seed{seed}.log",
     wildcard_constraints:
-        denoiser=names("denoisers", "weights", "function"),
+        denoiser=names("denoisers", "weights", "function", "diffusers"),
     localrule: True
     conda:
         "../../envs/environment.yml"

@@ -7,6 +7,8 @@ STORES = {
     "oracles": "results/{dataset}/oracles.zarr/zarr.json",
     "prediction": "results/{dataset}/prediction-{study}.zarr/zarr.json",
     "similarity": "results/{dataset}/{denoiser}/{pair}-{N}-seed{seed}/similarity.zarr/zarr.json",
+    "beyond": "results/{dataset}/{denoiser}/{pair}-{N}-seed{seed}/beyond.zarr/zarr.json",
+    "matrix": "results/{dataset}/{denoiser}/{pair}-{N}-seed{seed}/matrix-{study}.zarr/zarr.json",
     "history": "results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/history.zarr/zarr.json",
     "psnr": "results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/psnr.zarr/zarr.json",
     "samples": "results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/samples.zarr/zarr.json",

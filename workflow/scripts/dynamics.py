@@ -3,16 +3,17 @@
 Input: images.zarr, split.zarr, history.zarr with its weights, that of the other subset where the
 study compares pairs, and the references of the study. Output: dynamics.zarr along step, with the
 coordinate images_seen: psnr (step, set, sigma) from the history; memorized and closest (step,
-sample); between (step, sample) where there is another subset; agreement (step, reference, sigma,
-set, image), how far each reference explains the network on noisy training and test images: the
-memorizer and Wiener's filter of its training images, and those of the study; parameters, the number
-of its weights.
+sample); between and beyond (step, sample) where there is another subset; agreement (step,
+reference, sigma, set, image), how far each reference explains the network on noisy training and
+test images: the memorizer and Wiener's filter of its training images, and those of the study;
+parameters, the number of its weights.
 """
 
 import numpy as np
 import torch
 import xarray as xr
 from gahb import denoisers, store
+from gahb.beyond import gaussian_flow
 from gahb.denoisers.references import memorizer, wiener
 from gahb.dynamics import at_step, noisy
 from gahb.images import Members, to_float
@@ -40,6 +41,8 @@ def main(
         **{n: denoisers.load(p, pixels) for n, p in zip(names, references, strict=True)},
     }
     answers = {name: judged.denoised(f.to(job.device)) for name, f in explaining.items()}
+    of_all = wiener.Wiener(**wiener.fit(Members(pixels, np.arange(len(pixels)))))
+    g = gaussian_flow(of_all.to(job.device).double(), y.double(), sd, sigma_min)
     training = torch.from_numpy(members[:]).to(job.device)
 
     # Along with the other subset's, whose network has taken the same steps.
@@ -53,7 +56,7 @@ def main(
                 denoisers.set_flat(network, one.weights[snapshot].values)
                 at.append(denoisers.NetworkDenoiser(network).to(job.device))
             f, *others = at
-            found.append(at_step(f, training, y, sigmas, judged, answers, *others))
+            found.append(at_step(f, training, y, sigmas, judged, answers, *others, g=g))
             bar.update()
     measured = {k: torch.stack([f[k] for f in found]).cpu().numpy() for k in found[0]}
     parameters = sum(p.numel() for p in network.parameters())
@@ -65,9 +68,12 @@ def as_dataset(measured, past, references, parameters, architecture, job) -> xr.
         "memorized": "1 where memorized by the 1/3 rule, contrast and mean fitted, 0 where not",
         "closest": "cosine to the closest training image",
         "between": "cosine to the other network's sample from the same noise",
+        "beyond": "that cosine, once the Gaussian's sample is projected out of both",
     }
     along = {
-        name: store.variable(("step", "sample"), measured[name], words, nan="not finite")
+        name: store.variable(
+            ("step", "sample"), measured[name], words, nan="not finite, or nothing is left"
+        )
         for name, words in means.items()
         if name in measured
     }

@@ -1,34 +1,30 @@
-"""Take in a denoiser that was trained elsewhere: from a file of weights, or from a function.
+"""Take in a denoiser that was trained elsewhere: from files of weights, a folder, or a function.
 
-Input: images.zarr (it has to work on such images), and the file of weights if there is one. Output:
-denoiser.safetensors, as of a network trained here, so that everything after it is the same.
+Input: images.zarr and split.zarr, on whose first N images of a subset it is tried, and the files
+that it is made from. Output: denoiser.safetensors, as of a network trained here, so that everything
+after it is the same. A denoiser that is worse than its input, or is not what it is said to be, is
+refused.
 """
 
 import torch
 from gahb import denoisers, store
-from gahb.denoisers.imported import published
+from gahb.denoisers.imported import diffusers, published, trial
+from gahb.denoisers.imported.conventions import Adapted, Convention
 from gahb.images import to_float
 from study.job import Job, run
 
 
-def main(
-    images,
-    weights,
-    denoiser,
-    *,
-    function=None,
-    predicts=None,
-    needs_sigma=None,
-    weights_content=None,
-    job=Job(),
-):
-    if function:
-        name, described = function, {"architecture": "function", "function": function}
-        described |= {"predicts": predicts, "needs_sigma": needs_sigma}
-        network = denoisers.build(**described).eval().requires_grad_(False)
-    else:
-        (name,) = weights
-        network, described = published.read(name)
+def main(images, split, weights, denoiser, *, subset, N, weights_content=None, job=Job(), **entry):
+    """Take in a denoiser.
+
+    Args:
+        images, split, denoiser: files.
+        weights: the files that it is made from, of this `weights_content`.
+        subset, N: of the training images on which it is tried; where there are none, test images.
+        job: of Snakemake.
+        entry: the denoiser's in the config, without `weights` and `files`.
+    """
+    name, network, described = _read(entry, weights)
     images = store.open_store(images).images
     takes, channels = described.get("image_channels"), images.shape[1]
     if takes not in (None, channels):
@@ -36,21 +32,44 @@ def main(
             f"{name} takes images of {takes} channel(s), those of the data set have {channels}; "
             + ("`gray: null` keeps their colours" if takes == 3 else "`gray: mean` makes them gray")
         )
-    clean = to_float(torch.from_numpy(images[:2].values))
+    parts = store.open_store(split)
+    members = (parts[subset] if parts[subset].size else parts.test).values[: min(N, trial.MOST)]
+    clean = to_float(torch.from_numpy(store.take(images, members)))
     try:
-        estimate = denoisers.NetworkDenoiser(network)(clean, 0.1)
+        estimate = denoisers.NetworkDenoiser(network)(clean[:2], 0.1)
     except Exception as error:
         raise ValueError(
             f"{name} cannot denoise images of (channel, y, x) = {images.shape[1:]}: {error}"
         ) from error
-    if estimate.shape != clean.shape or not estimate.isfinite().all():
+    if estimate.shape != clean[:2].shape or not estimate.isfinite().all():
         raise ValueError(
-            f"{name} makes images of shape {tuple(clean.shape)} into "
+            f"{name} makes images of shape {tuple(clean[:2].shape)} into "
             f"{tuple(estimate.shape)}, or into numbers that are not finite"
         )
+    adapted = isinstance(network, Adapted)
+    convention = network.convention if adapted else Convention()
+    print(trial.tried(network.network if adapted else network, convention, clean, name))
     with store.atomic(denoiser) as partial:
         denoisers.save(network, partial, **described, parameters=job.parameters)
 
 
+def _read(entry: dict, weights: list[str]) -> tuple[str, torch.nn.Module, dict]:
+    """Name, network and description of a denoiser."""
+    if folder := entry.get("diffusers"):
+        options = {k: entry[k] for k in ("class_label", "repeat_channels") if k in entry}
+        return folder, *diffusers.read(folder, **options)
+    if function := entry.get("function"):
+        network = denoisers.build("function", **entry).eval().requires_grad_(False)
+        steps = network.convention.alphas_cumprod
+        schedule = {} if steps is None else {"schedule": list(steps)}
+        return function, network, {"architecture": "function", **entry, **schedule}
+    (name,) = weights
+    network, described, layout = published.read(name)
+    print(f"{name}: {layout}")
+    return name, network, described
+
+
 if __name__ == "__main__":
-    run(main, snakemake)
+    entry = snakemake.config["denoisers"][snakemake.wildcards.denoiser]
+    # The content of a folder is among the values, not where it lies.
+    run(main, snakemake, **{k: v for k, v in entry.items() if k == "diffusers"})

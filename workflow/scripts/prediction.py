@@ -5,7 +5,8 @@ between (N, sample), the cosines of the samples of two, of the first N images of
 the starts of the networks' samples; mse (N, set, sigma), the mean squared error per pixel of that
 of S1 on its training images and on the test images, exact over the noise; and both by random matrix
 theory, from the covariance of all images but the test images: expected_between (N) and expected_mse
-(N, set, sigma); variances (axis), the eigenvalues of that covariance.
+(N, set, sigma); variances (axis), the eigenvalues of that covariance. And expected_beyond (N), that
+cosine beyond the Gaussian of all images.
 """
 
 import numpy as np
@@ -13,6 +14,7 @@ import torch
 import xarray as xr
 from gahb import prediction as theory
 from gahb import store
+from gahb.beyond import gaussian_flow
 from gahb.decibels import sigma_from_psnr
 from gahb.denoisers.references import wiener
 from gahb.images import Members
@@ -35,10 +37,10 @@ def main(images, split, prediction, *, sizes, input_psnr, count, start, mean, sd
     between, mse = [], []
     for N in sizes:
         pair = [fitted(parts[subset].values[:N]) for subset in ("S1", "S2")]
-        between.append(paired_cosine(*(theory.followed(f, y, sd) for f in pair)).cpu().numpy())
+        between.append(paired_cosine(*(gaussian_flow(f, y, sd) for f in pair)).cpu().numpy())
         mse.append(np.stack([theory.wiener_errors(pair[0], held_out, s) for s in sigma], 1))
-    of_all = fitted(parts.S1.values)
-    expected = theory.expected(of_all, sizes, sigma, sd)
+    of_others, of_all = fitted(parts.S1.values), fitted(np.arange(len(pixels)))
+    expected = theory.expected(of_others, of_all, len(pixels), sizes, sigma, sd)
     dataset = xr.Dataset(
         {
             "between": store.variable(
@@ -50,12 +52,15 @@ def main(images, split, prediction, *, sizes, input_psnr, count, start, mean, sd
             "expected_between": store.variable(
                 "N", expected.between, "cosine between samples expected by random matrix theory"
             ),
+            "expected_beyond": store.variable(
+                "N", expected.beyond, "that cosine beyond the Gaussian of all images"
+            ),
             "expected_mse": store.variable(
                 ("N", "set", "sigma"), expected.mse,
                 "mean squared error per pixel expected by random matrix theory",
             ),
             "variances": store.variable(
-                "axis", of_all.variances.cpu().numpy(), "eigenvalue of the covariance"
+                "axis", of_others.variances.cpu().numpy(), "eigenvalue of the covariance"
             ),
         },
         coords={

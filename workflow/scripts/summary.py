@@ -7,6 +7,7 @@ import json
 
 from gahb import store
 from gahb.decibels import minimax_slope
+from gahb.summaries import beyond
 from gahb.summaries.density import log_densities
 from gahb.summaries.eigenbasis import basis
 from gahb.summaries.harmonics import measures
@@ -20,18 +21,20 @@ from study.job import Job, run
 COLUMNS = [
     "study", "dataset", "denoiser", "N", "seeds", "train_psnr", "test_psnr", "gap", "slope",
     "minimax_slope", "optimum", "optimum_slope", *(f"below_optimum_{p:g}" for p in LEVELS),
-    "optimum_error", "rhat", "between", "ceiling", "closest_S1", "closest_S2", "memorized",
-    "at_risk", "scale",
+    "optimum_error", "rhat", "beyond", "beyond_ceiling", "beyond_null", "share", "between",
+    "ceiling", "closest_S1", "closest_S2", "memorized", "at_risk", "scale",
     "between_embedded", "closest_embedded_S1", "closest_embedded_S2", "memorized_embedded",
     "samples", "diverged", "dimension", "asymmetry", "log_density", "log_density_gap",
     "harmonic", "harmonic_p", "signs_p", "mixed_p", "rising", "adaptive", "adaptive_p",
-    "near", "near_p", "along", "along_p", "tangent", "tangent_p", "beyond", "angular_order",
+    "near", "near_p", "along", "along_p", "tangent", "tangent_p", "outside_tangent",
+    "angular_order",
 ]  # fmt: skip
 #: Stores of a kind that have another role.
-ROLES = {"optimum": "psnr", "ceiling": "similarity"}
+ROLES = {"optimum": "psnr", "ceiling": "similarity", "beyond_ceiling": "beyond"}
 #: The numbers of a store, by its kind.
 MEASURES = {
     "similarity": similarity,
+    "beyond": beyond.beyond,
     "eigenbasis": basis,
     "density": log_densities,
     "harmonics": measures,
@@ -46,8 +49,9 @@ def main(summary, origin, *, rows, jobs, slope_range, job=Job(), **paths):
         origin: a file that says what the table was made with, as a CSV file cannot.
         rows: for each row study, dataset, denoiser, N and alpha (None if the images have none), and
             `stores`: by role, what the stores of all seeds are of. The roles are psnr and, where a
-            study has them, similarity, eigenbasis, density, harmonics, ceiling (similarities on
-            the same images) and optimum (PSNRs of the optimum, one store).
+            study has them, similarity, beyond, eigenbasis, density, harmonics, ceiling and
+            beyond_ceiling (similarity and beyond of pairs on the same images) and optimum (PSNRs
+            of the optimum, one store).
         jobs: by kind, what each store is of.
         slope_range: input PSNRs in dB between which slopes are fitted.
         job: of Snakemake.
@@ -72,6 +76,7 @@ def _row(slope_range, every, *, alpha, stores, **names) -> dict:
         for role, jobs in stores.items()
     }
     same, (best,) = opened.pop("ceiling", []), opened.pop("optimum", [None])
+    ceilings = ceiling(same) | beyond.ceiling(opened.pop("beyond_ceiling", []))
     seeds = [dict(zip(opened, each, strict=True)) for each in zip(*opened.values(), strict=True)]
     if len(seeds) > 1:
         names["seeds"] = len(seeds)
@@ -79,7 +84,7 @@ def _row(slope_range, every, *, alpha, stores, **names) -> dict:
         names["minimax_slope"] = minimax_slope(alpha)
     measured = [_measured(slope_range, best, **each) for each in seeds]
     at_risk = risk(opened["similarity"]) if "similarity" in opened else {}
-    return names | over_seeds(measured) | ceiling(same) | at_risk
+    return names | over_seeds(measured) | ceilings | at_risk
 
 
 def _measured(slope_range, best, psnr, **others) -> dict:

@@ -6,6 +6,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
 
 from snakemake.cli import main
+from snakemake.logging import logger
 from snakemake_interface_logger_plugins.common import LogEvent
 
 
@@ -20,19 +21,19 @@ def planned(arguments: list[str]) -> list[logging.LogRecord]:
     """
     jobs = []
 
-    class Collect(logging.Handler):
-        def emit(self, record):
-            if getattr(record, "event", None) == LogEvent.JOB_INFO:
-                jobs.append(record)
+    def collect(record: logging.LogRecord) -> bool:
+        if getattr(record, "event", None) == LogEvent.JOB_INFO:
+            jobs.append(record)
+        return True
 
     said = StringIO()
-    from snakemake.logging import logger
-
-    logger.addHandler(Collect())
+    logger.addFilter(collect)  # a handler would be removed when snakemake sets up its own
     try:
         with redirect_stdout(said), redirect_stderr(said):
             main(["--dry-run", *arguments])
     except SystemExit as done:
         if done.code:
             sys.exit(said.getvalue())
+    finally:
+        logger.removeFilter(collect)
     return jobs

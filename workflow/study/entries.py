@@ -41,7 +41,8 @@ def is_optimum(config: dict, denoiser: str) -> bool:
 def is_single(config: dict, denoiser: str) -> bool:
     """Whether there is one denoiser whatever the subset, so that no pair can be made of it."""
     entry = config["denoisers"][denoiser]
-    return "function" in entry or ("weights" in entry and "{subset}" not in entry["weights"])
+    elsewhere = "function" in entry or "diffusers" in entry
+    return elsewhere or ("weights" in entry and "{subset}" not in entry["weights"])
 
 
 def steps(recipe: dict, N: int) -> int:

@@ -33,7 +33,9 @@ from study.fingerprint import ROOT, constant
 FOLDER = ROOT / "gahb" / "figures"
 #: Stores of a data set, and those that depend on the study that asks for them.
 OF_DATASETS = ("images", "oracles", "prediction", "redundancy")
-OF_STUDIES = ("agreement", "dynamics", "prediction")
+OF_STUDIES = ("agreement", "dynamics", "matrix", "prediction")
+#: Stores of two denoisers.
+OF_PAIRS = ("similarity", "beyond", "matrix")
 STYLE_SHEET = ROOT / "gahb" / "drawing" / "paper.mplstyle"
 
 
@@ -115,7 +117,7 @@ def jobs(config: dict, study: str, kind: str, dataset, denoiser, N, subset) -> l
     elif is_single(config, denoiser):
         count = 0 if subset == "S2" else 1
         subset = "single" if subset == "disjoint" else subset
-    which = "pair" if kind == "similarity" else "subset"
+    which = "pair" if kind in OF_PAIRS else "subset"
     job = {"dataset": dataset, "denoiser": denoiser, "N": N, which: subset, **asked}
     return [job | {"seed": seed} for seed in range(count)]
 

@@ -61,7 +61,7 @@ def page(audit: Audit, private: bool = False) -> str:
         "<p>The ratio d1 / d2 of what the nearest training image and what the nearest one of "
         "another cluster leave unexplained. At most 1/3 is a copy.</p>",
         "<h2>What every rule says</h2>",
-        _table(["rule", "samples", "held-out images"], rules(audit)),
+        _table(["rule", "samples", _others(audit)], rules(audit)),
         *(f"<p>{html.escape(line)}</p>" for line in of_distribution(audit)),
         *_copied(audit),
         "<h2>What was compared</h2>",
@@ -78,8 +78,15 @@ def _pairs(audit: Audit, private: bool) -> list[str]:
         return [
             "<p>No pictures, as asked for; pairs.csv has the numbers.</p>",
             _table(
-                ["sample", "ratio", "cosine", "contrast"],
-                [(p.sample, *(f"{v:.3f}" for v in (p.ratio, p.cosine, p.contrast))) for p in pairs],
+                ["sample", "ratio", "cosine", "contrast", "copy"],
+                [
+                    (
+                        p.sample,
+                        *(f"{v:.3f}" for v in (p.ratio, p.cosine, p.contrast)),
+                        "yes" if p.memorized else "no",
+                    )
+                    for p in pairs
+                ],
             ),
         ]
     shown = []

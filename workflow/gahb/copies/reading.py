@@ -4,17 +4,19 @@ import contextlib
 import dataclasses
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
 
 from gahb.datasets import open_source
-from gahb.datasets.base import ImageError, Source, UnusableImage
+from gahb.datasets.base import ImageError, Source
 from gahb.datasets.detect import source_of
+from gahb.datasets.preparation import Preparation
 
-#: Images are compared at this side where they have no smaller one; images read at a time.
-SIDE, BLOCK = 64, 256
+#: Images are compared at this side where they have no smaller one, and at no smaller one than the
+#: second without being asked to; images that are read at a time.
+SIDE, LEAST, BLOCK = 64, 8, 256
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,52 +47,62 @@ def read(
 
     Each is a path, whose source is told by its content, or an array (image, channel, y, x) of bytes
     or of floats in [0, 1]. Where they all have one size, of at most SIDE pixels, they keep it;
-    otherwise each is cropped to its centered square and resized. They are gray if any set is.
+    otherwise each is cropped to its centered square and resized, to the smallest side of the first
+    images or SIDE, which is halved until none is smaller. They are gray if any set is.
 
     Args:
         sets: paths or arrays.
-        side: to which they are resized; by default the smallest side of the first images, or SIDE.
+        side: to which they are resized, if not to that.
         workers: threads that read files; by default one for each core.
         bar: as of `gahb.copies.judgement.audit`.
 
     Raises:
         ImageError: something cannot be read, is smaller than `side`, or is no set of images.
     """
-    arrays = {i: _array(s) for i, s in enumerate(sets) if not isinstance(s, str | os.PathLike)}
-    sizes = [
-        arrays[i].shape[2:] if i in arrays else _opened(path).read(0, 1).shape[2:]
-        for i, path in enumerate(sets)
-    ]
-    resize = side is not None or len(set(sizes)) > 1 or max(sizes[0]) > SIDE
-    side = side or min(SIDE, *map(min, sizes))
-    options = {"crop": "center", "side": side} if resize else {}
-    sources = [
-        _of_array(arrays[i], options) if i in arrays else _opened(path, **options)
-        for i, path in enumerate(sets)
-    ]
-    workers = workers or os.cpu_count() or 1
-    with bar(sum(source.count for source in sources), "read") as shown:
-        found = [_held(source, workers, shown) for source in sources]
+    sets = [s if isinstance(s, str | os.PathLike) else _array(s) for s in sets]
+    sizes = [_opened(s).read(0, 1).shape[2:] for s in sets]
+    for options in _ways(side, sizes):
+        try:
+            found = _all(sets, options, workers or os.cpu_count() or 1, bar)
+            break
+        except ImageError as error:
+            failed = error
+    else:
+        raise failed
     gray = [_is_gray(images.pixels) for images in found]
     if any(gray):
         found = [_gray(images) for images in found]
-    sizes = sorted({f"{height} x {width}" for height, width in sizes})
-    said = "as they are"
-    if resize:
-        of = sizes[0] if len(sizes) == 1 else f"{len(sizes)} sizes, {', '.join(sizes[:3])}"
-        said = f"their centered squares resized (the first images are of {of})"
+    said = "their centered squares resized" if options else "as they are"
     if any(gray) and not all(gray):
         said += ", colors averaged because one set is gray"
     shape = found[0].pixels.shape
     return found, f"{shape[2]} x {shape[3]} pixels, {shape[1]} channel(s), {said}"
 
 
-def _opened(path, **options) -> Source:
-    source, where = source_of(str(path))
-    try:
-        return open_source(source, **where, **options, gray=None, seed=0)
-    except UnusableImage as error:
-        raise ImageError(f"{path}: {error}") from error
+def _ways(side: int | None, sizes: Sequence[tuple[int, int]]) -> Iterator[dict]:
+    """How images may be brought to one size, given the sizes of the first ones: as they are, or
+    else resized, to a side that is halved until none is smaller."""
+    if side is None and len(set(sizes)) == 1 and max(sizes[0]) <= SIDE:
+        yield {}
+    smallest = side or min(SIDE, *map(min, sizes))
+    while True:
+        yield {"crop": "center", "side": smallest}
+        smallest //= 2
+        if side or smallest < LEAST:
+            return
+
+
+def _all(sets, options: dict, workers: int, bar) -> list[Images]:
+    sources = [_opened(s, **options) for s in sets]
+    with bar(sum(source.count for source in sources), "read") as shown:
+        return [_held(source, workers, shown) for source in sources]
+
+
+def _opened(images, **options) -> Source:
+    if isinstance(images, np.ndarray):
+        return _of_array(images, options)
+    source, where = source_of(str(images))
+    return open_source(source, **where, **options, gray=None, seed=0)
 
 
 def _array(images) -> np.ndarray:
@@ -114,8 +126,6 @@ def _of_array(array: np.ndarray, options: dict) -> Source:
     """An array as a source, each image prepared as a picture of a file is."""
     if not options:
         return Source(len(array), lambda start, stop: array[start:stop], "an array")
-    from gahb.datasets.preparation import Preparation
-
     preparation = Preparation(**options, gray=None)
 
     def prepared(start: int, stop: int) -> np.ndarray:

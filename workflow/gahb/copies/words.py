@@ -18,13 +18,18 @@ def verdict(audit: Audit) -> list[str]:
         f"{copies:,} of {count:,} samples ({part}) {are} of one of the {len(audit.train):,} "
         f"training images; {_of_others(int(held_out.sum()), len(held_out), audit.stand_in)}."
     ]
+    if copies and audit.interval[0] <= audit.false_positives:
+        lines.append(
+            "The rule takes images that no model made for copies as often: these samples are not "
+            "shown to be copies."
+        )
     patches = (audit.found.patch.values > 0) & ~found
     of_others = (audit.found.held_out_patch.values > 0) & ~held_out
     if patches.any():
         lines.append(
             f"{_count(patches, 'further sample')} {'holds' if patches.sum() == 1 else 'hold'} a "
-            f"copied part; {int(of_others.sum()):,} of {len(of_others):,} held-out images do by "
-            "the same rule."
+            f"copied part; {int(of_others.sum()):,} of {len(of_others):,} "
+            f"{_others(audit.stand_in)} do by the same rule."
         )
     return lines
 
@@ -36,8 +41,12 @@ def _decimals(part: float) -> str:
 def _of_others(copies: int, count: int, stand_in: bool) -> str:
     if not count:
         return "there are no other images by which to judge the rule"
-    others = "training images, each compared with all others," if stand_in else "held-out images"
-    return f"by the same rule {copies:,} of {count:,} {others} {'is' if copies == 1 else 'are'}"
+    are = "is" if copies == 1 else "are"
+    return f"by the same rule {copies:,} of {count:,} {_others(stand_in)} {are}"
+
+
+def _others(stand_in: bool) -> str:
+    return "training images, each compared with all others," if stand_in else "held-out images"
 
 
 def _count(which: np.ndarray, name: str) -> str:
@@ -90,9 +99,12 @@ def compared(audit: Audit) -> list[str]:
     if audit.stand_in:
         items.append(
             f"No held-out images: {len(audit.held_out):,} training images (of "
-            f"{min(LEFT_OUT, len(audit.train)):,} drawn) stand in, each compared with all others. "
-            f"{audit.same:,} more are not new images: the training set holds another with a cosine "
-            f"above {SAME}."
+            f"{min(LEFT_OUT, len(audit.train)):,} drawn) stand in, each compared with all others."
+        )
+    if audit.same:
+        items.append(
+            f"{audit.same:,} of the training images that were drawn are no new images, and do not "
+            f"count: the training set holds another with a cosine above {SAME}."
         )
     blank = int(audit.found.blank.values.sum())
     if blank:
@@ -111,11 +123,13 @@ def limits(audit: Audit) -> list[str]:
             if "ratio_embedded" in audit.found
             else "--embedding compares by the features of a network, which may find them."
         ),
+        "Sets are compared in the same crop: where a model was trained on another one, bring the "
+        "training images into it first.",
         "A part is found where it covers a whole patch at its own place, unmirrored. Flat patches "
         "are left out.",
         "The rule asks for one training image that is far closer than all others. Where many "
         "training images are much alike, a copy may be missed and a new image be taken for one: "
-        "the column of held-out images says how often.",
+        "the second column of numbers says how often.",
         "Only these samples were judged: others may be copies, as the interval says.",
     ]
     if audit.stand_in:

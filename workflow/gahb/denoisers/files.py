@@ -19,6 +19,8 @@ safetensors, safetensors_torch = Needed("safetensors"), Needed("safetensors.torc
 
 #: Of the header of a file, under which it says what it holds.
 KEY = "gahb"
+#: Kinds of networks that were made elsewhere.
+IMPORTED = ("function", "diffusers")
 
 
 def _module(name: str) -> ModuleType:
@@ -28,7 +30,7 @@ def _module(name: str) -> ModuleType:
 
 def build(architecture: str, **options) -> nn.Module:
     """The named network with random weights; `options` are its own arguments."""
-    room = "imported" if architecture == "function" else "networks"
+    room = "imported" if architecture in IMPORTED else "networks"
     return _module(f"{room}.{architecture}").build(**options)
 
 

@@ -247,26 +247,28 @@ def by_size(
         columns: for each N, for each sample shown, its images from top to bottom, RGB (y, x, 3).
         names: of the rows of images.
         similarity: similarity.zarr of all seeds together, by N.
-        cosines: by name of a variable of `similarity`, -1 for a histogram left and 1 for one right
-            of its N, and keywords of the histogram; a variable may be missing.
+        cosines: for each row of histograms, named as its axis, by name of a variable that may be
+            missing, -1 for one left and 1 for one right of its N, and keywords.
     """
     each, rows = _each(len(columns)), len(names)
     pitch = 1 + GAP
     width = style.PAGE if len(columns) > 2 else style.COLUMN
     # High enough for the width to bound the images, so that both axes are equally wide.
     images = len(columns) * (each * pitch + 2 * GAP) - 3 * GAP
-    heights = [rows * pitch * (width - 0.65) / images + 0.67, 2.1]
-    figure = Figure((width, sum(heights)))
-    top, bottom = figure.subplots(2, 1, height_ratios=heights)
+    heights = [rows * pitch * (width - 0.65) / images + 0.67, *[1.7] * len(cosines)]
+    figure = Figure((width, sum(heights) + 0.4))
+    top, *below = figure.subplots(len(heights), 1, height_ratios=heights)
     tiles = {N: [[(tile, "") for tile in column] for column in columns[N]] for N in columns}
     centres, half = blocks(top, tiles, names, each)
-    _cosines(bottom, list(similarity.values()), centres, half, cosines)
-    bottom.set_xlim(top.get_xlim())
-    handles, labels = bottom.get_legend_handles_labels()
-    once = dict(zip(labels, handles, strict=True))
-    figure.legend(
-        once.values(), once, ncols=3 if width == style.PAGE else 1, loc="outside lower center"
-    )
+    once = {}
+    for ax, (name, of_row) in zip(below, cosines.items(), strict=True):
+        _cosines(ax, list(similarity.values()), centres, half, of_row)
+        ax.set(xlim=top.get_xlim(), ylabel=name)
+        once |= dict(zip(*ax.get_legend_handles_labels()[::-1], strict=True))
+    lost = [f"{int(s.diverged.sum())}/{s.diverged.size}" for s in similarity.values()]
+    ax.set(xticks=centres, xticklabels=lost, xlabel="samples that diverged and are left out")
+    ncols = 3 if width == style.PAGE else 1
+    figure.legend(once.values(), once, ncols=ncols, loc="outside lower center")
     return figure
 
 
@@ -281,8 +283,7 @@ def _cosines(ax: Axes, similarity: list[xr.Dataset], centres, width: float, cosi
             towards, line = cosines[name]
             histogram(ax, values, edges, centre, towards * width, line)
     ax.axhline(1, color=style.GRAY, linewidth=0.6, zorder=1)
-    ax.set_xticks(centres, [f"{int(s.diverged.sum())}/{s.diverged.size}" for s in similarity])
-    ax.set(xlabel="samples that diverged and are left out", ylabel="cosine")
+    ax.set_xticks(centres, [""] * len(centres))
     ax.tick_params(axis="x", length=0)
 
 

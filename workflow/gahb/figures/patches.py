@@ -54,7 +54,7 @@ def draw(stores: Stores, shown: dict) -> Figure:
                 strict=True,
             )
         ]
-    return panels.by_size(columns, ROWS, similarity, COSINES)
+    return panels.by_size(columns, ROWS, similarity, {"cosine": COSINES})
 
 
 def patchwork(

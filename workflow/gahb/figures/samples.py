@@ -1,7 +1,8 @@
 """Figure 2: samples of two networks trained on different images, and what they resemble.
 
 Small N: each network returns its own training images. Large N: both make the same image, which is
-in neither training set. One network that has no other stands alone.
+in neither training set; beyond the covariance, too, which two Wiener filters share as well. One
+network that has no other stands alone.
 """
 
 import numpy as np
@@ -11,16 +12,19 @@ from matplotlib.figure import Figure
 from gahb import store
 from gahb.drawing import panels, style
 from gahb.drawing.stores import Stores, together
-from gahb.summaries import memorization, tables
+from gahb.summaries import beyond, memorization, tables
 
 FIGURE = {
     "title": "Samples of two networks",
-    "reads": {"samples": ["S1", "S2"], "similarity": ["disjoint", "same"], "images": []},
+    "reads": {
+        "samples": ["S1", "S2"], "similarity": ["disjoint", "same"], "images": [],
+        "beyond": ["disjoint", "same"],
+    },
     "sizes": "every",
     "compares": "nothing",
     "uses": {"count": "samples.count"},
     "single": True,
-}
+}  # fmt: skip
 
 #: Of two networks, or of one that has no other.
 PAIR = ("disjoint", "single")
@@ -30,6 +34,13 @@ COSINES = {
     "ceiling": (-1, panels.OUTLINE | {"color": "C3", "label": "same images, another seed"}),
     "closest": (1, panels.FILLED | {"color": "C1", "label": "to closest training image"}),
     "closest_pair": (1, panels.OUTLINE | {"color": "black", "label": "$S_1$ to closest in $S_2$"}),
+}
+
+
+BEYOND = {
+    "beyond": COSINES["between"],
+    "beyond_ceiling": COSINES["ceiling"],
+    "null": (1, panels.FILLED | {"color": "C2", "label": "between two Wiener filters"}),
 }
 
 
@@ -47,7 +58,22 @@ def draw(stores: Stores, shown: dict) -> Figure:
         same = stores.of("similarity", N=N, pair="same")
         if same:
             similarity[N]["ceiling"] = together(same).between.rename(seed="pair")
-    return panels.by_size(columns, ROWS[: 2 * len(drawn)], similarity, COSINES)
+        similarity[N] = similarity[N].assign(_beyond(stores, N))
+    rows = {"cosine": COSINES}
+    if len(drawn) > 1:
+        rows["cosine beyond\nthe covariance"] = BEYOND
+    return panels.by_size(columns, ROWS[: 2 * len(drawn)], similarity, rows)
+
+
+def _beyond(stores: Stores, N: int) -> dict:
+    """Cosines beyond the covariance: of networks, at most, and of Wiener filters."""
+    found = {}
+    for pair, names in (("disjoint", ("beyond", "null")), ("same", ("beyond",))):
+        each = stores.of("beyond", N=N, pair=pair)
+        for name in names if each else ():
+            values = np.concatenate([one[name].values for one in each])
+            found["beyond_ceiling" if pair == "same" else name] = (f"{pair}_{name}", values)
+    return found
 
 
 def _columns(drawn, closest: xr.DataArray, images: xr.DataArray, chosen: np.ndarray) -> list[list]:
@@ -65,8 +91,10 @@ def numbers(stores: Stores, shown: dict) -> list[dict]:
         pairs = {"closest_pair": float(s.closest_pair.median())} if "closest_pair" in s else {}
         return {"N": N, **pairs, **memorization.similarity(s)}
 
-    return [
-        tables.over_seeds([row(N, s) for s in stores.of("similarity", N=N, pair=PAIR)])
-        | memorization.ceiling(stores.of("similarity", N=N, pair="same"))
-        for N in shown["sizes"]
-    ]
+    rows = []
+    for N in shown["sizes"]:
+        found = tables.over_seeds([row(N, s) for s in stores.of("similarity", N=N, pair=PAIR)])
+        found |= memorization.ceiling(stores.of("similarity", N=N, pair="same"))
+        found |= beyond.over_seeds_of(stores.of("beyond", N=N, pair="disjoint"))
+        rows.append(found | beyond.ceiling(stores.of("beyond", N=N, pair="same")))
+    return rows

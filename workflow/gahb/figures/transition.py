@@ -1,7 +1,8 @@
 """From memorization to generalization against N, and how much of it the covariance explains.
 
 The Gaussian null is two Wiener filters, each of N images of its own: they agree, too. What two
-networks agree on beyond it is news.
+networks agree on beyond it is news: their samples are compared once more, the sample of one
+Gaussian projected out of both.
 """
 
 import numpy as np
@@ -12,15 +13,18 @@ from matplotlib.figure import Figure
 from gahb import statistics
 from gahb.drawing import panels, style
 from gahb.drawing.stores import Stores
-from gahb.summaries import memorization, tables
+from gahb.summaries import beyond, memorization, tables
 
 FIGURE = {
     "title": "Transition",
-    "reads": {"similarity": ["disjoint", "same"], "psnr": ["S1"], "prediction": []},
+    "reads": {
+        "similarity": ["disjoint", "same"], "beyond": ["disjoint", "same"], "psnr": ["S1"],
+        "prediction": [],
+    },
     "sizes": "every",
     "compares": "nothing",
     "uses": {},
-}
+}  # fmt: skip
 
 #: Input PSNR in dB at which errors are shown.
 INPUT_PSNR = 15
@@ -29,12 +33,12 @@ NULL, EXPECTED = {"color": "C1"}, {"color": "0.35", "linestyle": "--", "linewidt
 
 @style.sheet()
 def draw(stores: Stores, shown: dict) -> Figure:
-    """Cosine between samples, memorized part, and errors, each against N."""
+    """Cosine between samples, and beyond the covariance, memorized part, errors, against N."""
     rows, sizes = numbers(stores, shown), shown["sizes"]
     null = stores.first("prediction")
     level = _level(null)
-    figure = Figure((style.PAGE, 3.1))
-    between, memorized, errors = figure.subplots(1, 3)
+    figure = Figure((style.PAGE, 5.2))
+    (between, left), (memorized, errors) = figure.subplots(2, 2)
     # What is missing to 1, so that cosines of 0.99 and 0.999 are told apart.
     for ax in (between, errors):
         ax.set_yscale("log")
@@ -46,9 +50,13 @@ def draw(stores: Stores, shown: dict) -> Figure:
     for name, line in lines.items():
         if name in rows[0]:
             _line(between, [_missing(row, name) for row in rows], name, **line)
+            _line(left, rows, {"between": "beyond"}.get(name, f"beyond_{name}"), **line)
     missing = 1 - np.array(_of(rows, "expected"))
     between.plot(sizes, missing, label="null, by theory", **EXPECTED)
     between.set_ylabel("1 - cosine between samples")
+    left.plot(sizes, _of(rows, "beyond_expected"), **EXPECTED)
+    left.axhline(0, **panels.REFERENCE)
+    left.set(ylabel="cosine beyond the covariance", ylim=(-1.05, 1.05))
     _line(memorized, rows, "memorized", color="C0")
     memorized.set(ylabel="memorized part of the samples", ylim=(-0.03, 1.03))
     for which, marker in (("train", "s"), ("test", "o")):
@@ -59,7 +67,7 @@ def draw(stores: Stores, shown: dict) -> Figure:
         errors.plot(sizes, theory.where(theory > 0), **EXPECTED)
     errors.set_ylabel("mean squared error per pixel")
     errors.set_title(f"squares: training set, {float(null.input_psnr[level]):g} dB")
-    for ax in (between, memorized, errors):
+    for ax in figure.axes:
         # Said, because nothing is drawn where all samples diverged.
         ax.set(xlabel="training images, $N$", xlim=(min(sizes) / 1.3, 1.3 * max(sizes)))
         panels.log_axis(ax, 20)
@@ -107,6 +115,8 @@ def numbers(stores: Stores, shown: dict) -> list[dict]:
         each = zip(pairs, stores.of("psnr", N=N), strict=True)
         same = stores.of("similarity", N=N, pair="same")
         measured = tables.over_seeds([row(N, *one) for one in each]) | memorization.ceiling(same)
+        measured |= beyond.over_seeds_of(stores.of("beyond", N=N, pair="disjoint"))
+        measured |= beyond.ceiling(stores.of("beyond", N=N, pair="same"))
         rows.append(measured | _null(null.sel(N=N)))
     return rows
 
@@ -122,6 +132,7 @@ def _null(predicted: xr.Dataset) -> dict:
     estimate, low, high = map(float, statistics.median(predicted.between))
     found = {"null": estimate, "null_low": low, "null_high": high}
     found["expected"] = float(predicted.expected_between)
+    found["beyond_expected"] = float(predicted.expected_beyond)
     at = predicted.isel(sigma=_level(predicted))
     for which in ("train", "test"):
         found[f"{which}_null"] = float(at.mse.sel(set=which))

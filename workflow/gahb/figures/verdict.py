@@ -15,16 +15,19 @@ from matplotlib.figure import Figure
 from gahb import statistics, store
 from gahb.drawing import panels, style
 from gahb.drawing.stores import Stores, together
-from gahb.summaries import memorization, tables
+from gahb.summaries import beyond, memorization, tables
 
 FIGURE = {
     "title": "Verdict on memorization",
-    "reads": {"similarity": ["disjoint"], "samples": ["S1"], "images": [], "redundancy": []},
+    "reads": {
+        "similarity": ["disjoint"], "beyond": ["disjoint"], "samples": ["S1"], "images": [],
+        "redundancy": [],
+    },
     "sizes": "every",
     "compares": "nothing",
     "uses": {"count": "samples.count", "sampler": "samples.sampler"},
     "single": True,
-}
+}  # fmt: skip
 
 #: Of two networks, or of one that has no other.
 KINDS = ("disjoint", "single")
@@ -99,6 +102,12 @@ def _words(ax: Axes, rows: list[dict], shown: dict) -> None:
         said.append(f"Between N = {largest:,} and {above[0]['N']:,} nothing was tested.")
     if unknown:
         said.append(f"Most samples diverged at N = {', '.join(unknown)}: no verdict there.")
+    last = rows[-1]
+    if not np.isnan(last.get("beyond", np.nan)):
+        said.append(
+            f"Two networks of {last['N']:,} different images agree to {last['beyond']:.2f} beyond "
+            f"the covariance, two Wiener filters to {last['beyond_null']:.2f}."
+        )
     said.append(
         f"Of {rows[0]['images']:,} images {rows[0]['different']:,} are different. Pairs of "
         f"near-duplicates on two sides of the split: {rows[0]['crossing']:,}."
@@ -174,6 +183,7 @@ def numbers(stores: Stores, shown: dict) -> list[dict]:
         for end, furthest in (("memorized_low", min), ("memorized_high", max)):
             ends = [one[end] for one in measured if end in one]
             found |= {end: furthest(ends)} if ends else {}
+        found |= beyond.over_seeds_of(stores.of("beyond", N=N, pair="disjoint"))
         rows.append(found | memorization.risk(each) | held_out | given)
     return rows
 

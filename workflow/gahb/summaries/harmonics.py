@@ -35,8 +35,9 @@ def measures(measured: xr.Dataset) -> dict:
     for name in ("near", "along", "tangent"):
         if name in measured:
             found |= _tested(measured, name, measured[f"{name}_null"])
-    if "beyond" in measured:
-        found |= bounded("beyond", intervals.mean(measured.beyond.mean("sigma")))
+    if "outside_tangent" in measured:
+        outside = intervals.mean(measured.outside_tangent.mean("sigma"))
+        found |= bounded("outside_tangent", outside)
         found["angular_order"] = float(measured.angular_order.isel(rank=BESIDE).median())
     return {name: value for name, value in found.items() if not math.isnan(value)}
 

@@ -72,7 +72,7 @@ def study_mistakes(config: dict, name: str) -> Iterator[str]:
         if asked.reading("density"):
             yield from _density(config, denoiser)
         yield from _trained(asked, denoiser)
-        if {"weights", "function"} & config["denoisers"][denoiser].keys():
+        if {"weights", "function", "diffusers"} & config["denoisers"][denoiser].keys():
             yield from _imported(asked, denoiser)
     yield from _needs(asked, name)
 
@@ -84,7 +84,7 @@ def _untrained(asked: _Asked, dataset: str) -> Iterator[str]:
     """Training images asked for, where all are test images."""
     why = f"which needs training images; of {dataset} all are test images (`test: all`)"
     for name in asked.compared():
-        if not {"weights", "function"} & asked.config["denoisers"][name].keys():
+        if not {"weights", "function", "diffusers"} & asked.config["denoisers"][name].keys():
             yield f"{asked.path}.denoisers: found {name!r}, {why}"
     for figure, d in asked.declared.items():
         if d["reads"].keys() - OF_TEST_SETS or _reads(d, {"S2"}):

@@ -1,7 +1,8 @@
 """Denoisers: a model for each architecture, and for networks and closed forms from elsewhere."""
 
 import functools
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 from pydantic import MISSING, Discriminator, Field, Tag
 
@@ -102,11 +103,53 @@ class Imported(Entry):
     """A denoiser that a function of the user's returns."""
 
     function: Function
-    """module:name, called without arguments; it returns a torch.nn.Module."""
-    predicts: Literal["denoised", "noise"]
-    """What the module returns for a noisy image y, f(y) or y - f(y)."""
-    needs_sigma: bool = False
+    """module:name, which returns a torch.nn.Module."""
+    arguments: dict[str, Any] | MISSING = MISSING
+    """Arguments of the function, by name."""
+    files: list[str] | MISSING = MISSING
+    """Files that the function reads; a change of their content makes results stale."""
+    parametrization: (
+        Literal["vp-epsilon", "vp-v", "vp-sample", "edm", "sigma", "score"] | MISSING
+    ) = MISSING
+    """What the module is told and returns; in place of `predicts` and `needs_sigma`."""
+    predicts: Literal["denoised", "noise", "epsilon", "v", "score"] | MISSING = MISSING
+    """What the module returns for a noisy image y: f(y), y - f(y), (y - f(y)) / sigma, v or the
+    score."""
+    needs_sigma: bool | MISSING = MISSING
     """Whether the module is called (y, sigma) and not (y)."""
+    range: Annotated[list[number()], Field(min_length=2, max_length=2)] | MISSING = MISSING
+    """Values of black and white for the module, [0, 1] if not given."""
+    schedule: Literal["linear", "cosine"] | MISSING = MISSING
+    """Noise levels of the steps of vp-*; the module's `alphas_cumprod` if not given."""
+    repeat_channels: Count | MISSING = MISSING
+    """How often each channel of gray images is repeated for the module."""
+
+    def mistakes(self):
+        given = self.model_fields_set
+        if ("parametrization" in given) == bool(given & {"predicts", "needs_sigma"}):
+            yield "", "give either `parametrization`, or `predicts` (and `needs_sigma`)"
+        elif "parametrization" not in given and "predicts" not in given:
+            yield "", "'predicts' is a required key"
+        if "range" in given and self.range[0] >= self.range[1]:
+            yield "range", f"found {self.range}; the first must be smaller"
+        for file in self.files if "files" in given else ():
+            if "{" not in file and not Path(file).is_file():
+                yield "files", f"found {file!r}, but there is no such file"
+
+
+class Diffusers(Entry):
+    """A denoiser that Hugging Face diffusers trained, as `save_pretrained` wrote it."""
+
+    diffusers: str
+    """Folder of a pipeline, or of a UNet2DModel with its scheduler."""
+    class_label: integer(ge=0) | MISSING = MISSING
+    """Class of a class-conditional network whose images it is to denoise."""
+    repeat_channels: Count | MISSING = MISSING
+    """How often each channel of gray images is repeated for the network."""
+
+    def mistakes(self):
+        if not Path(self.diffusers).is_dir():
+            yield "diffusers", f"found {self.diffusers!r}, but there is no such folder"
 
 
 class OwnCurves(Entry):
@@ -194,7 +237,7 @@ def options(reference: str, with_network: bool) -> tuple[dict[str, bool], str | 
 def _kind(entry) -> str:
     """The key that tells which kind of denoiser an entry is."""
     given = entry if isinstance(entry, dict) else getattr(entry, "model_fields_set", ())
-    kinds = ("weights", "function", "reference")
+    kinds = ("weights", "function", "diffusers", "reference")
     return next((kind for kind in kinds if kind in given), "architecture")
 
 
@@ -205,6 +248,7 @@ Denoiser = Annotated[
     Annotated[Trained, Tag("architecture")]
     | Annotated[Weights, Tag("weights")]
     | Annotated[Imported, Tag("function")]
+    | Annotated[Diffusers, Tag("diffusers")]
     | Annotated[Reference, Tag("reference")],
     Discriminator(_kind),
 ]

@@ -68,6 +68,46 @@ def _similarity(config: dict, job: Mapping) -> dict:
     }
 
 
+#: What a flow depends on, besides its starts.
+FLOW = ("sampler", "h0", "beta", "sigma_min", "sigma_max", "max_steps")
+
+
+def _beyond(config: dict, job: Mapping) -> dict:
+    return {
+        **_starts(config, job),
+        **{k: config["samples"][k] for k in FLOW},
+        "subsets": [subset for subset, _ in PAIRS[job["pair"]]],
+        "N": int(job["N"]),
+    }
+
+
+def of_matrix(config: dict, job: Mapping) -> dict[str, dict]:
+    """The denoisers of a matrix by name: a network, its pair, another seed, and the references."""
+    own = {k: v for k, v in job.items() if k != "pair"}
+    named = {f"{job['denoiser']}, {subset}": {**own, "subset": subset} for subset in ("S1", "S2")}
+    study = config["studies"][job["study"]]
+    if study["ceiling"] and figures.is_trained(config, job["denoiser"]):
+        further = (int(job["seed"]) + 1) % max(2, study["seeds"])
+        named[f"{job['denoiser']}, S1, another seed"] = {**own, "subset": "S1", "seed": further}
+    for name in study["references"]:
+        if is_optimum(config, name):
+            largest = max(study["sizes"])
+            named[name] = {**own, "denoiser": name, "subset": "S1", "N": largest, "seed": 0}
+            continue
+        for subset in ("S1", "S2"):
+            reference = {**own, "denoiser": name, "subset": subset, "seed": 0}
+            named[f"{name}, {subset}"] = reference
+    return named
+
+
+def _matrix(config: dict, job: Mapping) -> dict:
+    return {
+        **_starts(config, job),
+        **{k: config["samples"][k] for k in FLOW},
+        "names": list(of_matrix(config, job)),
+    }
+
+
 def _embedding(config: dict, job: Mapping) -> list:
     # Its name is checked when the config is.
     function = config["similarity"]["embedding"]
@@ -203,6 +243,8 @@ STAGES = {
     "psnr": Stage("psnr", _psnr, modules),
     "samples": Stage("samples", _samples, modules),
     "similarity": Stage("similarity", _similarity, files=_embedding),
+    "beyond": Stage("beyond", _beyond),
+    "matrix": Stage("matrix", _matrix),
     "eigenbasis": Stage("eigenbasis", _eigenbasis, modules),
     "harmonics": Stage("harmonics", _harmonics, _geometries),
     "properties": Stage("properties", _properties, modules),

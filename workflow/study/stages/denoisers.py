@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from study.entries import is_optimum, steps
-from study.files import code_file
+from study.files import code_file, listing
 from study.fingerprint import REFERENCES, constant, keywords
 from study.stages.stage import Stage, content, derived_seed
 
@@ -16,8 +16,9 @@ def _entry(config: dict, job: Mapping) -> dict:
 def modules(config: dict, job: Mapping) -> list[str]:
     """The modules of a denoiser's code: those that its file can ask for."""
     entry = _entry(config, job)
-    if "function" in entry:
-        return ["gahb.denoisers.imported.function"]
+    for key in ("function", "diffusers"):
+        if key in entry:
+            return [f"gahb.denoisers.imported.{key}"]
     if "reference" in entry:
         optimum = [f"optima.{config['datasets'][job['dataset']]['source']}"]
         found = [f"references.{entry['reference']}", *optimum * is_optimum(config, job["denoiser"])]
@@ -46,17 +47,22 @@ def _training(config: dict, job: Mapping) -> dict:
     }
 
 
-def weights(config: dict, job: Mapping) -> Path | None:
-    """The user's file of weights of a denoiser, if it is one."""
+def weights(config: dict, job: Mapping) -> list[Path]:
+    """The user's files that a denoiser is made from."""
     entry = _entry(config, job)
-    return Path(entry["weights"].format(**job)) if "weights" in entry else None
+    named = [entry["weights"]] if "weights" in entry else entry.get("files", [])
+    return [Path(name.format(**job)) for name in named]
 
 
 def _imported(config: dict, job: Mapping) -> dict:
-    # The content of a file of weights counts, wherever it lies.
-    file = weights(config, job)
-    used = {k: v for k, v in _entry(config, job).items() if k != "weights"}
-    return used | ({"weights_content": content(file)} if file else {})
+    # The content of files counts, wherever they lie.
+    entry, files = _entry(config, job), weights(config, job)
+    used = {k: v for k, v in entry.items() if k not in ("weights", "files", "diffusers")}
+    if "diffusers" in entry:
+        used["weights_content"] = [listing(entry["diffusers"])]
+    elif files:
+        used["weights_content"] = [content(file) for file in files]
+    return {**used, "subset": job["subset"], "N": int(job["N"])}
 
 
 def _code(config: dict, job: Mapping) -> list[Path]:

@@ -9,7 +9,7 @@ from study.stages.stage import Stage
 #: A page shows the eigenbasis of the largest training set.
 PAGE = {"reads": {"eigenbasis": ["S1"]}, "sizes": "largest", "compares": "nothing"}
 #: In the summary, stores of a kind that have another role there.
-ROLES = {"optimum": "psnr", "ceiling": "similarity"}
+ROLES = {"optimum": "psnr", "ceiling": "similarity", "beyond_ceiling": "beyond"}
 
 
 def _figure(name: str) -> Stage:
@@ -58,9 +58,10 @@ def _row(config: dict, study: str, dataset: str, denoiser: str, N: int):
     stores = {"psnr": of("psnr", subset="S1")}
     for optimum in figures.optima(config, study)[:1]:
         stores["optimum"] = figures.jobs(config, study, "psnr", dataset, optimum, largest, "S1")
-    if "similarity" in shown:
-        stores["similarity"] = of("similarity", subset="disjoint")
-        stores["ceiling"] = of("similarity", subset="same")
+    for kind, ceiling in (("similarity", "ceiling"), ("beyond", "beyond_ceiling")):
+        if kind in shown:
+            stores[kind] = of(kind, subset="disjoint")
+            stores[ceiling] = of(kind, subset="same")
     for kind in ("eigenbasis", "density", "harmonics"):
         if kind in shown:
             stores[kind] = of(kind, subset="S1")

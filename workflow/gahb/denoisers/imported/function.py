@@ -2,41 +2,59 @@
 
 from torch import nn
 
-from gahb.denoisers.levels import apart, several
+from gahb.denoisers.imported.conventions import (
+    PARAMETRIZATIONS,
+    SCHEDULES,
+    Adapted,
+    Convention,
+)
 from gahb.functions import made_by
 
 
-class FromFunction(nn.Module):
-    """A module made by a function elsewhere, as a network that predicts the noise.
+def build(
+    function: str,
+    arguments: dict | None = None,
+    parametrization: str | None = None,
+    predicts: str | None = None,
+    needs_sigma: bool | None = None,
+    range: tuple[float, float] = (0, 1),
+    schedule: str | list[float] | None = None,
+    repeat_channels: int = 1,
+) -> Adapted:
+    """The module that a function elsewhere returns, as a network that predicts the noise.
 
     Args:
-        function: as `gahb.functions.made_by` takes it.
-        predicts: what that module returns, "denoised" f(y) or "noise" y - f(y).
-        needs_sigma: it is called (y, sigma), sigma a number, and not (y); a batch of several noise
-            levels is given to it level by level.
+        function, arguments: as `gahb.functions.made_by` takes them.
+        parametrization: a key of PARAMETRIZATIONS.
+        predicts, needs_sigma: in place of a parametrization: a value of PREDICTIONS, and whether
+            the module is called (y, sigma), sigma a number, and not (y).
+        range: the module's values of black and white.
+        schedule: of a module that is told a step: "linear", "cosine" or A_t of each step; the
+            module's own `alphas_cumprod` if None.
+        repeat_channels: how often each channel of gray images is repeated for the module.
 
     Raises:
         ImportError, AttributeError, TypeError: as `made_by`.
-
-    forward: (image, channel, y, x) -> same shape. Raises ValueError if the gradient of y is asked
-        for and there is none.
+        ValueError: a module that is told a step has no schedule.
     """
-
-    def __init__(self, function: str, predicts: str, needs_sigma: bool):
-        super().__init__()
-        self.network = made_by(function)
-        self.function, self.predicts, self.needs_sigma = function, predicts, needs_sigma
-
-    def forward(self, y, *sigma):
-        if sigma and several(*sigma):
-            return apart(lambda y, _, one: self(y, one), y, *sigma, *sigma)
-        predicted = self.network(y, *sigma)
-        if y.requires_grad and not predicted.requires_grad:
-            raise ValueError(
-                f"{self.function} returns something without a gradient with respect to y, which a "
-                "Jacobian needs: does it detach y, or compute under no_grad?"
-            )
-        return predicted if self.predicts == "noise" else y - predicted
+    module = made_by(function, arguments)
+    if parametrization:
+        told, predicts = PARAMETRIZATIONS[parametrization]
+    else:
+        told = "number" if needs_sigma else "nothing"
+    steps = _steps(module, schedule, function) if told == "step" else None
+    convention = Convention(told, predicts, tuple(range), steps, repeat_channels)
+    return Adapted(module, convention, function)
 
 
-build = FromFunction
+def _steps(module: nn.Module, schedule, function: str) -> tuple[float, ...]:
+    """A_t of each step t."""
+    if isinstance(schedule, str):
+        return SCHEDULES[schedule]()
+    found = getattr(module, "alphas_cumprod", None) if schedule is None else schedule
+    if found is None:
+        raise ValueError(
+            f"{function}: which noise is in step t? Give `schedule: linear` (DDPM), `schedule: "
+            "cosine`, or return a module with the attribute `alphas_cumprod`"
+        )
+    return tuple(float(a) for a in found)

@@ -9,7 +9,11 @@ which are a network of `gahb.denoisers` under other names:
   network; an entry `model` holds `first_layer.weight`, `hidden_layer_list.{i}.weight`,
   `bn_layer_list.{i}.{weight, running_var}`, `last_layer.weight`.
 - this study's authors (Kadkhodaie, Guth, Simoncelli & Mallat, 2024): UNet and BF-CNN, whose names
-  are ours, maybe below `module.`.
+  are ours.
+
+The weights may lie in entries of a checkpoint (`model`, `state_dict`, `ema` and their like), and
+their names below wrappers' (`module.`, `_orig_mod.`, Lightning's `model.`). Averaged weights, whose
+entry or wrapper says `ema`, are preferred.
 
 Bias-free networks need no rescaling: trained on intensities 0 to 255, they take images in [0, 1].
 """
@@ -18,6 +22,7 @@ import argparse
 import json
 import pickle
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -29,14 +34,19 @@ safetensors = Needed("safetensors")
 
 #: Networks that a file may hold; any other is code, which only the config may name.
 ARCHITECTURES = ("unet", "bfcnn")
+#: A name that tells a network of a known layout, and the names of the modules that wrap it.
+FIRST = re.compile(
+    r"(?P<wrapper>(?:.+\.)?)"
+    r"(?:first_layer\.weight|running_sd\.0|conv_layers\.0\.weight|encoder\.0\.0\.weight)"
+)
 
 
 class UnreadableWeights(Exception):
     """A file of weights that cannot be used; says which and why."""
 
 
-def read(path: str | Path) -> tuple[torch.nn.Module, dict]:
-    """The network in a file, and its description {"architecture": name, **options}.
+def read(path: str | Path) -> tuple[torch.nn.Module, dict, str]:
+    """The network in a file, its description {"architecture": name, **options}, and its layout.
 
     Only tensors and plain containers are read: a file that asks for anything else is refused.
 
@@ -46,8 +56,9 @@ def read(path: str | Path) -> tuple[torch.nn.Module, dict]:
     path = Path(path)
     if not path.is_file():
         raise UnreadableWeights(f"{path}: no such file")
-    tensors = _safetensors(path) if path.suffix == ".safetensors" else _torch_file(path)
+    content = _safetensors(path) if path.suffix == ".safetensors" else _torch_file(path)
     try:
+        tensors, layout = _weights(content)
         tensors, described = _recognized(tensors)
         with torch.device("meta"):
             network = denoisers.build(**described)
@@ -59,7 +70,8 @@ def read(path: str | Path) -> tuple[torch.nn.Module, dict]:
             f"universal_inverse_problem, bias_free_denoising or the paper's authors ({why}); any "
             "other network can be given as a `function` in the config"
         ) from error
-    return network.eval().requires_grad_(False), described
+    layout = f"{described['architecture']}, {layout}"
+    return network.eval().requires_grad_(False), described, layout
 
 
 def _safetensors(path: Path) -> dict[str, torch.Tensor]:
@@ -94,18 +106,46 @@ def _torch_file(path: Path) -> dict[str, torch.Tensor]:
         raise UnreadableWeights(
             f"{path}: cannot be read safely; nothing of it was run: {reason}"
         ) from error
-    if isinstance(content, dict) and "model" in content:
-        content = content["model"]
-    if isinstance(content, list | tuple) and len(content) == 1:
-        content = content[0]
     if not isinstance(content, dict):
         raise UnreadableWeights(f"{path}: holds a {type(content).__name__}, expected a state dict")
     return content
 
 
+def _weights(content: dict) -> tuple[dict, str]:
+    """The state dict of a network in a checkpoint, its names without wrappers, and where it was."""
+    found = {}
+    for entry, tensors in _dictionaries(content):
+        for name in tensors:
+            if known := FIRST.fullmatch(str(name)):
+                found[(*entry, known["wrapper"])] = tensors
+    if not found:
+        return content, "as it is"
+    # Averaged weights first, then what is nearest to the top.
+    place = min(found, key=lambda place: ("ema" not in "/".join(place).lower(), len(place)))
+    *entry, wrapper = place
+    within = {str(k): v for k, v in found[place].items() if str(k).startswith(wrapper)}
+    said = [f"entry {'/'.join(entry)!r}"] if entry else []
+    said += [f"names below {wrapper!r}"] if wrapper else []
+    if "ema" in "/".join(place).lower():
+        said.append("averaged weights (EMA)")
+    elif any("ema" in "/".join(map(str, e)).lower() for e, _ in _dictionaries(content)):
+        said.append("not its averaged weights, whose layout is unknown")
+    tensors = {name.removeprefix(wrapper): tensor for name, tensor in within.items()}
+    return tensors, ", ".join(said) or "as it is"
+
+
+def _dictionaries(content, entry: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], dict]]:
+    """All dictionaries in a checkpoint, to a depth of three, and the entries that lead there."""
+    if isinstance(content, list | tuple) and len(content) == 1:
+        content = content[0]
+    if isinstance(content, dict):
+        yield entry, content
+        for name, value in content.items() if len(entry) < 3 else ():
+            yield from _dictionaries(value, (*entry, str(name)))
+
+
 def _recognized(tensors: dict) -> tuple[dict[str, torch.Tensor], dict]:
     """The same weights under our names, and the network's description."""
-    tensors = {str(k).removeprefix("module."): v for k, v in tensors.items()}
     for name, tensor in tensors.items():
         if not (isinstance(tensor, torch.Tensor) and tensor.layout == torch.strided):
             raise ValueError(f"{name} is not a dense tensor")

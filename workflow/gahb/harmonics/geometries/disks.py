@@ -3,7 +3,8 @@
 tangent = |T V^T|^2 / 5, with T an orthonormal basis of the derivatives of the generator by its five
 parameters at the clean image, V the five leading eigenvectors: the mean squared cosine of the
 principal angles, 1 where they span the tangent space.
-beyond = 1 - sum_k lambda_k |T e_k|^2 / sum_k lambda_k, the part of the eigenvalues beside it.
+outside_tangent = 1 - sum_k lambda_k |T e_k|^2 / sum_k lambda_k, the part of the eigenvalues
+outside of it.
 """
 
 import numpy as np
@@ -16,7 +17,7 @@ FIELDS = {
                        "eigenvectors and the tangent space"),
     "tangent": ((), "mean squared cosine of these angles"),
     "tangent_null": (("draw",), "tangent, of the tangent spaces of other disks"),
-    "beyond": ((), "part of the leading eigenvalues that is beside the tangent space"),
+    "outside_tangent": ((), "part of the leading eigenvalues that is outside the tangent space"),
     "angular_order": (("rank",), "oscillations around the centre of the disk"),
     "angular_share": (("rank",), "part of the energy around the centre that has this order"),
 }  # fmt: skip
@@ -62,7 +63,7 @@ def measured(vectors, eigenvalues, own: np.ndarray, others: np.ndarray) -> dict[
         "tangent_cosine": np.pad(cosines, (0, DIMENSION - len(cosines))),
         "tangent": tangent[0],
         "tangent_null": tangent[1:],
-        "beyond": 1 - (np.square(inner[0]).sum(0) @ weights) / (weights.sum() or 1),
+        "outside_tangent": 1 - (np.square(inner[0]).sum(0) @ weights) / (weights.sum() or 1),
         "angular_order": order,
         "angular_share": share,
     }

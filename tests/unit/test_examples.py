@@ -1,0 +1,52 @@
+"""The worked examples of docs/denoisers.md run."""
+
+import re
+import sys
+import types
+from pathlib import Path
+
+import torch
+from gahb import denoisers
+
+PAGE = Path(__file__).parents[2] / "docs" / "denoisers.md"
+
+
+class Unet(torch.nn.Module):
+    """Called as lucidrains' is: images in [-1, 1], steps (image,)."""
+
+    def __init__(self, dim, dim_mults, channels=3):
+        super().__init__()
+        self.mix, self.dim_mults = (
+            torch.nn.Conv2d(channels, channels, dim, padding="same"),
+            dim_mults,
+        )
+
+    def forward(self, x, time):
+        return self.mix(x) * (1 + time[:, None, None, None] / 1000)
+
+
+def test_a_checkpoint_of_lucidrains_trainer(tmp_path, monkeypatch):
+    """Saved as its Trainer saves it: an EMA of a GaussianDiffusion, whose network is `model`."""
+    package = types.ModuleType("denoising_diffusion_pytorch")
+    package.Unet = Unet
+    monkeypatch.setitem(sys.modules, package.__name__, package)
+    code = re.search(
+        r"```python\n(# mynets\.py\n[^`]*def lucidrains.*?)```", PAGE.read_text(), re.S
+    )
+    (tmp_path / "mynets.py").write_text(code[1])
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delitem(sys.modules, "mynets", raising=False)
+    network, steps = Unet(3, [1, 2], 1), torch.linspace(0.999, 1e-4, 1000)
+    ema = {f"ema_model.model.{k}": v for k, v in network.state_dict().items()}
+    ema |= {"initted": torch.tensor(True), "ema_model.alphas_cumprod": steps}
+    torch.save({"step": 9, "model": {}, "ema": ema}, tmp_path / "model.pt")
+    found = denoisers.build(
+        "function", function="mynets:lucidrains", parametrization="vp-v", range=(-1, 1),
+        arguments={"path": "model.pt", "dim": 3, "dim_mults": [1, 2], "channels": 1},
+    )  # fmt: skip
+    # DDPM at step 400: x = sqrt(A) X + sqrt(1 - A) z, and X = sqrt(A) x - sqrt(1 - A) v.
+    a, x = steps[400], torch.rand(2, 1, 6, 6)
+    clean = a.sqrt() * x - (1 - a).sqrt() * network(x, torch.full((2,), 400.0))
+    y, sigma = (x / a.sqrt() + 1) / 2, float((1 / a - 1).sqrt()) / 2
+    torch.testing.assert_close(y - found(y, sigma), (clean + 1) / 2, atol=1e-4, rtol=0)
+    sys.modules.pop("mynets", None)

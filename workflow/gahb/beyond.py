@@ -1,0 +1,137 @@
+r"""Agreement beyond the covariance: what two samples share that no Gaussian makes.
+
+Two networks of disjoint images make nearly the same sample from the same start. So do two Wiener
+filters, which know nothing but mean and covariance. Let g be the sample of the Gaussian that has
+the mean m and the covariance C of all images of the data set, from the same start. With the means
+over pixels removed, g is projected out of both samples,
+
+.. math::
+    r_j = s_j - \langle s_j, \hat g\rangle\, \hat g, \qquad
+    \mathrm{beyond} = \frac{\langle r_1, r_2\rangle}{\|r_1\|\, \|r_2\|}, \qquad
+    \mathrm{share}_j = \frac{\|r_j\|^2}{\|s_j\|^2}, \qquad \hat g = g / \|g\|.
+
+beyond is the partial correlation of s_1 and s_2 given g; where a share is 0, there is none.
+
+The flow of a Gaussian has a closed form. From noise level sigma_0 to sigma it scales an axis of
+variance v by ((v + sigma^2) / (v + sigma_0^2))^(1/2); denoised, the sample is
+
+.. math:: g = m + \sum_k \frac{v_k}{\sqrt{(v_k + \sigma^2)(v_k + \sigma_0^2)}}
+    \langle y - m, e_k\rangle\, e_k .
+
+Networks' samples take a few steps of Heun's, which the exact g serves better than one of the same
+steps: the error of equal steps is common to all three, and inflates beyond. Ascent adds noise on
+its way, which a g of the same steps and noise must share.
+
+Three traps:
+
+- Differences s_j - g in place of projections share the term -g: independent samples have 1/2.
+- A Gaussian of M images, none of them training images, has an error of its own, which both
+  differences share: two Wiener filters of N images each then have about N / (N + M), 0.84 with the
+  200 test images of the default study and N = 1,000. Hence all images.
+- A g that starts elsewhere, or does not take the noise of ascent, leaves what both samples share of
+  start and noise: two Wiener filters have 0.98.
+
+The null, two Wiener filters of N images each out of all n, is not 0. To first order a filter's
+error is a mean over its images. Their covariances, in units of an image's, are 1/N for one filter
+with itself, 0 for two filters of disjoint images, and 1/n for each with g and for g with itself, so
+
+.. math:: \mathrm{beyond} = \frac{0 - 1/n - 1/n + 1/n}{1/N - 2/n + 1/n} = -\frac{N}{n - N}.
+
+At N = n / 2 it is -1: the errors of both halves are opposite. What few images do to every filter,
+they shrink too much, is common to both and of second order, so it is positive while N is small.
+`gahb.prediction.beyond` has both terms.
+"""
+
+from collections.abc import Callable
+
+import torch
+
+from gahb.denoisers.references.wiener import Wiener
+from gahb.samples.sampler import sample
+
+#: A share, and a contrast of pixels, that are no more than rounding in single precision.
+NOTHING, BLANK = 1e-8, 1e-6
+
+
+def gaussian_flow(f: Wiener, y: torch.Tensor, start: float, end: float = 0.0) -> torch.Tensor:
+    """Samples of a Gaussian by the probability flow, in closed form; shape of `y`.
+
+    Args:
+        f: the Gaussian, as the Wiener filter of its mean and covariance.
+        y: (sample, channel, y, x), where samples start.
+        start: noise level of `y`.
+        end: noise level at which the flow ends, and f denoises.
+    """
+    kept = f.variances / (f.variances + start**2)
+    if end:
+        kept = kept * f.variances / (f.variances + end**2)
+    coefficients = (y - f.mean).flatten(1) @ f.axes
+    return f.mean + (coefficients * kept.sqrt() @ f.axes.T).reshape(y.shape)
+
+
+def gaussian_samples(
+    f: Wiener,
+    first: Callable[[torch.Tensor], torch.Tensor],
+    count: int,
+    *,
+    sampler: str,
+    sd: float,
+    sigma_min: float,
+    seed: int,
+    **ascent,
+) -> torch.Tensor:
+    """Samples of a Gaussian, made as those of networks are: (sample, channel, y, x).
+
+    Args:
+        f: the Gaussian, as the Wiener filter of its mean and covariance, in float64.
+        first: numbers of samples -> where they start.
+        count: number of samples.
+        sampler: "ode", of which the limit of many steps is taken, or "ascent".
+        sd, sigma_min: noise levels of start and end.
+        seed: of the noise of ascent.
+        ascent: what else `gahb.samples.sampler.sample` takes: h0, beta, sigma_max and max_steps.
+    """
+    device = f.mean.device
+    if sampler == "ode":
+        return gaussian_flow(f, first(torch.arange(count, device=device)).double(), sd, sigma_min)
+    single = Wiener(f.mean.float(), f.variances.float(), f.axes.float())
+    drawn = sample(
+        single, tuple(f.mean.shape), count, seed, sd=sd, sigma_min=sigma_min, start=first,
+        device=device, **ascent,
+    )  # fmt: skip
+    return torch.from_numpy(drawn.images).to(device)
+
+
+def left(samples: torch.Tensor, g: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """What a Gaussian's samples leave of samples, and its share of their squared norm.
+
+    Args:
+        samples, g: (sample, channel, y, x), from the same starts.
+
+    Returns: r / |r| (sample, pixel), NaN where nothing is left, and the share (sample,), NaN of a
+        blank sample; in float64.
+    """
+    s, g = (x.double().flatten(1) for x in (samples, g))
+    s, g = (x - x.mean(1, keepdim=True) for x in (s, g))
+    g = torch.nn.functional.normalize(g, dim=1)
+    r = s - (s * g).sum(1, keepdim=True) * g
+    squared = s.square().sum(1)
+    blank = squared <= s.shape[1] * BLANK**2
+    share = torch.where(blank, torch.nan, r.square().sum(1) / squared)
+    unit = r / r.norm(dim=1, keepdim=True)
+    return torch.where(share[:, None] > NOTHING, unit, torch.nan), share
+
+
+def share(samples: torch.Tensor, g: torch.Tensor) -> torch.Tensor:
+    """Part of each sample's squared norm that is beyond the Gaussian's: (sample,)."""
+    return left(samples, g)[1]
+
+
+def beyond(a: torch.Tensor, b: torch.Tensor, g: torch.Tensor) -> torch.Tensor:
+    """Partial correlation of a and b given g: (sample,), NaN where either has nothing beyond g.
+
+    Args:
+        a, b: samples of two denoisers (sample, channel, y, x).
+        g: the Gaussian's, from the same starts.
+    """
+    return (left(a, g)[0] * left(b, g)[0]).sum(1)

@@ -1,0 +1,134 @@
+"""Which denoisers make the same of a start, beyond what the covariance of the images makes.
+
+Every two of a study's denoisers, of both subsets: networks, another seed, theories. Two networks
+that agree more than a network and a theory of the other images share something that the theory does
+not have.
+"""
+
+import textwrap
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from gahb.drawing import style
+from gahb.drawing.stores import Stores, together
+from gahb.summaries import tables
+
+FIGURE = {
+    "title": "Agreement of all denoisers beyond the covariance",
+    "reads": {"matrix": ["disjoint"]},
+    "sizes": "every",
+    "compares": "nothing",
+    "uses": {"count": "samples.count"},
+}
+
+#: Inches of a row, of a panel's frame, and at most of all panels; characters in a title's line.
+ROW, FRAME, MOST, LINE = 0.19, 0.5, 8.2, 100
+#: From which value on numbers are white, and from how many columns on they have no 0 in front.
+DARK, NARROW = 0.6, 13
+WORDS = {
+    "wiener": "Wiener filter", "equivariant": "equivariant machine", "local": "local machine",
+    "flexible": "flexible patches", "masked": "masked machine", "nonlocal": "non-local means",
+    "pca_locality": "PCA locality", "threshold": "wavelet thresholds",
+}  # fmt: skip
+
+
+@style.sheet()
+def draw(stores: Stores, shown: dict) -> Figure:
+    """A matrix for each of the largest N, as many as there is room for, and shares."""
+    first = stores.first("matrix", N=shown["sizes"][-1])
+    height = ROW * first.sizes["denoiser"] + FRAME
+    sizes = shown["sizes"][-max(1, int(MOST / height)) :]
+    figure = Figure((style.PAGE, height * len(sizes) + 0.4))
+    for N, ax in zip(sizes, figure.subplots(len(sizes), 1, squeeze=False)[:, 0], strict=True):
+        found = together(stores.of("matrix", N=N)).sel(bound="estimate")
+        cosines = found.beyond_median.median("seed").values
+        _panel(ax, _named(first), cosines, found.share_median.median("seed").values)
+        ax.text(-0.6, -0.7, f"$N$ = {N:,}", ha="right", va="bottom")
+    said = _sentence(_named(first), cosines, sizes[-1])
+    figure.suptitle(textwrap.fill(said, LINE), x=0.01, ha="left")
+    return figure
+
+
+def _named(found) -> list[str]:
+    """The names of the denoisers in words."""
+    names = [str(name).split(", ") for name in found.denoiser.values]
+    return [", ".join([WORDS.get(name, name), *of]) for name, *of in names]
+
+
+def _panel(ax: Axes, names: list[str], cosines: np.ndarray, shares: np.ndarray) -> None:
+    """Cosines in colours and numbers, each denoiser's share right of its row."""
+    count = len(names)
+    shown = np.where(np.eye(count, dtype=bool), np.nan, cosines)
+    ax.imshow(shown, cmap=style.DIVERGING, vmin=-1, vmax=1, aspect="auto")
+    for (row, column), value in np.ndenumerate(shown):
+        if row != column:
+            color = "white" if abs(value) > DARK else "black"
+            text = _number(value, count >= NARROW)
+            ax.text(column, row, text, color=color, ha="center", va="center")
+    for row, value in enumerate(shares):
+        ax.text(count - 0.3, row, f"{value:.3f}", va="center")
+    ax.text(count - 0.3, -0.7, "share", va="bottom")
+    ax.xaxis.tick_top()
+    ax.set_xticks(range(count), range(1, count + 1))
+    ax.set_yticks(range(count), [f"{name}  {i}" for i, name in enumerate(names, 1)])
+    ax.tick_params(length=0)
+    ax.set_xlim(-0.5, count + 0.5)
+    ax.spines[:].set_visible(False)
+
+
+def _number(value: float, narrow: bool) -> str:
+    if np.isnan(value):
+        return "\N{EN DASH}"
+    text = f"{abs(value):.2f}"
+    sign = "\N{MINUS SIGN}" if value < 0 and float(text) else ""
+    return sign + (text.removeprefix("0") if narrow else text)
+
+
+def _pairs(names: list[str]) -> dict[str, tuple[int, int]]:
+    """By name, where the denoisers of S1 and of S2 stand, of those that are of both."""
+    firsts = [name.removesuffix(", S1") for name in names if name.endswith(", S1")]
+    return {
+        name: (names.index(f"{name}, S1"), names.index(f"{name}, S2"))
+        for name in firsts
+        if f"{name}, S2" in names
+    }
+
+
+def _sentence(names: list[str], cosines: np.ndarray, N: int) -> str:
+    """What networks share, and the theory of other images that is closest to a network."""
+    (network, (mine, _)), *theories = _pairs(names).items()
+    said = f"Beyond the covariance, two networks of {N:,} images each agree to "
+    said += f"{cosines[_pairs(names)[network]]:.2f}"
+    others = {
+        name: cosines[mine, other]
+        for name, (_, other) in theories
+        if not np.isnan(cosines[mine, other])
+    }
+    if not others:
+        return said + "."
+    closest = max(others, key=others.get)
+    pair = cosines[_pairs(names)[closest]]
+    said += f"; a network and the closest theory of the other images, the {closest}, to "
+    return said + f"{others[closest]:.2f}, and two of these to {pair:.2f}."
+
+
+def numbers(stores: Stores, shown: dict) -> list[dict]:
+    """For each N and every two denoisers their cosine, and the first one's share."""
+    rows = []
+    for N in shown["sizes"]:
+        each = stores.of("matrix", N=N)
+        for i, name in enumerate(each[0].denoiser.values):
+            for j, other in enumerate(each[0].denoiser.values):
+                if i != j:
+                    of = {"N": N, "denoiser": str(name), "other": str(other)}
+                    rows.append(of | tables.over_seeds([_row(data, i, j) for data in each]))
+    return rows
+
+
+def _row(data, i: int, j: int) -> dict:
+    """No number where nothing is left."""
+    found = {"beyond": data.beyond_median.values[i, j], "share": data.share_median.values[i]}
+    bounded = [tables.bounded(k, v) for k, v in found.items() if not np.isnan(v[0])]
+    return {k: v for each in bounded for k, v in each.items()}

@@ -1,0 +1,36 @@
+"""What beyond.zarr says of a pair in a few numbers: medians over samples, with their intervals."""
+
+import math
+
+import numpy as np
+import xarray as xr
+
+from gahb.summaries.tables import bounded, over_seeds
+
+
+def beyond(measured: xr.Dataset) -> dict:
+    """`beyond` and its null `beyond_null`, of pairs alone, and the `share` of the first network.
+
+    Where most samples diverged the others say nothing: there are no numbers of them.
+    """
+    found = {"beyond": "beyond_median", "beyond_null": "null_median"}
+    medians = {name: measured[of].values for name, of in found.items() if of in measured}
+    medians["share"] = measured.share_median[0].values
+    if 2 * int(measured.diverged.sum()) > measured.sizes["sample"]:
+        medians = dict.fromkeys(medians, np.full(3, math.nan))
+    return {k: v for name, median in medians.items() for k, v in bounded(name, median).items()}
+
+
+def over_seeds_of(pairs: list[xr.Dataset]) -> dict:
+    """The same of pairs that differ in their seed alone; nothing of none."""
+    return over_seeds([beyond(one) for one in pairs]) if pairs else {}
+
+
+def ceiling(same: list[xr.Dataset]) -> dict:
+    """What `beyond` can reach: that of networks trained on the same images.
+
+    Args:
+        same: beyond.zarr of pairs that differ in their seed alone; if none, there is no number.
+    """
+    each = [{"beyond_ceiling": beyond(one)["beyond"]} for one in same]
+    return over_seeds(each) if same else {}

@@ -1,0 +1,88 @@
+"""What the samples of a pair of denoisers share beyond the covariance of the images.
+
+Input: images.zarr, split.zarr, samples.zarr of both denoisers, or of one that has no other. Output:
+beyond.zarr. All of it is about what is left of samples once that of the Gaussian of all images of
+the data set, from the same start, is projected out (`gahb.beyond`):
+share (subset, sample), the part of a sample that is left;
+beyond (sample), the cosine of what is left of both samples;
+null (sample) and null_share (subset, sample), of two Wiener filters of the same training images,
+where these differ;
+NAME_median (bound) or (subset, bound), their medians with intervals.
+diverged (sample), True where a sample of either did not end: its numbers are NaN.
+"""
+
+import numpy as np
+import torch
+import xarray as xr
+from gahb import statistics, store
+from gahb.beyond import gaussian_samples, left
+from gahb.denoisers.references import wiener
+from gahb.images import Members
+from gahb.samples.start import named
+from study.job import Job, run
+
+WHY = "diverged, or nothing is left"
+
+
+def main(
+    images, split, samples, beyond, *, subsets, N, start, mean, sd, seed, job=Job(), **sampling
+):
+    pixels, parts = store.open_store(images).images, store.open_store(split)
+    drawn = [store.open_store(path) for path in samples]
+    diverged = np.any([d.diverged.values for d in drawn], 0)
+    test = Members(pixels, np.sort(parts.test.values))
+    first = named(start, seed, test, mean=mean, sd=sd)
+
+    def of_gaussian(indices) -> torch.Tensor:
+        """Samples of the Gaussian of some images, from the starts of the denoisers' samples."""
+        members = Members(pixels, np.sort(indices))
+        f = wiener.Wiener(**wiener.fit(members)).to(job.device).double()
+        return gaussian_samples(f, first, len(diverged), sd=sd, seed=seed, **sampling)
+
+    g = of_gaussian(np.arange(len(pixels)))
+    made = [torch.from_numpy(d.samples.values).to(job.device) for d in drawn]
+    variables = _measured(made, g, diverged, "beyond", "share", "")
+    if len(set(subsets)) > 1:
+        filters = [of_gaussian(parts[subset].values[:N]) for subset in subsets]
+        of = " of Wiener filters"
+        variables |= _measured(filters, g, diverged, "null", "null_share", of)
+    dataset = xr.Dataset(
+        {**variables, "diverged": store.variable("sample", diverged, "a sample did not end")},
+        coords={
+            "subset": store.variable("subset", subsets, "subset that was trained on"),
+            "sample": store.variable("sample", drawn[0]["sample"].values, "number of the sample"),
+            "bound": store.variable(
+                "bound", ["estimate", "low", "high"], "estimate and 95 % interval"
+            ),
+        },
+        attrs=store.provenance("Agreement beyond the covariance", job.parameters),
+    )
+    store.save(dataset, beyond)
+
+
+def _measured(made, g, diverged, beyond: str, share: str, of: str) -> dict[str, xr.Variable]:
+    """Shares of the samples `made`, the cosine of what is left of two, and their medians."""
+    rest = [left(samples, g) for samples in made]
+    shares = np.stack([part.cpu().numpy() for _, part in rest])
+    shares[:, diverged] = np.nan
+    words = "part of a sample that is beyond the Gaussian" + of
+    found = {
+        share: store.variable(("subset", "sample"), shares, words, nan="diverged, or blank"),
+        f"{share}_median": store.variable(
+            ("subset", "bound"), np.stack([statistics.median(one) for one in shares]),
+            f"median {words}", nan=WHY,
+        ),
+    }  # fmt: skip
+    if len(rest) > 1:
+        cosines = (rest[0][0] * rest[1][0]).sum(1).cpu().numpy()
+        cosines[diverged] = np.nan
+        words = "partial correlation of two samples given the Gaussian's" + of
+        found[beyond] = store.variable("sample", cosines, words, nan=WHY)
+        found[f"{beyond}_median"] = store.variable(
+            "bound", statistics.median(cosines), f"median {words}", nan=WHY
+        )
+    return found
+
+
+if __name__ == "__main__":
+    run(main, snakemake)

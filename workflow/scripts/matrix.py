@@ -1,0 +1,77 @@
+"""What every two of several denoisers share beyond the covariance of the images.
+
+Input: images.zarr, split.zarr, samples.zarr of each denoiser, from the same starts. Output:
+matrix.zarr with beyond (denoiser, other, sample), the cosine of what is left of both samples once
+that of the Gaussian of all images is projected out (`gahb.beyond`), share (denoiser, sample), the
+part that is left, and their medians with intervals, beyond_median (denoiser, other, bound) and
+share_median (denoiser, bound). diverged (denoiser, sample), True where a sample did not end: its
+numbers are NaN.
+"""
+
+import itertools
+
+import numpy as np
+import torch
+import xarray as xr
+from gahb import statistics, store
+from gahb.beyond import gaussian_samples, left
+from gahb.denoisers.references import wiener
+from gahb.images import Members
+from gahb.samples.start import named
+from study.job import Job, run
+
+WHY = "diverged, or nothing is left"
+
+
+def main(images, split, samples, matrix, *, names, start, mean, sd, seed, job=Job(), **sampling):
+    pixels, parts = store.open_store(images).images, store.open_store(split)
+    drawn = [store.open_store(path) for path in samples]
+    # A slow denoiser may have fewer; sample i has the same start in any company.
+    count = min(d.sizes["sample"] for d in drawn)
+    drawn = [d.isel(sample=slice(count)) for d in drawn]
+    diverged = np.stack([d.diverged.values for d in drawn])
+    everything = Members(pixels, np.arange(len(pixels)))
+    test = Members(pixels, np.sort(parts.test.values))
+    f = wiener.Wiener(**wiener.fit(everything)).to(job.device).double()
+    first = named(start, seed, test, mean=mean, sd=sd)
+    g = gaussian_samples(f, first, count, sd=sd, seed=seed, **sampling)
+    rest = [left(torch.from_numpy(d.samples.values).to(job.device), g) for d in drawn]
+    units, shares = (torch.stack(found) for found in zip(*rest, strict=True))
+    # A matrix product for each sample.
+    beyond = torch.einsum("isd,jsd->ijs", units, units).cpu().numpy()
+    shares = shares.cpu().numpy()
+    shares[diverged] = np.nan
+    beyond[diverged[:, None] | diverged] = np.nan
+
+    medians = np.empty((len(names), len(names), 3))
+    for i, j in itertools.combinations_with_replacement(range(len(names)), 2):
+        medians[i, j] = medians[j, i] = statistics.median(beyond[i, j])
+    cosine, part = "cosine of what is left of two samples", "part of a sample that is left"
+    dataset = xr.Dataset(
+        {
+            "beyond": store.variable(("denoiser", "other", "sample"), beyond, cosine, nan=WHY),
+            "share": store.variable(("denoiser", "sample"), shares, part, nan=WHY),
+            "beyond_median": store.variable(
+                ("denoiser", "other", "bound"), medians, f"median {cosine}", nan=WHY
+            ),
+            "share_median": store.variable(
+                ("denoiser", "bound"), np.stack([statistics.median(s) for s in shares]),
+                f"median {part}", nan=WHY,
+            ),
+            "diverged": store.variable(("denoiser", "sample"), diverged, "did not end"),
+        },
+        coords={
+            "denoiser": store.variable("denoiser", names, "denoiser"),
+            "other": store.variable("other", names, "another denoiser"),
+            "sample": store.variable("sample", drawn[0]["sample"].values, "number of the sample"),
+            "bound": store.variable(
+                "bound", ["estimate", "low", "high"], "estimate and 95 % interval"
+            ),
+        },
+        attrs=store.provenance("Agreement of denoisers beyond the covariance", job.parameters),
+    )  # fmt: skip
+    store.save(dataset, matrix)
+
+
+if __name__ == "__main__":
+    run(main, snakemake)
