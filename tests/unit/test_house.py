@@ -44,6 +44,8 @@ def job_of(stage: str) -> dict:
         "calibration": RUN | {"denoiser": "flexible"},
         "agreement": RUN | {"study": "seeds"},
         "similarity": OF_PAIR,
+        "beyond": OF_PAIR,
+        "matrix": OF_PAIR | {"study": "seeds"},
         "dynamics": RUN | {"dataset": "disk", "denoiser": "watched", "study": "phase"},
         "prediction": {"dataset": "disk", "study": "phase"},
         "page": {"study": "photographs", "of": "photo_cnn"},
