@@ -82,7 +82,8 @@ TINY = {
             ],
         },
         "closed-forms": {
-            "datasets": ["disk"], "denoisers": ["memorizer"], "sizes": [8], "figures": ["samples"],
+            "datasets": ["disk"], "denoisers": ["memorizer"], "sizes": [8],
+            "figures": ["samples", "matrix"],
         },
         "truths": {
             "datasets": ["disk"], "denoisers": ["watched"], "references": ["optimum"],

@@ -12,7 +12,7 @@ from gahb.training.device import training_flop
 from gahb.training.loop import train
 from gahb.training.recipe import Recipe
 from gahb.training.state import Training
-from study import expected
+from study import costs
 from study.config import ConfigError, checked
 
 SIDE = 8
@@ -90,7 +90,7 @@ def test_it_learns_flat_images_and_counts_its_operations(name):
     left = NetworkDenoiser(network)(images + 0.3 * z, 0.3) - images
     assert left.square().mean() < (0.85 if name == "mlp" else 0.6) * 0.3**2
     counted = training_flop(network, (1, SIDE, SIDE)) / 3
-    assert expected.forward_flop(NETWORKS[name], SIDE) == counted
+    assert costs.forward_flop(NETWORKS[name], SIDE) == counted
 
 
 def test_a_token_sees_the_window_and_no_further():

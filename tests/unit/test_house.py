@@ -44,6 +44,8 @@ def job_of(stage: str) -> dict:
         "calibration": RUN | {"denoiser": "flexible"},
         "agreement": RUN | {"study": "seeds"},
         "similarity": OF_PAIR,
+        "beyond": OF_PAIR,
+        "matrix": OF_PAIR | {"study": "seeds"},
         "dynamics": RUN | {"dataset": "disk", "denoiser": "watched", "study": "phase"},
         "prediction": {"dataset": "disk", "study": "phase"},
         "page": {"study": "photographs", "of": "photo_cnn"},
@@ -142,7 +144,7 @@ def test_nothing_but_its_module_and_caption_names_a_figure():
     del texts[WORKFLOW / "study" / "config" / "studies.py"]  # says what old names are now
     # Words that also name something else: stages, stores, keys, variables and a source.
     others = "agreement samples dimension optimum disks history patches shrinkage dynamics phase "
-    others += "harmonics verdict pairs properties along"
+    others += "harmonics verdict pairs properties along matrix"
     for figure in figures.declared().keys() - set(others.split()):
         named = [p for p, text in texts.items() if f'"{figure}"' in text and p.stem != figure]
         assert named == [], figure

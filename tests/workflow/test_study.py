@@ -25,6 +25,7 @@ FIGURES = [
       for name in ("dynamics", "along", "transition", "disks", "dimension", "nats", "likelihood")),
     "phase/phase_disk",
     "closed-forms/samples_disk_memorizer",
+    "closed-forms/matrix_disk_memorizer",
     "truths/optimum_disk",
 ]  # fmt: skip
 
@@ -54,7 +55,7 @@ def test_every_store_opens_with_xarray_alone(finished):
     assert {p.name.partition("-")[0].removesuffix(".zarr") for p in paths} == {
         "images", "split", "history", "psnr", "samples", "similarity", "eigenbasis", "dynamics",
         "prediction", "density", "calibration", "agreement", "oracles", "harmonics",
-        "redundancy", "properties",
+        "redundancy", "properties", "beyond", "matrix",
     }  # fmt: skip
     for path in paths:
         opened = xr.open_zarr(path)
