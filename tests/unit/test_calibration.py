@@ -129,7 +129,7 @@ def test_calibration_finds_the_window_of_a_machine_that_pretends(reference, wind
     tensors = denoisers.fit(reference, training, window=chosen)
     denoisers.save_reference(tensors, network, reference, members)
     scripts.calibration.main(
-        *data, [str(network)], str(output), reference=reference, option="window",
+        *data, str(network), str(output), reference=reference, option="window",
         values=[1, 3, 5, 7], sensitive=False, sigma=SIGMA, count=4, subset="S1", N=N, seed=3,
     )  # fmt: skip
     assert not store.problems(output)
@@ -140,7 +140,7 @@ def test_calibration_finds_the_window_of_a_machine_that_pretends(reference, wind
     np.testing.assert_allclose(found.cosine.max("value"), 1, atol=1e-5)
     # What is made of it is the machine itself.
     made = tmp_path / "made.safetensors"
-    scripts.reference.main(*data, [str(output)], str(made), reference=reference, subset="S1", N=N)
+    scripts.reference.main(*data, str(output), str(made), reference=reference, subset="S1", N=N)
     images, y = store.open_store(data[0]).images, torch.rand(2, 1, SIDE, SIDE)
     for sigma in (0.5, 0.1):
         a, b = (denoisers.load(path, images)(y, sigma) for path in (network, made))
@@ -153,7 +153,7 @@ def test_flexible_patches_see_what_the_network_looks_at(data, tmp_path):
     network, output = tmp_path / "network.safetensors", tmp_path / "calibration.zarr"
     scripts.reference.main(*data, [], str(network), reference="local", subset="S1", N=N, window=3)
     scripts.calibration.main(
-        *data, [str(network)], str(output), reference="flexible", option="share",
+        *data, str(network), str(output), reference="flexible", option="share",
         values=[0.2, 0.9999999], sensitive=True, sigma=SIGMA, count=3, subset="S1", N=N, seed=3,
     )  # fmt: skip
     found = store.open_store(output)
@@ -162,7 +162,7 @@ def test_flexible_patches_see_what_the_network_looks_at(data, tmp_path):
     assert np.count_nonzero(middle) == 9 * len(SIGMA)
     assert (found.chosen == 0.9999999).all()
     made = tmp_path / "flexible.safetensors"
-    scripts.reference.main(*data, [str(output)], str(made), reference="flexible", subset="S1", N=N)
+    scripts.reference.main(*data, str(output), str(made), reference="flexible", subset="S1", N=N)
     images, y = store.open_store(data[0]).images, torch.rand(2, 1, SIDE, SIDE)
     crops = tmp_path / "crops.safetensors"
     scripts.reference.main(*data, [], str(crops), reference="patches", subset="S1", N=N, window=3)

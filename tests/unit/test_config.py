@@ -10,17 +10,16 @@ import sys
 
 import pytest
 import yaml
-from conftest import ROOT, TINY
+from configs import EVERY_KIND as TINY
+from conftest import ROOT
 from gahb.training.recipe import Recipe
 from jsonschema import Draft202012Validator
-from study import figures
+from study import figures, fingerprint
 from study.config import ConfigError, checked
 from study.config.base import Entry
-from study.plan import Plan
-from study.stage import Artifact
 from study.stages import STAGES
-from study.stages.analyses import PAIRS
-from study.stages.figures import _rows
+from study.stages.analyses import PAIRS, of_pair
+from study.stages.figures import rows, summarized
 from study.written import mistakes_in
 
 
@@ -43,7 +42,7 @@ def assert_refused(config: dict, words) -> None:
 
 def test_default_config_is_valid():
     config = checked(yaml.safe_load((ROOT / "config.yaml").read_text()))
-    assert Plan(config).drawn()
+    assert figures.drawn(config)
 
 
 def test_defaults_are_filled_in():
@@ -228,9 +227,8 @@ def test_without_training_images_others_networks_are_judged_alone(denoiser, chan
     if words:
         assert_refused(config, words)
     else:
-        plan = Plan(checked(config))
         job = {"dataset": "disk", "denoiser": "own", "subset": "S1", "N": "8", "seed": "0"}
-        assert plan.values(STAGES["psnr"], job)["sets"] == ["test"]
+        assert STAGES["psnr"].values(checked(config), job)["sets"] == ["test"]
 
 
 def test_groups_of_test_images_alone_are_refused(tmp_path):
@@ -245,8 +243,8 @@ def test_the_seed_changes_images_only_where_some_are_drawn(tmp_path):
         config = changed("datasets.mine", folder)
         found = []
         for seed in (0, 1):
-            plan = Plan(checked(config | {"seed": seed}))
-            found.append(plan.values(STAGES["images"], {"dataset": "mine"}))
+            whole = checked(config | {"seed": seed})
+            found.append(STAGES["images"].values(whole, {"dataset": "mine"}))
         return found
 
     all_of_it, drawn = values(), values(images=5)
@@ -265,15 +263,15 @@ def test_the_seed_changes_images_only_where_some_are_drawn(tmp_path):
     ],
 )
 def test_a_denoiser_is_compared_with_another_one_alone(denoiser, pairs):
-    plan, job = Plan(checked(changed("denoisers.own", denoiser))), {"dataset": "calpha", "N": "8"}
+    config = checked(changed("denoisers.own", denoiser))
     for pair in PAIRS:
-        of_pair = job | {"denoiser": "own", "seed": "0", "pair": pair}
+        job = {"dataset": "calpha", "N": "8", "denoiser": "own", "seed": "0", "pair": pair}
         if pair in pairs:
-            reads = plan.reads(STAGES["similarity"], of_pair)["samples"]
-            assert len({plan.path(read) for read in reads}) == len(PAIRS[pair])
+            read = {(network["subset"], network["seed"]) for network in of_pair(config, job)}
+            assert len(read) == len(PAIRS[pair])
         else:
             with pytest.raises(ValueError, match=r"denoisers\.own is one denoiser"):
-                plan.reads(STAGES["similarity"], of_pair)
+                of_pair(config, job)
 
 
 def test_a_figure_of_one_network_asks_for_nothing_of_a_second_one():
@@ -287,7 +285,7 @@ def test_a_figure_of_one_network_asks_for_nothing_of_a_second_one():
         found = figures.stores(config, job, figures.declared()[figure])
         assert [j["pair"] for j in found["similarity"]] == ["single"]
         assert [j["subset"] for j in found["samples"]] == ["S1"]
-    (stores,) = (stores for _, stores in _rows(config))
+    (stores,) = (stores for _, stores in rows(config))
     assert [j["pair"] for j in stores["similarity"]] == ["single"] and "ceiling" not in stores
 
 
@@ -297,21 +295,22 @@ def test_an_embedding_that_is_not_there_is_named_and_its_code_counts(tmp_path, m
     with pytest.raises(ConfigError, match=r"similarity\.embedding: found 'eyes:load'; no such"):
         checked(config)
     job = {"dataset": "calpha", "denoiser": "tiny", "N": "8", "seed": "0", "pair": "disjoint"}
-    keys = set()
+    codes = set()
     for text in ("def load(): ...", "def load(): return 1"):
         (tmp_path / "eyes.py").write_text(text)
-        keys.add(Plan(checked(config)).key(Artifact("similarity", job)))
-    without = Plan(checked(TINY))
-    assert len(keys | {without.key(Artifact("similarity", job))}) == 3
-    assert "embedding" not in without.values(STAGES["similarity"], job)
+        fingerprint.written.cache_clear()  # a run reads a file once
+        fingerprint.content.cache_clear()
+        codes.add(STAGES["similarity"].code(checked(config), job))
+    without = checked(TINY)
+    assert len(codes | {STAGES["similarity"].code(without, job)}) == 3
+    assert STAGES["similarity"].values(without, job)["embedding"] is None
 
 
 def test_every_figure_is_drawn_for_every_network():
     config = changed("studies.pair.denoisers", ["tiny", "cnn"])
     for figure in config["studies"]["pair"]["figures"]:
         for network in ("tiny", "cnn"):
-            path = f"results/figures/pair/{figure}_calpha_{network}.pdf"
-            assert path in Plan(checked(config)).drawn()
+            assert f"pair/{figure}_calpha_{network}" in figures.drawn(checked(config))
 
 
 @pytest.mark.parametrize(
@@ -337,20 +336,20 @@ def test_old_names_are_answered_with_the_new_ones(path, value, words):
 def test_the_optimum_is_of_the_largest_size_alone():
     """It is the same for all; and its code is that of its source."""
     config = changed("studies.truths.sizes", [2, 4, 8])
-    plan = Plan(checked(config))
-    (job,) = {
-        tuple(artifact.job.items())
-        for artifact in plan.reads(STAGES["summary"], {})["psnr"]
-        if artifact.job["denoiser"] == "optimum" and artifact.job["dataset"] == "mixed"
-    }
-    job = dict(job)
+    config = checked(config)
+    (job,) = (
+        job
+        for job in summarized(config)["psnr"]
+        if job["denoiser"] == "optimum" and job["dataset"] == "mixed"
+    )
     assert job["N"] == 8
-    assert STAGES["psnr"].imports(plan.config, job)[-1] == "gahb.denoisers.optima.mixture"
-    assert plan.values(STAGES["psnr"], job)["sets"] == ["test"]
-    assert plan.values(STAGES["psnr"], job)["count"] == 4
-    known = plan.values(STAGES["reference"], job)["distribution"]
-    assert known == {"source": "mixture", "of": "disk", "templates": 3, "sd": 0.1}
-    assert not plan.values(STAGES["reference"], job | {"denoiser": "wiener"}).get("known")
+    assert STAGES["psnr"].imports(config, job)[-1] == "gahb.denoisers.optima.mixture"
+    assert STAGES["psnr"].values(config, job)["sets"] == ["test"]
+    assert STAGES["psnr"].values(config, job)["count"] == 4
+    distribution = STAGES["reference"].values(config, job)["distribution"]
+    assert distribution == {"source": "mixture", "of": "disk", "templates": 3, "sd": 0.1}
+    wiener = STAGES["reference"].values(config, job | {"denoiser": "wiener"})
+    assert "distribution" not in wiener
 
 
 def test_a_study_that_is_not_run_is_not_held_to_what_it_needs():
@@ -376,7 +375,7 @@ def test_every_key_has_a_meaning():
             assert field.description or tag_or_section, (entry, name)
 
 
-@pytest.mark.parametrize("name", ["config.yaml", "config.paper.yaml", "config.phase.yaml"])
+@pytest.mark.parametrize("name", ["config.yaml", "studies/paper.yaml", "studies/phase.yaml"])
 def test_the_schema_for_editors_takes_what_is_right_and_nothing_else(name):
     schema = json.loads((ROOT / "workflow/schemas/config.schema.json").read_text())
     Draft202012Validator.check_schema(schema)
@@ -458,7 +457,7 @@ def test_json_with_tabs_is_a_config(tmp_path):
 
 
 def test_the_papers_study_keeps_the_papers_recipe_start_and_sampler():
-    config = over_the_default("config.paper.yaml")
+    config = over_the_default("studies/paper.yaml")
     for denoiser in ("unet-80", "bfcnn-80", "unet-40", "bfcnn-40"):
         recipe = config["training"][config["denoisers"][denoiser]["training"]]
         paper = {"loss": "squared", "noise": "squared", "optimizer": "adam", "batch": 512,
@@ -469,5 +468,5 @@ def test_the_papers_study_keeps_the_papers_recipe_start_and_sampler():
 
 
 @pytest.mark.parametrize("name", ["bfcnn", "slopes_long", "seeds"])
-def test_configs_of_the_gallery_are_valid(name):
-    assert Plan(over_the_default(f"docs/gallery/{name}.yaml")).drawn()
+def test_studies_are_valid(name):
+    assert figures.drawn(over_the_default(f"studies/{name}.yaml"))

@@ -5,7 +5,7 @@ import pytest
 import torch
 from gahb import denoisers
 from gahb.denoisers import NetworkDenoiser
-from gahb.denoisers.imported.function import FromFunction
+from gahb.denoisers.imported.conventions import Adapted, Convention
 from gahb.denoisers.networks.batchnorm import EPS, BFBatchNorm2d, folded
 from torch import nn
 
@@ -171,8 +171,7 @@ def test_a_network_that_needs_sigma_is_told_it_and_a_blind_one_is_not():
     with pytest.raises(ValueError, match=r"shape \(2,\) for 3 images"):
         denoiser(some(3), sigma)
     # A function of the user's is told numbers, level by level.
-    function = FromFunction("torch.nn:Identity", "noise", True)
-    function.network = Known()
+    function = Adapted(Known(), Convention("number", "noise"), "a function")
     found = NetworkDenoiser(function)(some(2), sigma)
     torch.testing.assert_close(found, expected)
     blind = NetworkDenoiser(nn.Identity())

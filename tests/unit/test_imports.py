@@ -47,7 +47,7 @@ MODULE = {"function": "mine.nets:make", "predicts": "denoised"}
         ({"weights": "one.pt", "blocks": 3}, [16], ["shrinkage"], ["denoisers.own", "blocks"]),
         (MODULE | {"function": "nowhere:make"}, [16], ["shrinkage"], ["nowhere", "no such module"]),
         (MODULE | {"function": "mine/nets.py"}, [16], ["shrinkage"], ["denoisers.own.function"]),
-        (MODULE | {"predicts": "score"}, [16], ["shrinkage"], ["score", "denoised, noise"]),
+        (MODULE | {"predicts": "x"}, [16], ["shrinkage"], ["'x'", "denoised, noise"]),
         ({"function": "mine.nets:make"}, [16], ["shrinkage"], ["denoisers.own", "predicts"]),
         (MODULE, [16], ["pairs"], ["'pairs'", "{subset}"]),
         (MODULE, [8, 16], ["shrinkage"], ["sizes", "{N}"]),
@@ -76,7 +76,7 @@ def test_what_can_be_done_is_planned_and_nothing_imported(folder, denoiser, size
 
 def test_the_file_of_each_network_of_a_pair(folder):
     config = checked(study({"weights": "net-{subset}-{N}.pt"}, [8], ["samples"]))
-    assert denoisers.weights(config, JOB | {"N": "8", "subset": "S2"}) == Path("net-S2-8.pt")
+    assert denoisers.weights(config, JOB | {"N": "8", "subset": "S2"}) == [Path("net-S2-8.pt")]
 
 
 def made_with(denoiser) -> list:

@@ -5,7 +5,7 @@ import copy
 import numpy as np
 import pytest
 import xarray as xr
-from conftest import TINY
+from configs import EVERY_KIND as TINY
 from figure_stores import networks_of, optimum_store, psnr_store, stores_of, words
 from gahb.figures import optimum as figure
 from gahb.figures import psnr_curves, slopes
@@ -14,8 +14,8 @@ from gahb.summaries.optimum import below_optimum
 from study import figures
 from study.config import checked
 from study.config.between import mistakes_between
-from study.plan import Plan
 from study.stages import STAGES
+from study.stages.figures import summarized
 
 
 def test_distances_are_taken_image_by_image_at_levels_of_both():
@@ -169,11 +169,10 @@ def test_the_summary_reads_the_optimum_where_a_figure_shows_it():
     shown = figures.shown(found, {"study": "pair", "of": "calpha_tiny"}, psnr_curves.FIGURE)
     assert shown["optimum"] == "flexible"
     uses = STAGES["summary"].uses(found, {})
-    best = {(r["study"], *r["stores"].get("optimum", ())) for r in uses["rows"]}
-    assert ("pair", "results/calpha/flexible/S1-8-seed0/psnr.zarr") in best
-    assert ("disks",) in best
-    read = {Plan(found).path(a) for a in STAGES["summary"].reads["psnr"](found, {})}
-    assert "results/calpha/flexible/S1-8-seed0/psnr.zarr" in read
+    job = {"dataset": "calpha", "denoiser": "flexible", "N": 8, "subset": "S1", "seed": 0}
+    best = {row["study"]: row["stores"].get("optimum") for row in uses["rows"]}
+    assert best["pair"] == [job] and best["disks"] is None
+    assert job in summarized(found)["psnr"]
 
 
 def test_a_figure_that_needs_an_optimum_says_so():

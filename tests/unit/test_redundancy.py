@@ -98,7 +98,7 @@ def test_the_store_and_the_warning(tmp_path, capsys):
         store.save(data.assign_attrs(store.provenance(name, {})), tmp_path / f"{name}.zarr")
     paths = [str(tmp_path / f"{name}.zarr") for name in ("images", "split", "redundancy")]
     for of_files in (True, False):
-        scripts.redundancy.main(paths[:1], *paths[1:], threshold=0.95, of_files=of_files, job=Job())
+        scripts.redundancy.main(*paths, threshold=0.95, of_files=of_files, job=Job())
         said = capsys.readouterr().out
         assert "8 images, 5 different ones; largest cluster 2" in said
         assert ("Warning: 2 pairs of near-duplicates" in said) == of_files

@@ -96,9 +96,16 @@ def gaussian_samples(
         return gaussian_flow(f, first(torch.arange(count, device=device)).double(), sd, sigma_min)
     single = Wiener(f.mean.float(), f.variances.float(), f.axes.float())
     drawn = sample(
-        single, tuple(f.mean.shape), count, seed, sd=sd, sigma_min=sigma_min, start=first,
-        device=device, **ascent,
-    )  # fmt: skip
+        single,
+        tuple(f.mean.shape),
+        count,
+        seed,
+        sd=sd,
+        sigma_min=sigma_min,
+        start=first,
+        device=device,
+        **ascent,
+    )
     return torch.from_numpy(drawn.images).to(device)
 
 

@@ -73,11 +73,13 @@ class Products:
         """J^T u for each row of u: (vector, d) -> (vector, d)."""
         pulled = [
             torch.autograd.grad(
-                self._copied(len(part)), self._copies, part.reshape(-1, *self.value.shape),
+                self._copied(len(part)),
+                self._copies,
+                part.reshape(-1, *self.value.shape),
                 retain_graph=True,
             )[0]
             for part in u.split(self._batch)
-        ]  # fmt: skip
+        ]
         return torch.cat(pulled).flatten(1)
 
     def forward(self, v: torch.Tensor) -> torch.Tensor:

@@ -110,8 +110,9 @@ def _near_pairs(unit, threshold, odd, device, block, progress) -> Iterator[tuple
 
 def _joined(cluster: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Clusters with those of more pairs made one, each called by its first image."""
-    edges = coo_array((np.ones(len(first), bool), (cluster[first], cluster[second])),
-                      shape=(len(cluster),) * 2)  # fmt: skip
+    edges = coo_array(
+        (np.ones(len(first), bool), (cluster[first], cluster[second])), shape=(len(cluster),) * 2
+    )
     label = connected_components(edges, directed=False)[1]
     leader = np.full(len(cluster), len(cluster))
     np.minimum.at(leader, label, np.arange(len(cluster)))

@@ -127,12 +127,8 @@ rule summary:
 def drawn():
     """All files of the figures and pages of the studies."""
     found = []
-    for study in config["run"] or config["studies"]:
-        for figure in config["studies"][study]["figures"]:
-            declared = figures.declared()[figure]
-            for job in figures.all_of(config, study, declared["compares"]):
-                path = f"results/figures/{study}/{figure}_{job['of']}"
-                found += [f"{path}.{ending}" for ending in ("pdf", "csv", "png")]
-                if declared.get("page"):
-                    found.append(f"results/figures/{study}/eigenbasis_{job['of']}.html")
+    for name in figures.drawn(config):
+        page = name.split("/")[1].startswith("eigenbasis_")
+        endings = ["html"] if page else ["pdf", "csv", "png"]
+        found += [f"results/figures/{name}.{ending}" for ending in endings]
     return found

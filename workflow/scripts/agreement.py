@@ -34,9 +34,28 @@ PIXELS = ("channel", "y", "x")
 
 
 def main(
-    images, split, denoiser, samples, references, others, agreement, *, names, subset, N, count,
-    levels, start, steps, sd, sigma_min, mean, seed, seed_of_starts, job=Job(),
-):  # fmt: skip
+    images,
+    split,
+    denoiser,
+    samples,
+    references,
+    others,
+    agreement,
+    *,
+    names,
+    subset,
+    N,
+    count,
+    levels,
+    start,
+    steps,
+    sd,
+    sigma_min,
+    mean,
+    seed,
+    seed_of_starts,
+    job=Job(),
+):
     images, split = store.open_store(images).images, store.open_store(split)
     load = functools.partial(denoisers.load, images=images)
     network = load(denoiser).to(job.device)

@@ -69,10 +69,12 @@ def _measured(made, g, diverged, beyond: str, share: str, of: str) -> dict[str, 
     found = {
         share: store.variable(("subset", "sample"), shares, words, nan="diverged, or blank"),
         f"{share}_median": store.variable(
-            ("subset", "bound"), np.stack([statistics.median(one) for one in shares]),
-            f"median {words}", nan=WHY,
+            ("subset", "bound"),
+            np.stack([statistics.median(one) for one in shares]),
+            f"median {words}",
+            nan=WHY,
         ),
-    }  # fmt: skip
+    }
     if len(rest) > 1:
         cosines = (rest[0][0] * rest[1][0]).sum(1).cpu().numpy()
         cosines[diverged] = np.nan

@@ -20,9 +20,23 @@ WHY = "the theory refuses the value: with it, masks would be empty"
 
 
 def main(
-    images, split, network, calibration, *, reference, option, sensitive, sigma, count, values,
-    subset, N, seed, job=Job(), **options,
-):  # fmt: skip
+    images,
+    split,
+    network,
+    calibration,
+    *,
+    reference,
+    option,
+    sensitive,
+    sigma,
+    count,
+    values,
+    subset,
+    N,
+    seed,
+    job=Job(),
+    **options,
+):
     images, split = store.open_store(images).images, store.open_store(split)
     network = denoisers.load(network, images).to(job.device)
     # Others are judged: the first ones.

@@ -36,9 +36,20 @@ FIELDS = {
 
 
 def main(
-    images, split, denoiser, density,
-    *, N, input_psnr, intervals, count, noises, bundle, seed, job=Job(),
-):  # fmt: skip
+    images,
+    split,
+    denoiser,
+    density,
+    *,
+    N,
+    input_psnr,
+    intervals,
+    count,
+    noises,
+    bundle,
+    seed,
+    job=Job(),
+):
     images, split = store.open_store(images).images, store.open_store(split)
     torch.backends.cudnn.allow_tf32 = False  # its 3 digits would count at little noise
     denoiser = denoisers.load(denoiser, images).to(job.device)
@@ -103,9 +114,13 @@ def _judged(denoiser, gaussian, clean, index, sigma, noises: int, seed: int) -> 
     own = gaussian_log_density(gaussian, clean, sigma)
     estimate, error = log_density(mse, mse_gaussian, own, sigma)
     values = {
-        "mse": mse, "mse_gaussian": mse_gaussian, "trace": trace, "log_density": estimate,
-        "log_density_error": error, "log_density_gaussian": own,
-    }  # fmt: skip
+        "mse": mse,
+        "mse_gaussian": mse_gaussian,
+        "trace": trace,
+        "log_density": estimate,
+        "log_density_error": error,
+        "log_density_gaussian": own,
+    }
     if not denoiser.blind:
         values["flipd"] = flipd(denoiser, clean, index, probes=noises, **options)
     return values
@@ -114,9 +129,10 @@ def _judged(denoiser, gaussian, clean, index, sigma, noises: int, seed: int) -> 
 def _filled(values: np.ndarray, length: int) -> np.ndarray:
     """`values` (..., image) with NaNs up to so many images."""
     return np.pad(
-        values, [(0, 0)] * (values.ndim - 1) + [(0, length - values.shape[-1])],
+        values,
+        [(0, 0)] * (values.ndim - 1) + [(0, length - values.shape[-1])],
         constant_values=np.nan,
-    )  # fmt: skip
+    )
 
 
 def _gaussian(images, split) -> wiener.Wiener:

@@ -23,9 +23,27 @@ from study.job import Job, run
 
 
 def main(
-    images, split, history, other, references, dynamics, *, names, architecture, options, subset,
-    N, count, steps, start, mean, sd, sigma_min, seed, job=Job(),
-):  # fmt: skip
+    images,
+    split,
+    history,
+    other,
+    references,
+    dynamics,
+    *,
+    names,
+    architecture,
+    options,
+    subset,
+    N,
+    count,
+    steps,
+    start,
+    mean,
+    sd,
+    sigma_min,
+    seed,
+    job=Job(),
+):
     pixels, parts = store.open_store(images).images, store.open_store(split)
     members = Members(pixels, np.sort(parts[subset].values[:N]))
     test = Members(pixels, np.sort(parts.test.values))
@@ -93,12 +111,16 @@ def as_dataset(measured, past, references, parameters, architecture, job) -> xr.
         coords={
             name: store.variable(past[name].dims, past[name].values, past[name].long_name, units)
             for name, units in {
-                "step": "1", "images_seen": "1", "set": "1", "sigma": "1", "input_psnr": "dB"
+                "step": "1",
+                "images_seen": "1",
+                "set": "1",
+                "sigma": "1",
+                "input_psnr": "dB",
             }.items()
         }
         | {"reference": store.variable("reference", references, "reference")},
         attrs=store.provenance("Dynamics", job.parameters) | {"architecture": architecture},
-    )  # fmt: skip
+    )
 
 
 if __name__ == "__main__":

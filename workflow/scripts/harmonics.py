@@ -70,8 +70,10 @@ def main(images, eigenbasis, harmonics, *, source, seed_of_images, seed, job=Job
             waves = oscillation(
                 vectors[:leading], eigenvalues, np.roll(random, i, 0), seed + number
             )
-            values = {name: getattr(waves, name) for name in (
-                "concentration", "frequency", "extent", "harmonic", "rising")}  # fmt: skip
+            values = {
+                name: getattr(waves, name)
+                for name in ("concentration", "frequency", "extent", "harmonic", "rising")
+            }
             values["harmonic_null"] = waves.nulls
             values["coefficients"] = adaptivity.needed(coefficients, energies)
             values["decay"] = adaptivity.decay(coefficients[:, [i]], centred.shape[1])[0]
@@ -84,7 +86,20 @@ def main(images, eigenbasis, harmonics, *, source, seed_of_images, seed, job=Job
     # n(i, j) is kept with the image j: (image, sigma, of).
     counts = np.reshape(found["coefficients"], (*shape, len(clean)))
     found["coefficients"] = counts.transpose(2, 1, 0).reshape(-1, len(clean))
-    variables = {
+    variables = as_variables(found, fields, shape) | _fixed(centred.reshape(clean.shape), energies)
+    coords = {
+        **{name: basis[name].variable for name in ("image", "sigma")},
+        "rank": store.variable("rank", np.arange(1, leading + 1), "rank k"),
+        "of": store.variable("of", index, "index of the image of the basis"),
+        "null": store.variable("null", NULLS, "bases without harmonics"),
+    }
+    attributes = store.provenance("Measures of eigenbases", job.parameters)
+    store.save(xr.Dataset(variables, coords, attributes), harmonics)
+
+
+def as_variables(found: dict[str, list], fields: dict, shape: tuple) -> dict[str, xr.Variable]:
+    """What was measured of each basis, along image and noise level."""
+    return {
         name: store.variable(
             ("image", "sigma", *dims),
             np.reshape(found[name], (*shape, *np.shape(found[name][0]))),
@@ -94,17 +109,6 @@ def main(images, eigenbasis, harmonics, *, source, seed_of_images, seed, job=Job
         )
         for name, (dims, long_name, *units) in fields.items()
     }
-    dataset = xr.Dataset(
-        variables | _fixed(centred.reshape(clean.shape), energies),
-        coords={
-            **{name: basis[name].variable for name in ("image", "sigma")},
-            "rank": store.variable("rank", np.arange(1, leading + 1), "rank k"),
-            "of": store.variable("of", index, "index of the image of the basis"),
-            "null": store.variable("null", NULLS, "bases without harmonics"),
-        },
-        attrs=store.provenance("Measures of eigenbases", job.parameters),
-    )
-    store.save(dataset, harmonics)
 
 
 def _fixed(images: np.ndarray, energies: np.ndarray) -> dict[str, xr.Variable]:

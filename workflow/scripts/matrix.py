@@ -55,8 +55,10 @@ def main(images, split, samples, matrix, *, names, start, mean, sd, seed, job=Jo
                 ("denoiser", "other", "bound"), medians, f"median {cosine}", nan=WHY
             ),
             "share_median": store.variable(
-                ("denoiser", "bound"), np.stack([statistics.median(s) for s in shares]),
-                f"median {part}", nan=WHY,
+                ("denoiser", "bound"),
+                np.stack([statistics.median(s) for s in shares]),
+                f"median {part}",
+                nan=WHY,
             ),
             "diverged": store.variable(("denoiser", "sample"), diverged, "did not end"),
         },
@@ -69,7 +71,7 @@ def main(images, split, samples, matrix, *, names, start, mean, sd, seed, job=Jo
             ),
         },
         attrs=store.provenance("Agreement of denoisers beyond the covariance", job.parameters),
-    )  # fmt: skip
+    )
     store.save(dataset, matrix)
 
 

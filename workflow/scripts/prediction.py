@@ -56,7 +56,8 @@ def main(images, split, prediction, *, sizes, input_psnr, count, start, mean, sd
                 "N", expected.beyond, "that cosine beyond the Gaussian of all images"
             ),
             "expected_mse": store.variable(
-                ("N", "set", "sigma"), expected.mse,
+                ("N", "set", "sigma"),
+                expected.mse,
                 "mean squared error per pixel expected by random matrix theory",
             ),
             "variances": store.variable(
@@ -70,7 +71,7 @@ def main(images, split, prediction, *, sizes, input_psnr, count, start, mean, sd
             "input_psnr": store.variable("sigma", input_psnr, "input PSNR", "dB"),
         },
         attrs=store.provenance("Prediction from the covariance", job.parameters),
-    )  # fmt: skip
+    )
     store.save(dataset, prediction)
 
 

@@ -26,9 +26,19 @@ MORE = {
 
 
 def main(
-    images, split, denoiser, psnr, *, subset, N, input_psnr, count, seed,
-    sets=("train", "test"), job=Job(),
-):  # fmt: skip
+    images,
+    split,
+    denoiser,
+    psnr,
+    *,
+    subset,
+    N,
+    input_psnr,
+    count,
+    seed,
+    sets=("train", "test"),
+    job=Job(),
+):
     """`sets` are those of "train" and "test" of which there are to be curves."""
     data, split = store.open_store(images), store.open_store(split)
     images = data.images

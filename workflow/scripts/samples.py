@@ -24,9 +24,26 @@ TITLES = {
 
 
 def main(
-    images, split, denoiser, samples, *, count, start, sampler, steps, h0, beta, sigma_min, mean,
-    sd, sigma_max, max_steps, levels, seed, job=Job(),
-):  # fmt: skip
+    images,
+    split,
+    denoiser,
+    samples,
+    *,
+    count,
+    start,
+    sampler,
+    steps,
+    h0,
+    beta,
+    sigma_min,
+    mean,
+    sd,
+    sigma_max,
+    max_steps,
+    levels,
+    seed,
+    job=Job(),
+):
     images = store.open_store(images).images
     denoiser = denoisers.load(denoiser, images).to(job.device)
     # Test images: both denoisers of a pair start alike, and no start knows a training image.
@@ -38,10 +55,19 @@ def main(
     }
     with job.progress(count, "samples") as bar:
         drawn = sample(
-            denoiser, images.shape[1:], count, seed, start=first, sampler=follow[sampler],
-            sigma_min=sigma_min, sigma_max=sigma_max, max_steps=max_steps, levels=levels,
-            device=job.device, progress=bar.update,
-        )  # fmt: skip
+            denoiser,
+            images.shape[1:],
+            count,
+            seed,
+            start=first,
+            sampler=follow[sampler],
+            sigma_min=sigma_min,
+            sigma_max=sigma_max,
+            max_steps=max_steps,
+            levels=levels,
+            device=job.device,
+            progress=bar.update,
+        )
     if 2 * drawn.diverged.sum() > count:
         job.warn(
             f"{drawn.diverged.sum()} of {count} samples diverged, so the others say little; the "

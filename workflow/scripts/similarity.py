@@ -66,17 +66,22 @@ def main(
     made = [torch.from_numpy(d.samples.values).to(job.device) for d in drawn]
     test = torch.from_numpy(store.take(pixels, parts.test.values)).to(job.device)
 
-    found = [nearest_images(s, t, nearest, mirrored=mirrored)
-             for s, t in zip(made, training, strict=True)]  # fmt: skip
+    found = [
+        nearest_images(s, t, nearest, mirrored=mirrored)
+        for s, t in zip(made, training, strict=True)
+    ]
     variables = _nearest(training, found, diverged)
     variables |= _patches(made, training, patch, diverged)
     variables |= _memorized(made, training, found, test, diverged, mirrored)
     if len(made) > 1:
         pairs = closest_pairs(*training, device=job.device, mirrored=mirrored)
         variables |= _of_two(
-            paired_cosine(*made).cpu().numpy(), variables["closest"], diverged,
-            pairs.cosine[:, 0].numpy(), training[1].members[pairs.by_cosine[:, 0].numpy()],
-        )  # fmt: skip
+            paired_cosine(*made).cpu().numpy(),
+            variables["closest"],
+            diverged,
+            pairs.cosine[:, 0].numpy(),
+            training[1].members[pairs.by_cosine[:, 0].numpy()],
+        )
     if embedding:
         variables |= _by_features(embedding, made, training, test, diverged, job.device)
     neighbours = variables["nearest_cosine"].shape[2]
@@ -290,9 +295,13 @@ def _by_features(function, made, training, test, diverged, device) -> dict[str, 
     if len(made) > 1:
         cosine, index = embedded.nearest(*known, 1, device)
         variables |= _of_two(
-            (drawn[0] * drawn[1]).sum(1).clip(-1, 1), variables["closest"], diverged, cosine[:, 0],
-            training[1].members[index[:, 0]], by,
-        )  # fmt: skip
+            (drawn[0] * drawn[1]).sum(1).clip(-1, 1),
+            variables["closest"],
+            diverged,
+            cosine[:, 0],
+            training[1].members[index[:, 0]],
+            by,
+        )
     return {f"{name}_embedded": variable for name, variable in variables.items()}
 
 

@@ -35,9 +35,21 @@ MEASURED_IMAGES = 32
 
 
 def main(
-    images, split, denoiser, history, *, architecture, options, snapshots, recipe, subset, N,
-    initialization_seed, seed, job=Job(),
-):  # fmt: skip
+    images,
+    split,
+    denoiser,
+    history,
+    *,
+    architecture,
+    options,
+    snapshots,
+    recipe,
+    subset,
+    N,
+    initialization_seed,
+    seed,
+    job=Job(),
+):
     recipe = Recipe(**recipe)
     if job.device.type == "cuda":
         use_gpu_kernels(recipe.deterministic)

@@ -59,6 +59,18 @@ def all_of(config: dict, study: str, compares: str) -> Iterator[dict]:
     yield from ({"study": study, "of": "_".join(names)} for names in itertools.product(*named))
 
 
+def drawn(config: dict) -> list[str]:
+    """Names of the figures and pages of the studies that are run: "pair/samples_calpha_unet"."""
+    found = []
+    for study in config["run"] or config["studies"]:
+        for figure in config["studies"][study]["figures"]:
+            for job in all_of(config, study, declared()[figure]["compares"]):
+                found.append(f"{study}/{figure}_{job['of']}")
+                if declared()[figure].get("page"):
+                    found.append(f"{study}/eigenbasis_{job['of']}")
+    return list(dict.fromkeys(found))
+
+
 def shown(config: dict, job: Mapping, declared: Mapping) -> dict:
     """The data sets, denoisers, references, sizes and the number of seeds that a figure shows.
 

@@ -12,8 +12,11 @@ def _missing(config: dict) -> dict[str, str]:
     studies = [config["studies"][study] for study in config["run"] or config["studies"]]
     roots = dict(root(config, dataset) for study in studies for dataset in study["datasets"])
     paths = {name: entry["path"] for name, entry in roots.items() if "path" in entry}
-    return {name: path for name, path in paths.items()
-            if not is_url(path) and not os.path.exists(os.path.expanduser(path))}  # fmt: skip
+    return {
+        name: path
+        for name, path in paths.items()
+        if not is_url(path) and not os.path.exists(os.path.expanduser(path))
+    }
 
 
 def warnings(config: dict) -> list[str]:
@@ -28,5 +31,8 @@ def warnings(config: dict) -> list[str]:
 
 def mistakes(config: dict, to_be_made: Container[str]) -> list[str]:
     """One line for each data set of `to_be_made` that cannot be made."""
-    return [f"datasets.{name}.path: found {path!r}; there is no such file or folder"
-            for name, path in _missing(config).items() if name in to_be_made]  # fmt: skip
+    return [
+        f"datasets.{name}.path: found {path!r}; there is no such file or folder"
+        for name, path in _missing(config).items()
+        if name in to_be_made
+    ]

@@ -29,13 +29,23 @@ def arguments() -> argparse.ArgumentParser:
     audit.add_argument("--held-out", metavar="PATH", help="images like them that no model saw")
     audit.add_argument("--side", type=_positive, help="pixels to which images are resized")
     audit.add_argument("--out", default="audit", metavar="FOLDER", help="default: audit")
-    audit.add_argument("--private", action="store_true", help="no picture of a training image, nor "
-                       "of a sample that is taken for a copy")  # fmt: skip
-    audit.add_argument("--fail-above", type=_fraction, metavar="FRACTION",
-                       help="exit with status 3 if more of the samples are copies")  # fmt: skip
+    audit.add_argument(
+        "--private",
+        action="store_true",
+        help="no picture of a training image, nor of a sample that is taken for a copy",
+    )
+    audit.add_argument(
+        "--fail-above",
+        type=_fraction,
+        metavar="FRACTION",
+        help="exit with status 3 if more of the samples are copies",
+    )
     audit.add_argument("--workers", type=_positive, metavar="N", help="threads that read images")
-    audit.add_argument("--embedding", metavar="MODULE:FUNCTION", help="returns a network, by whose "
-                       "features images are compared, too")  # fmt: skip
+    audit.add_argument(
+        "--embedding",
+        metavar="MODULE:FUNCTION",
+        help="returns a network, by whose features images are compared, too",
+    )
     return parser
 
 
@@ -65,14 +75,24 @@ def main(argv: list[str] | None = None) -> int:
     from gahb.datasets.base import ImageError
 
     def bar(total: int, doing: str):
-        return tqdm.tqdm(total=total, desc=doing, unit=" images", unit_scale=True,
-                         disable=not sys.stderr.isatty())  # fmt: skip
+        return tqdm.tqdm(
+            total=total,
+            desc=doing,
+            unit=" images",
+            unit_scale=True,
+            disable=not sys.stderr.isatty(),
+        )
 
     try:
         found = audit(
-            given.train, given.samples, given.held_out, side=given.side, workers=given.workers,
-            embedding=given.embedding, bar=bar,
-        )  # fmt: skip
+            given.train,
+            given.samples,
+            given.held_out,
+            side=given.side,
+            workers=given.workers,
+            embedding=given.embedding,
+            bar=bar,
+        )
     except (ImageError, ImportError, AttributeError, TypeError, ValueError) as error:
         print(f"gahb audit: {error}", file=sys.stderr)
         return 1

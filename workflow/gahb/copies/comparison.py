@@ -122,10 +122,14 @@ def by_features(sets, function: str, owns, device) -> list[dict[str, np.ndarray]
                 v.numpy() for v in without(*map(torch.from_numpy, (own, index, cosine)))
             )
         ratio = embedded.ratio(cosine)
-        found.append({
-            "nearest_embedded": index[:, 0], "cosine_embedded": cosine[:, 0],
-            "ratio_embedded": ratio, "memorized_embedded": ratio <= 1 / 3,
-        })  # fmt: skip
+        found.append(
+            {
+                "nearest_embedded": index[:, 0],
+                "cosine_embedded": cosine[:, 0],
+                "ratio_embedded": ratio,
+                "memorized_embedded": ratio <= 1 / 3,
+            }
+        )
     return found
 
 

@@ -207,9 +207,11 @@ def _store(judged, of_held_out, train, samples, held_out) -> xr.Dataset:
     copies = np.bincount(judged["nearest"][judged["memorized"]], minlength=len(train))
     variables["copies"] = store.variable("training_image", copies, "samples that are copies of it")
     variables["z"] = store.variable(
-        (), z_score(judged["residual"], of_held_out["residual"]),
-        "data-copying z of samples against held-out images", nan="no held-out images",
-    )  # fmt: skip
+        (),
+        z_score(judged["residual"], of_held_out["residual"]),
+        "data-copying z of samples against held-out images",
+        nan="no held-out images",
+    )
     if len(held_out):
         variables |= _cells(train, (samples, judged), (held_out, of_held_out))
     names = {"sample": samples, "held_out": held_out, "training_image": train}

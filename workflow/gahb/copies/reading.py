@@ -129,10 +129,12 @@ def _of_array(array: np.ndarray, options: dict) -> Source:
     preparation = Preparation(**options, gray=None)
 
     def prepared(start: int, stop: int) -> np.ndarray:
-        return np.stack([
-            preparation.picture(array[i].transpose(1, 2, 0), f"image {i}")
-            for i in range(start, stop)
-        ])  # fmt: skip
+        return np.stack(
+            [
+                preparation.picture(array[i].transpose(1, 2, 0), f"image {i}")
+                for i in range(start, stop)
+            ]
+        )
 
     return Source(len(array), prepared, "an array")
 

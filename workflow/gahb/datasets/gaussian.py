@@ -79,10 +79,11 @@ def gaussian(
     distribution = {
         "mean": store.variable("channel", mean, "mean of a pixel"),
         "spectrum": store.variable(
-            ("channel", "row_frequency", "column_frequency"), spectrum,
+            ("channel", "row_frequency", "column_frequency"),
+            spectrum,
             "variance of a coefficient of the orthonormal Fourier transform",
         ),
-    }  # fmt: skip
+    }
     return Source(
         images,
         lambda start, stop: draw(seed, np.arange(start, stop), mean, spectrum),

@@ -11,9 +11,19 @@ from collections.abc import Iterable, Iterator
 
 #: Endings of image files, in lower case.
 IMAGES = (
-    ".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp", ".gif", ".pbm", ".pgm", ".ppm",
+    ".jpg",
+    ".jpeg",
+    ".png",
+    ".tif",
+    ".tiff",
+    ".webp",
+    ".bmp",
+    ".gif",
+    ".pbm",
+    ".pgm",
+    ".ppm",
     ".pnm",
-)  # fmt: skip
+)
 #: Hidden files that say how the numbers of a zarr store of version 2 are meant.
 OF_ZARR = (".zarray", ".zattrs", ".zmetadata")
 

@@ -9,9 +9,17 @@ from gahb.packages import Needed
 skimage, data = Needed("skimage"), Needed("skimage.data")
 
 PICTURES = (
-    "astronaut", "brick", "camera", "chelsea", "coffee", "coins", "grass", "gravel",
-    "motorcycle", "rocket",
-)  # fmt: skip
+    "astronaut",
+    "brick",
+    "camera",
+    "chelsea",
+    "coffee",
+    "coins",
+    "grass",
+    "gravel",
+    "motorcycle",
+    "rocket",
+)
 
 
 def picture(name: str) -> np.ndarray:

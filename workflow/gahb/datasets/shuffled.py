@@ -17,6 +17,9 @@ def shuffled(*, original: Source, seed: int) -> Source:
         return images.reshape(*images.shape[:2], -1)[..., order].reshape(images.shape)
 
     return Source(
-        original.count, read, f"pixels shuffled: {original.origin}",
-        original.group, original.group_names,
-    )  # fmt: skip
+        original.count,
+        read,
+        f"pixels shuffled: {original.origin}",
+        original.group,
+        original.group_names,
+    )

@@ -293,8 +293,11 @@ def histogram(ax: Axes, values, edges, centre: float, width: float, line: dict) 
     if len(values):
         counts = np.histogram(values, edges)[0]
         ax.stairs(
-            centre + width * counts / counts.max(), edges, baseline=centre,
-            orientation="horizontal", **line,
-        )  # fmt: skip
+            centre + width * counts / counts.max(),
+            edges,
+            baseline=centre,
+            orientation="horizontal",
+            **line,
+        )
         median = np.median(values)
         ax.plot([centre, centre + width], [median, median], color=line["color"], linewidth=0.8)

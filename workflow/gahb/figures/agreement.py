@@ -57,8 +57,9 @@ def draw(stores: Stores, shown: dict) -> Figure:
         ax.set_xticks([levels.min(), levels.max()], [f"{s:g}" for s in (min(levels), max(levels))])
         ax.xaxis.set_minor_locator(mpl.ticker.NullLocator())
     once = dict(zip(*axes[0, 0].get_legend_handles_labels()[::-1], strict=True))
-    figure.legend(once.values(), once, ncols=4 if width == style.PAGE else 2,
-                  loc="outside lower center")  # fmt: skip
+    figure.legend(
+        once.values(), once, ncols=4 if width == style.PAGE else 2, loc="outside lower center"
+    )
     return figure
 
 

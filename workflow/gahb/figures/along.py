@@ -43,9 +43,7 @@ def draw(stores: Stores, shown: dict) -> Figure:
     axes[0, 0].set_yscale("log")
     for ax, words in zip(axes[:, 0], ("training", "test"), strict=True):
         ax.set_ylabel(f"unexplained part,\nnoisy {words} images")
-    figure.legend(
-        *axes[0, 0].get_legend_handles_labels(), ncols=4, loc="outside lower center"
-    )  # fmt: skip
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), ncols=4, loc="outside lower center")
     return figure
 
 

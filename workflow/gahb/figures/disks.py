@@ -25,10 +25,12 @@ FIGURE = {
     "beside": {"psnr": ["optimum"]},
     "sources": "disks",
     "uses": {
-        "slope_range": "psnr.slope_range", "count": "psnr.count",
-        "sigma": "eigenbasis.sigma", "precision": "eigenbasis.precision",
+        "slope_range": "psnr.slope_range",
+        "count": "psnr.count",
+        "sigma": "eigenbasis.sigma",
+        "precision": "eigenbasis.precision",
     },
-}  # fmt: skip
+}
 
 #: Dimension of the family: centre (2), radius and two intensities.
 DIMENSION = 5

@@ -19,10 +19,12 @@ FIGURE = {
     "compares": "datasets",
     "sources": "shuffled pair",
     "uses": {
-        "slope_range": "psnr.slope_range", "count": "psnr.count",
-        "sigma": "eigenbasis.sigma", "precision": "eigenbasis.precision",
+        "slope_range": "psnr.slope_range",
+        "count": "psnr.count",
+        "sigma": "eigenbasis.sigma",
+        "precision": "eigenbasis.precision",
     },
-}  # fmt: skip
+}
 
 NAMES = ("original", "shuffled")
 EIGENVECTORS = 8

@@ -28,10 +28,15 @@ ROW, FRAME, MOST, LINE = 0.19, 0.5, 8.2, 100
 #: From which value on numbers are white, and from how many columns on they have no 0 in front.
 DARK, NARROW = 0.6, 13
 WORDS = {
-    "wiener": "Wiener filter", "equivariant": "equivariant machine", "local": "local machine",
-    "flexible": "flexible patches", "masked": "masked machine", "nonlocal": "non-local means",
-    "pca_locality": "PCA locality", "threshold": "wavelet thresholds",
-}  # fmt: skip
+    "wiener": "Wiener filter",
+    "equivariant": "equivariant machine",
+    "local": "local machine",
+    "flexible": "flexible patches",
+    "masked": "masked machine",
+    "nonlocal": "non-local means",
+    "pca_locality": "PCA locality",
+    "threshold": "wavelet thresholds",
+}
 
 
 @style.sheet()

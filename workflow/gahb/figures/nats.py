@@ -19,9 +19,11 @@ FIGURE = {
     "sizes": "every",
     "compares": "nothing",
     "uses": {
-        "count": "density.count", "noises": "density.noises", "input_psnr": "density.input_psnr"
+        "count": "density.count",
+        "noises": "density.noises",
+        "input_psnr": "density.input_psnr",
     },
-}  # fmt: skip
+}
 
 #: Nats up to which the axis is linear.
 LINEAR = 10
@@ -55,8 +57,9 @@ def _by_size(left, rows: list[dict], shown: dict) -> None:
     ax, lines = left.subplots(), {}
     lines["kl", "lost on test images"] = shown["denoiser"], {"color": "C0", "marker": "o"}
     lines["memory", "gained on training images"] = (
-        shown["denoiser"], {"color": "C1", "marker": "s"}
-    )  # fmt: skip
+        shown["denoiser"],
+        {"color": "C1", "marker": "s"},
+    )
     for i, reference in enumerate(shown["references"]):
         line = {"color": f"C{2 + i}", "linestyle": "--", "marker": "."}
         lines["kl", f"lost by {reference}"] = reference, line

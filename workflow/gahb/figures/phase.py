@@ -46,8 +46,11 @@ def draw(stores: Stores, shown: dict) -> Figure:
     values = np.array([d.memorized.mean("sample").median("seed") for d in one]).T
     seen = one[0].images_seen.values
     _map(times, sizes, np.log10(seen), values, PARTS, f"memorized part, {largest}")
-    ticks = [n for n in np.multiply.outer(10 ** np.arange(12), (1, 2, 5)).ravel()
-             if seen[0] <= n <= seen[-1]]  # fmt: skip
+    ticks = [
+        n
+        for n in np.multiply.outer(10 ** np.arange(12), (1, 2, 5)).ravel()
+        if seen[0] <= n <= seen[-1]
+    ]
     times.set_yticks(np.log10(ticks), map(EngFormatter(sep=""), ticks))
     times.set_ylabel("images seen")
     _effective(effective, numbers(stores, shown), sizes)

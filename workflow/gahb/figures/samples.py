@@ -17,14 +17,16 @@ from gahb.summaries import beyond, memorization, tables
 FIGURE = {
     "title": "Samples of two networks",
     "reads": {
-        "samples": ["S1", "S2"], "similarity": ["disjoint", "same"], "images": [],
+        "samples": ["S1", "S2"],
+        "similarity": ["disjoint", "same"],
+        "images": [],
         "beyond": ["disjoint", "same"],
     },
     "sizes": "every",
     "compares": "nothing",
     "uses": {"count": "samples.count"},
     "single": True,
-}  # fmt: skip
+}
 
 #: Of two networks, or of one that has no other.
 PAIR = ("disjoint", "single")

@@ -25,10 +25,12 @@ FIGURE = {
     "sources": "calpha",
     "uses": {
         "alphas": "datasets.*.alpha",
-        "slope_range": "psnr.slope_range", "count": "psnr.count",
-        "sigma": "eigenbasis.sigma", "precision": "eigenbasis.precision",
+        "slope_range": "psnr.slope_range",
+        "count": "psnr.count",
+        "sigma": "eigenbasis.sigma",
+        "precision": "eigenbasis.precision",
     },
-}  # fmt: skip
+}
 
 EIGENVECTORS = 8
 #: By how much the line of the minimax slope lies above the curve, in dB.

@@ -18,13 +18,15 @@ from gahb.summaries import beyond, memorization, tables
 FIGURE = {
     "title": "Transition",
     "reads": {
-        "similarity": ["disjoint", "same"], "beyond": ["disjoint", "same"], "psnr": ["S1"],
+        "similarity": ["disjoint", "same"],
+        "beyond": ["disjoint", "same"],
+        "psnr": ["S1"],
         "prediction": [],
     },
     "sizes": "every",
     "compares": "nothing",
     "uses": {},
-}  # fmt: skip
+}
 
 #: Input PSNR in dB at which errors are shown.
 INPUT_PSNR = 15

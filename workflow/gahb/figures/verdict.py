@@ -20,14 +20,17 @@ from gahb.summaries import beyond, memorization, tables
 FIGURE = {
     "title": "Verdict on memorization",
     "reads": {
-        "similarity": ["disjoint"], "beyond": ["disjoint"], "samples": ["S1"], "images": [],
+        "similarity": ["disjoint"],
+        "beyond": ["disjoint"],
+        "samples": ["S1"],
+        "images": [],
         "redundancy": [],
     },
     "sizes": "every",
     "compares": "nothing",
     "uses": {"count": "samples.count", "sampler": "samples.sampler"},
     "single": True,
-}  # fmt: skip
+}
 
 #: Of two networks, or of one that has no other.
 KINDS = ("disjoint", "single")
@@ -72,14 +75,19 @@ def _part(ax: Axes, rows: list[dict]) -> None:
     """Memorized part of the samples, and of the held-out images, with intervals, against N."""
     kinds = {"false_positives": HELD_OUT | {"marker": "s"}, "memorized": SAMPLES | {"marker": "o"}}
     for name, line in kinds.items():
-        value, low, high = (np.array([row.get(name + end, np.nan) for row in rows])
-                            for end in ("", "_low", "_high"))  # fmt: skip
+        value, low, high = (
+            np.array([row.get(name + end, np.nan) for row in rows]) for end in ("", "_low", "_high")
+        )
         x = np.array([row["N"] for row in rows])
         ax.plot(x, value, zorder=3, **line)
         ax.vlines(x, low, high, color=line["color"], linewidth=2.5, alpha=0.4)
     at_risk = [row["N"] for row in rows if row["at_risk"] == "yes"]
-    ax.set(xlabel="images in the training set, $N$", ylabel="part taken for memorized",
-           xlim=(rows[0]["N"] / 1.5, 1.5 * rows[-1]["N"]), ylim=(-0.03, 1.03))  # fmt: skip
+    ax.set(
+        xlabel="images in the training set, $N$",
+        ylabel="part taken for memorized",
+        xlim=(rows[0]["N"] / 1.5, 1.5 * rows[-1]["N"]),
+        ylim=(-0.03, 1.03),
+    )
     if at_risk:
         ax.axvspan(ax.get_xlim()[0], max(at_risk), color="C4", alpha=0.2, linewidth=0)
     panels.log_axis(ax, 20)

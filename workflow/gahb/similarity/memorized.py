@@ -72,8 +72,10 @@ def fit(
         mirrored, own: as of `nearest`.
     """
     ranks, turned = _two_different(images, among, found, mirrored, own)
-    fitted = [_fitted(images[rows], among, ranks[rows], turned[rows])
-              for rows in torch.arange(len(images)).split(256)]  # fmt: skip
+    fitted = [
+        _fitted(images[rows], among, ranks[rows], turned[rows])
+        for rows in torch.arange(len(images)).split(256)
+    ]
     scale, residual = map(torch.cat, zip(*fitted, strict=True))
     missing = ranks < 0
     return Fit(scale.masked_fill(missing, 0), residual.masked_fill(missing, 1), ranks)

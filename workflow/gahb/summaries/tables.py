@@ -16,21 +16,43 @@ from gahb import store
 DIGITS = (
     {"dimension": 1, "loss": 5, "tau_gen": 0, "tau_mem": 0}
     | dict.fromkeys(
-        ["train_psnr", "test_psnr", "best_test_psnr", "gap", "noisy_psnr", "denoised_psnr",
-         "oracle_dct", "oracle_wavelet", "oracle_own", "optimum"], 2
+        [
+            "train_psnr",
+            "test_psnr",
+            "best_test_psnr",
+            "gap",
+            "noisy_psnr",
+            "denoised_psnr",
+            "oracle_dct",
+            "oracle_wavelet",
+            "oracle_own",
+            "optimum",
+        ],
+        2,
     )
     | {f"{which}_{name}": 6 for which in ("train", "test") for name in ("mse", "null", "expected")}
     | dict.fromkeys(["kl", "kl_between", "memory", "trace", "scaled_error", "flipd"], 1)
     | dict.fromkeys([f"coefficients_{b}" for b in ("own", "others", "dct", "wavelet")], 1)
-)  # fmt: skip
+)
 #: How the names of numbers begin that are missing where most samples diverged.
 OF_SAMPLES = ("between", "ceiling", "closest", "memorized", "at_risk", "scale")
 #: What the seed of a training does not change.
 SAME = {"N", "sigma", "alpha", "minimax_slope", "image", "images", "images_seen", "noisy_psnr"} | {
-    "samples", "closest_pair", "nearest_pair", "input_psnr", "optimum", "optimum_slope", "rhat",
-    "optimum_error", "oracle_dct", "oracle_wavelet", "coefficients_dct", "coefficients_wavelet",
-    "decay_dct", "decay_wavelet",
-}  # fmt: skip
+    "samples",
+    "closest_pair",
+    "nearest_pair",
+    "input_psnr",
+    "optimum",
+    "optimum_slope",
+    "rhat",
+    "optimum_error",
+    "oracle_dct",
+    "oracle_wavelet",
+    "coefficients_dct",
+    "coefficients_wavelet",
+    "decay_dct",
+    "decay_wavelet",
+}
 
 
 def over_seeds(rows: list[dict]) -> dict:

@@ -22,8 +22,22 @@ class Psnr(Entry):
     RENAMED = {"images": "count"}
 
     input_psnr: several(number(ge=-20, le=80), least=3) = [
-        0, 2.5, 5, 7.5, 10, 12.5, 15, 17.5, 20, 22.5, 25, 27.5, 30, 35, 40
-    ]  # fmt: skip
+        0,
+        2.5,
+        5,
+        7.5,
+        10,
+        12.5,
+        15,
+        17.5,
+        20,
+        22.5,
+        25,
+        27.5,
+        30,
+        35,
+        40,
+    ]
     """Input PSNRs in dB, increasing; sigma = 10^(-PSNR / 20)."""
     count: Count = 200
     """Images of the training set and of the test set that are denoised."""

@@ -10,7 +10,6 @@ from study.files import is_url
 Images = integer(ge=3)
 ImageSide = Annotated[Side, Field(description="Height and width of the images in pixels.")]
 Range = Annotated[list[integer()], Field(min_length=2, max_length=2)]
-Stride = Count
 Scales = several(number(gt=0, le=1))
 
 
@@ -30,7 +29,7 @@ class Crop(Entry):
 class Patches(Entry):
     """How patches are cut from pictures."""
 
-    stride: Stride = 8
+    stride: Count = 8
     """Pixels between neighboring patches."""
     scales: Scales = [1]
     """Pictures are rescaled by each of these before patches are cut."""
@@ -117,7 +116,7 @@ class Photographs(Source):
 
     source: Literal["photographs"]
     side: ImageSide
-    stride: Stride = 8
+    stride: Count = 8
     """Pixels between neighboring patches."""
     scales: Scales = [0.5]
     """Pictures are rescaled by each of these before patches are cut."""
@@ -150,8 +149,8 @@ class Own(Source):
     def mistakes(self):
         fetched, checksum = is_url(self.path), "sha256" in self.model_fields_set
         if fetched and "sha256" not in type(self).model_fields:
-            yield "path", (f"found {self.path!r}; a {self.source} is not a single file, so it "
-                           "cannot be fetched")  # fmt: skip
+            alone = f"a {self.source} is not a single file, so it cannot be fetched"
+            yield "path", f"found {self.path!r}; {alone}"
         elif fetched and not checksum:
             yield "sha256", f"not given; a file from {self.path} is checked against it"
         elif checksum and not fetched:
@@ -295,7 +294,21 @@ class Zarr(Array):
 
 
 Dataset = Annotated[
-    Archive | Arrays | Calpha | Celeba | Disks | Folder | Gaussian | Hdf5 | Idx | Lmdb | Mixture
-    | Parquet | Photographs | Shuffled | Tensors | Zarr,
+    Archive
+    | Arrays
+    | Calpha
+    | Celeba
+    | Disks
+    | Folder
+    | Gaussian
+    | Hdf5
+    | Idx
+    | Lmdb
+    | Mixture
+    | Parquet
+    | Photographs
+    | Shuffled
+    | Tensors
+    | Zarr,
     Field(discriminator="source"),
-]  # fmt: skip
+]

@@ -87,8 +87,10 @@ class Transformer(Network):
     def mistakes(self):
         for whole, part in (("side", "patch"), ("channels", "heads")):
             if getattr(self, whole) % getattr(self, part):
-                yield whole, (f"found {getattr(self, whole)}, no multiple of {part}, "
-                              f"{getattr(self, part)}")  # fmt: skip
+                yield (
+                    whole,
+                    (f"found {getattr(self, whole)}, no multiple of {part}, {getattr(self, part)}"),
+                )
 
 
 class Weights(Entry):

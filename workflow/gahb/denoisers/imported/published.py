@@ -152,8 +152,10 @@ def _recognized(tensors: dict) -> tuple[dict[str, torch.Tensor], dict]:
     if "first_layer.weight" in tensors:
         tensors = _from_dncnn(tensors)
     elif "running_sd.0" in tensors:
-        tensors = {re.sub(r"^(running_sd|gammas)\.(\d+)$", r"BN_layers.\2.\1", k): v
-                   for k, v in tensors.items()}  # fmt: skip
+        tensors = {
+            re.sub(r"^(running_sd|gammas)\.(\d+)$", r"BN_layers.\2.\1", k): v
+            for k, v in tensors.items()
+        }
     for name, tensor in tensors.items():
         if not (tensor.is_floating_point() and tensor.isfinite().all()):
             raise ValueError(f"{name} is not a tensor of finite numbers")

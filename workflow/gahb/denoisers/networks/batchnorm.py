@@ -36,9 +36,17 @@ class _ScaleByBatchSd(torch.autograd.Function):
         sd = (variance + EPS).sqrt()
         # torch's own sums of g * (x - 0) * (1 / s), in one pass.
         _, grad_gain, _ = torch.ops.aten.native_batch_norm_backward(
-            grad, x, gain, None, None, torch.zeros_like(mean), 1 / sd, True, EPS,
+            grad,
+            x,
+            gain,
+            None,
+            None,
+            torch.zeros_like(mean),
+            1 / sd,
+            True,
+            EPS,
             [False, True, True],
-        )  # fmt: skip
+        )
         slope = -gain * grad_gain / (x.numel() // x.shape[1] * sd)
         grad_x = _scaled(x, mean, variance, slope)
         grad_x += grad * (gain / sd).to(grad.dtype).view(1, -1, 1, 1)

@@ -22,9 +22,13 @@ def _conv(inputs: int, outputs: int) -> nn.Conv2d:
 
 def _block(inputs: int, outputs: int, gain: float | None) -> list[nn.Module]:
     return [
-        _conv(inputs, outputs), BFBatchNorm2d(outputs, gain), nn.ReLU(),
-        _conv(outputs, outputs), BFBatchNorm2d(outputs, gain), nn.ReLU(),
-    ]  # fmt: skip
+        _conv(inputs, outputs),
+        BFBatchNorm2d(outputs, gain),
+        nn.ReLU(),
+        _conv(outputs, outputs),
+        BFBatchNorm2d(outputs, gain),
+        nn.ReLU(),
+    ]
 
 
 class UNet(nn.Module):

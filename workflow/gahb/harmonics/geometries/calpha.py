@@ -51,8 +51,7 @@ def measured(vectors, eigenvalues, own: np.ndarray, others: np.ndarray) -> dict[
     weights = np.maximum(eigenvalues, 0)
     energy = np.tensordot(weights, np.square(vectors).sum(1), 1)
     dy, dx = np.gradient(vectors.astype(float), axis=(-2, -1))
-    moments = [np.tensordot(weights, (a * b).sum(1), 1)
-               for a, b in ((dy, dy), (dy, dx), (dx, dx))]  # fmt: skip
+    moments = [np.tensordot(weights, (a * b).sum(1), 1) for a, b in ((dy, dy), (dy, dx), (dx, dx))]
     found = np.array([_at(contour, energy, moments) for contour in (own, *others)]).T
     return {
         name: values

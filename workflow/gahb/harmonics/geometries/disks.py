@@ -13,14 +13,16 @@ import xarray as xr
 from gahb.datasets.disks import parameters, render
 
 FIELDS = {
-    "tangent_cosine": (("angle",), "cosine of a principal angle between the five leading "
-                       "eigenvectors and the tangent space"),
+    "tangent_cosine": (
+        ("angle",),
+        "cosine of a principal angle between the five leading eigenvectors and the tangent space",
+    ),
     "tangent": ((), "mean squared cosine of these angles"),
     "tangent_null": (("draw",), "tangent, of the tangent spaces of other disks"),
     "outside_tangent": ((), "part of the leading eigenvalues that is outside the tangent space"),
     "angular_order": (("rank",), "oscillations around the centre of the disk"),
     "angular_share": (("rank",), "part of the energy around the centre that has this order"),
-}  # fmt: skip
+}
 #: Dimension of the family, and step of the differences, in sides.
 DIMENSION, STEP = 5, 1e-3
 #: Highest order that is told apart.
