@@ -17,9 +17,18 @@ from study.job import Job, run
 
 
 def main(
-    images, duplicates, table, split, *, test, seed, without_duplicates=False, groups=None,
-    table_content=None, job=Job(),
-):  # fmt: skip
+    images,
+    duplicates,
+    table,
+    split,
+    *,
+    test,
+    seed,
+    without_duplicates=False,
+    groups=None,
+    table_content=None,
+    job=Job(),
+):
     """Divide a data set.
 
     Args:
