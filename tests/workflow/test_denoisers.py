@@ -6,6 +6,10 @@ import torch
 import xarray as xr
 from conftest import TINY, Study
 from gahb import denoisers
+from gahb.datasets import calpha
+from gahb.training.loop import train
+from gahb.training.recipe import Recipe
+from gahb.training.state import Training
 
 USERS_OWN = """
 import torch
@@ -22,11 +26,27 @@ def eyes():
 """
 
 
-@pytest.fixture
-def folder(tmp_path):
+@pytest.fixture(scope="module")
+def weights():
+    """Of two networks that denoise C^alpha images, also where there is little noise."""
+    recipe = Recipe(
+        800, 16, 0.02, loss="weighted", noise="mixed", optimizer="muon", precision="fp32"
+    )
+    trained = {}
     for seed, subset in enumerate(("S1", "S2")):
-        network = denoisers.initialized("bfcnn", seed, channels=4, layers=4, gain=0.3)
-        torch.save(network.state_dict(), tmp_path / f"net-{subset}.pt")
+        network = denoisers.initialized("bfcnn", seed, channels=8, layers=4, gain=0.1)
+        images = torch.from_numpy(calpha.draw(seed, np.arange(40), 8, 2.0))
+        training = Training(network, images, recipe, seed)
+        for _ in train(training):
+            pass
+        trained[subset] = training.averaged.state_dict()
+    return trained
+
+
+@pytest.fixture
+def folder(tmp_path, weights):
+    for subset, tensors in weights.items():
+        torch.save(tensors, tmp_path / f"net-{subset}.pt")
     (tmp_path / "mine.py").write_text(USERS_OWN)
     return tmp_path
 
@@ -52,13 +72,23 @@ def test_a_pair_from_files(folder):
         if "S2" not in str(path)
     }
     assert opened.keys() == {
-        "psnr.zarr", "samples.zarr", "similarity.zarr", "eigenbasis.zarr", "harmonics.zarr"
+        "psnr.zarr", "samples.zarr", "similarity.zarr", "beyond.zarr", "eigenbasis.zarr",
+        "harmonics.zarr",
     }  # fmt: skip
     assert opened["harmonics.zarr"].sizes["rank"] == 5
     assert opened["eigenbasis.zarr"].sizes["rank"] == 5
     assert opened["eigenbasis.zarr"].attrs["method"] == "matrix-free"
     assert len(list((folder / "results/figures").rglob("*.pdf"))) == 3
     assert "Nothing to be done" in own.run("all")
+
+
+def test_weights_that_do_not_denoise_are_refused(folder):
+    network = denoisers.initialized("bfcnn", 0, channels=4, layers=4, gain=0.3)
+    torch.save(network.state_dict(), folder / "net-S1.pt")
+    own = study(folder, {"weights": "net-{subset}.pt"}, "psnr_curves")
+    target = "results/calpha/own/S1-8-seed0/denoiser.safetensors"
+    assert "No convention makes it a denoiser of these images" in own.run(target, fails=True)
+    assert not (folder / target).exists()
 
 
 def test_a_function(folder):

@@ -1,60 +1,55 @@
 """The profiles for SLURM, as dry runs: what jobs would ask a cluster for."""
 
 import os
-import re
-import subprocess
-import sys
 
 import pytest
 import yaml
 from conftest import ROOT, checkout
 from study.cost import jobs
-from study.stale import planned
+from study.dry_run import planned
 
 pytestmark = pytest.mark.slow
 
 
-def dry_run(folder, *arguments: str) -> str:
-    """A dry run of the default study in a fresh clone."""
-    return subprocess.run(
-        [sys.executable, "-m", "snakemake", "--dry-run", *arguments],
-        cwd=checkout(folder), check=True, text=True, stdout=subprocess.PIPE,
-    ).stdout  # fmt: skip
+@pytest.fixture
+def clone(tmp_path, monkeypatch):
+    """A fresh clone, in which the default study is planned."""
+    monkeypatch.chdir(checkout(tmp_path))
+    monkeypatch.setattr(os, "environ", os.environ.copy())
 
 
-def asked(output: str) -> dict[str, dict[str, str]]:
-    """The resources of a job of each rule that has work for a cluster."""
-    jobs = planned(output)
-    found = {rule: dict(re.findall(r"(\w+)=([^,]+)", said["resources"])) for rule, said in jobs}
-    return {rule: resources for rule, resources in found.items() if "expected_seconds" in resources}
+def asked(arguments: list[str]) -> dict[str, dict]:
+    """The resources of a job of each rule that has work for a cluster; its cost is measured."""
+    return {j.rule_name: dict(j.resources.items()) for j in planned(arguments) if j.benchmark}
 
 
 @pytest.mark.parametrize("profile", ["slurm", "profiles/slurm"])
-def test_what_jobs_ask_for(tmp_path, profile):
-    found = asked(dry_run(tmp_path, "--profile", profile, "all"))
-    on_gpu = {rule for rule, resources in found.items() if resources.get("gpu") == "1"}
+def test_what_jobs_ask_for(clone, profile):
+    found = asked(["--profile", profile, "all"])
+    on_gpu = {rule for rule, resources in found.items() if resources.get("gpu") == 1}
     assert on_gpu == {
         "training", "psnr", "samples", "similarity", "calibration", "agreement", "density",
         "dynamics", "eigenbasis",
     }  # fmt: skip
     assert found.keys() - on_gpu == {
-        "images", "reference", "prediction", "harmonics", "redundancy",
+        "images", "reference", "prediction", "harmonics", "redundancy", "beyond",
     }  # fmt: skip
     assert all(int(r["mem_mb"]) >= 1000 and int(r["runtime"]) >= 10 for r in found.values())
     assert found["training"]["slurm_extra"] == "--signal=TERM@300"
 
 
-def test_a_site_overrides(tmp_path):
-    output = dry_run(tmp_path, "--profile", "profiles/slurm-site", "all")
-    found = asked(output)
+def test_a_site_overrides(clone):
+    arguments = ["--profile", "profiles/slurm-site", "all"]
+    found = asked(arguments)
     assert {r["slurm_account"] for r in found.values()} == {"diffusion"}
     assert {r["constraint"] for r in found.values()} == {"scratch"}
     assert "--signal" in found["training"]["slurm_extra"]
-    assert found["training"]["runtime"] == "720"
-    assert found["similarity"]["gpu"] == "0"
+    assert found["training"]["runtime"] == 720
+    assert found["similarity"]["gpu"] == 0
     # Packed jobs are counted, too.
-    assert len(jobs(output)) == len(planned(output)) == 134
-    assert {"psnr", "samples", "eigenbasis"} <= {job["rule"] for job in jobs(output) if job["gpus"]}
+    listed = jobs(arguments)
+    assert len(listed) == len(planned(arguments)) == 142
+    assert {"psnr", "samples", "eigenbasis"} <= set(listed[listed.GPUs > 0].rule)
 
 
 def test_the_default_profile_lies_over_the_others():

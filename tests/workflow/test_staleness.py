@@ -66,11 +66,19 @@ OF_CNN = ("photo*/cnn/*", "figures/photographs/*", "figures/geometry/*", "summar
 OF_DISKS = ("disk/*", *(f"figures/{s}/*" for s in ("phase", "closed-forms", "truths")),
             "summary.json")  # fmt: skip
 OF_SAMPLES = (
-    "*/samples.zarr", "*/similarity.zarr", "*/prediction-*", "*/agreement-*", "figures/*/samples_*",
+    "*/samples.zarr", "*/similarity.zarr", "*/beyond.zarr", "*/matrix-*", "*/prediction-*",
+    "*/agreement-*", "figures/*/matrix_*", "figures/*/samples_*",
     "figures/*/pa*_*", "figures/*/verdict_*", "figures/*/transition_*", "figures/*/agreement_*",
     "figures/*/theories_*", "summary.json",
 )  # fmt: skip
-OF_SAMPLER = [pattern for pattern in OF_SAMPLES if "prediction" not in pattern]
+# The flows of Wiener filters, to which these compare, are in the module of their samples.
+OF_SAMPLER = (
+    *OF_SAMPLES,
+    "*/dynamics-*",
+    "figures/*/dynamics_*",
+    "figures/*/along_*",
+    "figures/*/phase_*",
+)
 OF_LEVELS = (
     *(f"*/{name}/*/psnr.zarr" for name in ("tiny", "cnn", "watched", "memorizer", "wiener")),
     "*/oracles.zarr", "*/prediction-*", "figures/*/psnr_curves_*", "figures/*/shrinkage_*",
@@ -256,7 +264,8 @@ def test_what_was_done_to_results_is_seen(study, change):
 
 NEW_SIZE = {
     *(f"calpha/tiny/S{s}-4-seed0/{k}.zarr" for s in (1, 2) for k in ("history", "samples")),
-    "calpha/tiny/S1-4-seed0/psnr.zarr", "calpha/tiny/disjoint-4-seed0/similarity.zarr",
+    "calpha/tiny/S1-4-seed0/psnr.zarr",
+    *(f"calpha/tiny/disjoint-4-seed0/{k}.zarr" for k in ("similarity", "beyond")),
     *(f"figures/pair/{figure}_calpha_tiny.png"
       for figure in ("psnr_curves", "samples", "history", "patches", "verdict")),
     "summary.json",
