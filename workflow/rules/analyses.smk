@@ -182,6 +182,7 @@ rule matrix:
     params:
         values=values("matrix"),
         code=code("matrix"),
+        reads=reads,
     script:
         "../scripts/matrix.py"
 
@@ -213,6 +214,7 @@ rule agreement:
     params:
         values=values("agreement"),
         code=code("agreement"),
+        reads=reads,
     script:
         "../scripts/agreement.py"
 
@@ -375,6 +377,7 @@ rule dynamics:
     params:
         values=values("dynamics"),
         code=code("dynamics"),
+        reads=reads,
     script:
         "../scripts/dynamics.py"
 

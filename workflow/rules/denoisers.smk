@@ -104,6 +104,7 @@ rule calibration:
     params:
         values=values("calibration"),
         code=code("calibration"),
+        reads=reads,
     script:
         "../scripts/calibration.py"
 
@@ -130,5 +131,6 @@ rule reference:
     params:
         values=values("reference"),
         code=code("reference"),
+        reads=reads,
     script:
         "../scripts/reference.py"

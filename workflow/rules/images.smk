@@ -110,6 +110,7 @@ rule split:
     params:
         values=values("split"),
         code=code("split"),
+        reads=reads,
     script:
         "../scripts/split.py"
 
