@@ -48,7 +48,10 @@ def check(output: str, parameters: dict) -> None:
     """
     if VARIABLE not in os.environ:  # the workflow is a module of another one
         return
-    plan = json.loads(Path(os.environ[VARIABLE]).read_text())
+    file = Path(os.environ[VARIABLE])
+    plan = json.loads(file.read_text()) if file.is_file() else {"jobs": {}}
+    if output not in plan["jobs"]:
+        raise Changed(f"{output}: its run has no plan of it (any more): run again")
     now = json.loads(json.dumps({name: parameters[name] for name in ("values", "code")}))
     before = plan["jobs"][output]
     changed = differences(before, now) if before != now else []
