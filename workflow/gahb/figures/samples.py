@@ -56,7 +56,7 @@ def draw(stores: Stores, shown: dict) -> Figure:
         chosen = panels.first_samples(similarity[N], len(shown["sizes"]))
         subsets = similarity[N].subset.values
         drawn = [stores.first("samples", N=N, subset=s).samples for s in subsets]
-        columns[N] = _columns(drawn, similarity[N].closest_image[0], images, chosen)
+        columns[N] = _columns(drawn, similarity[N].isel(seed=0), images, chosen)
         same = stores.of("similarity", N=N, pair="same")
         if same:
             similarity[N]["ceiling"] = together(same).between.rename(seed="pair")
@@ -78,9 +78,12 @@ def _beyond(stores: Stores, N: int) -> dict:
     return found
 
 
-def _columns(drawn, closest: xr.DataArray, images: xr.DataArray, chosen: np.ndarray) -> list[list]:
+def _columns(drawn, one: xr.Dataset, images: xr.DataArray, chosen: np.ndarray) -> list[list]:
     """For each of the samples `chosen`: its images from top to bottom, two of each network."""
-    real = [store.take(images, index) for index in closest.values[:, chosen]]
+    real = [store.take(images, index) for index in one.closest_image.values[:, chosen]]
+    if "closest_mirrored" in one:
+        for closest, mirrored in zip(real, one.closest_mirrored.values[:, chosen], strict=True):
+            closest[mirrored == 1] = closest[mirrored == 1][..., ::-1]
     made = [samples.isel(sample=chosen).values for samples in drawn]
     rows = [real[0], *made, *real[1:]]
     return [[panels.photo(tile) for tile in tiles] for tiles in zip(*rows, strict=True)]

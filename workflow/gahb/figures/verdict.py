@@ -145,6 +145,9 @@ def _closest(similarity: xr.Dataset, drawn, images: xr.DataArray, each: int) -> 
     ratio = similarity.ratio.values
     first = [i for i in np.argsort(ratio, kind="stable")[:each] if not np.isnan(ratio[i])]
     nearest = store.take(images, similarity.closest_image.values[first]) if first else []
+    if "closest_mirrored" in similarity:
+        mirrored = similarity.closest_mirrored.values[first] == 1
+        nearest = [x[..., ::-1] if m else x for x, m in zip(nearest, mirrored, strict=True)]
     return [
         [
             (panels.photo(drawn[i]), f"{float(similarity.closest[i]):.3f}"),
