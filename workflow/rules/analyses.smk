@@ -182,7 +182,6 @@ rule matrix:
     params:
         values=values("matrix"),
         code=code("matrix"),
-        reads=reads,
     script:
         "../scripts/matrix.py"
 
@@ -214,7 +213,6 @@ rule agreement:
     params:
         values=values("agreement"),
         code=code("agreement"),
-        reads=reads,
     script:
         "../scripts/agreement.py"
 
@@ -377,7 +375,6 @@ rule dynamics:
     params:
         values=values("dynamics"),
         code=code("dynamics"),
-        reads=reads,
     script:
         "../scripts/dynamics.py"
 

@@ -4,7 +4,6 @@ import math
 import os
 import re
 import sys
-from pathlib import Path
 
 from snakemake.logging import logger
 
@@ -57,13 +56,6 @@ def values(stage):
 def code(stage):
     """Stands for the code that a job runs. A job whose code has changed is run again."""
     return lambda wildcards: STAGES[stage].code(config, dict(wildcards.items()))
-
-
-def reads(wildcards, input):
-    """Paths of the inputs, where the config chooses them: another choice may be an older file."""
-    return sorted(
-        str(path) for path in input if origins.MARKERS not in Path(path).parents
-    )
 
 
 def stale(stage):

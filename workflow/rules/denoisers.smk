@@ -104,7 +104,6 @@ rule calibration:
     params:
         values=values("calibration"),
         code=code("calibration"),
-        reads=reads,
     script:
         "../scripts/calibration.py"
 
@@ -131,6 +130,5 @@ rule reference:
     params:
         values=values("reference"),
         code=code("reference"),
-        reads=reads,
     script:
         "../scripts/reference.py"

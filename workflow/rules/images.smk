@@ -110,7 +110,6 @@ rule split:
     params:
         values=values("split"),
         code=code("split"),
-        reads=reads,
     script:
         "../scripts/split.py"
 

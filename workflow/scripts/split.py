@@ -17,7 +17,17 @@ from study.job import Job, run
 
 
 def main(
-    images, duplicates, table, split, *, test, seed, groups=None, table_content=None, job=Job()
+    images,
+    duplicates,
+    table,
+    split,
+    *,
+    test,
+    seed,
+    without_duplicates=False,
+    groups=None,
+    table_content=None,
+    job=Job(),
 ):
     """Divide a data set.
 
@@ -25,6 +35,7 @@ def main(
         images, duplicates, table, split: files; `duplicates` and `table` are empty or hold one.
         test: number of test images, or "all".
         seed: of the shuffle.
+        without_duplicates: whether near-duplicates are dropped: those that `duplicates` holds.
         groups: how the group of an image follows from its name, unless `table` says it.
         table_content: hash of the table.
         job: of Snakemake.

@@ -38,7 +38,11 @@ def table(config: dict, dataset: str) -> Path | None:
 def _split(config: dict, job: Mapping) -> dict:
     # A shuffled data set is split as the one that it is a version of.
     name, entry = root(config, job["dataset"])
-    used = {"test": entry["test"], "seed": derived_seed(config, "split", name)}
+    used = {
+        "test": entry["test"],
+        "without_duplicates": bool(entry.get("duplicates")),
+        "seed": derived_seed(config, "split", name),
+    }
     if "groups" in entry:
         by, listed = entry["groups"], table(config, job["dataset"])
         used["groups"] = by if isinstance(by, str) else by.get("pattern")
