@@ -1,55 +1,6 @@
 # What is computed with denoisers.
 
 
-def samples_of_pair(wildcards):
-    return [
-        "results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/samples.zarr/zarr.json".format(
-            **network
-        )
-        for network in analyses.of_pair(config, dict(wildcards.items()))
-    ]
-
-
-def samples_of_matrix(wildcards):
-    return [
-        "results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/samples.zarr/zarr.json".format(
-            **denoiser
-        )
-        for denoiser in analyses.of_matrix(config, dict(wildcards.items())).values()
-    ]
-
-
-def references(wildcards):
-    """The references of the study."""
-    return [
-        "results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/denoiser.safetensors".format(
-            **reference
-        )
-        for reference in analyses.references(config, dict(wildcards.items()))
-    ]
-
-
-def other_networks(wildcards):
-    """Networks of other images and of another seed."""
-    return [
-        "results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/denoiser.safetensors".format(
-            **other
-        )
-        for other in analyses.others(config, dict(wildcards.items())).values()
-    ]
-
-
-def other_history(wildcards):
-    other = analyses.other_history(config, dict(wildcards.items()))
-    return (
-        "results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/history.zarr/zarr.json".format(
-            **other
-        )
-        if other
-        else []
-    )
-
-
 # PSNR curves on the training set and on the test set.
 rule psnr:
     input:

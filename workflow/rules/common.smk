@@ -87,6 +87,153 @@ def names(section, *keys):
     return "|".join(map(re.escape, found)) or "(?!)"  # or what matches nothing
 
 
+# Inputs and outputs of images.smk.
+
+
+def made_from(wildcards):
+    """The images that a data set is made from, or the file of a URL."""
+    entry = config["datasets"][wildcards.dataset]
+    if "of" in entry:
+        return [f"results/{entry['of']}/images.zarr/zarr.json"]
+    if is_url(entry.get("path", "")):
+        return [f"data/{entry['sha256']}/{name_of(entry['path'])}"]
+    return []
+
+
+# A shuffled data set is divided as the one that it is a version of.
+def unshuffled(wildcards):
+    return f"results/{root(config, wildcards.dataset)[0]}/images.zarr/zarr.json"
+
+
+def dropped(wildcards):
+    name, entry = root(config, wildcards.dataset)
+    return (
+        [f"results/{name}/duplicates.zarr/zarr.json"] if entry.get("duplicates") else []
+    )
+
+
+def table(wildcards):
+    path = images.table(config, wildcards.dataset)
+    return [ancient(str(path))] if path else []
+
+
+# Inputs and outputs of denoisers.smk.
+
+
+def weights(wildcards):
+    paths = denoisers.weights(config, dict(wildcards.items()))
+    return [ancient(str(path)) for path in paths]
+
+
+def calibrated_on(wildcards):
+    network = denoisers.calibrated_on(config, dict(wildcards.items()))
+    return "results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/denoiser.safetensors".format(
+        **network
+    )
+
+
+def calibration(wildcards):
+    if "calibrated" not in config["denoisers"][wildcards.denoiser]:
+        return []
+    return "results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/calibration.zarr/zarr.json".format(
+        **dict(wildcards.items())
+    )
+
+
+# Inputs and outputs of analyses.smk.
+
+
+def samples_of_pair(wildcards):
+    return [
+        "results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/samples.zarr/zarr.json".format(
+            **network
+        )
+        for network in analyses.of_pair(config, dict(wildcards.items()))
+    ]
+
+
+def samples_of_matrix(wildcards):
+    return [
+        "results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/samples.zarr/zarr.json".format(
+            **denoiser
+        )
+        for denoiser in analyses.of_matrix(config, dict(wildcards.items())).values()
+    ]
+
+
+def references(wildcards):
+    """The references of the study."""
+    return [
+        "results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/denoiser.safetensors".format(
+            **reference
+        )
+        for reference in analyses.references(config, dict(wildcards.items()))
+    ]
+
+
+def other_networks(wildcards):
+    """Networks of other images and of another seed."""
+    return [
+        "results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/denoiser.safetensors".format(
+            **other
+        )
+        for other in analyses.others(config, dict(wildcards.items())).values()
+    ]
+
+
+def other_history(wildcards):
+    other = analyses.other_history(config, dict(wildcards.items()))
+    return (
+        "results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/history.zarr/zarr.json".format(
+            **other
+        )
+        if other
+        else []
+    )
+
+
+# Inputs and outputs of figures.smk.
+
+
+def stores(declared):
+    """The stores that a figure is drawn from, by kind."""
+
+    def read(wildcards):
+        listed = figures.stores(config, dict(wildcards.items()), declared)
+        return {
+            kind: [STORES[kind].format(**j) for j in jobs]
+            for kind, jobs in listed.items()
+        }
+
+    return read
+
+
+def reported(path, title, caption, category="{study}"):
+    """A file that stands in the report under its study."""
+    # One label: of several, the report shows only those that agree in the last ones.
+    labels = {"figure": f"{title}, {{of}}" if "{of}" in path else title}
+    return report(
+        path, caption=f"../report/{caption}.rst", category=category, labels=labels
+    )
+
+
+def summarized_stores(wildcards):
+    listed = summarized(config)
+    return {
+        kind: [STORES[kind].format(**j) for j in jobs] for kind, jobs in listed.items()
+    }
+
+
+def drawn():
+    """All files of the figures and pages of the studies."""
+    found = []
+    for name in figures.drawn(config):
+        page = Path(name).name.startswith("eigenbasis_")
+        endings = ["html"] if page else ["pdf", "csv", "png"]
+        found += [f"results/figures/{name}.{ending}" for ending in endings]
+    return found
+
+
 # A path with another name is made by no rule.
 wildcard_constraints:
     study=names("studies"),

@@ -1,26 +1,6 @@
 # Denoisers: trained on the first N images of a subset, trained elsewhere, or a closed form of them.
 
 
-def weights(wildcards):
-    paths = denoisers.weights(config, dict(wildcards.items()))
-    return [ancient(str(path)) for path in paths]
-
-
-def calibrated_on(wildcards):
-    network = denoisers.calibrated_on(config, dict(wildcards.items()))
-    return "results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/denoiser.safetensors".format(
-        **network
-    )
-
-
-def calibration(wildcards):
-    if "calibrated" not in config["denoisers"][wildcards.denoiser]:
-        return []
-    return "results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/calibration.zarr/zarr.json".format(
-        **dict(wildcards.items())
-    )
-
-
 rule training:
     input:
         images="results/{dataset}/images.zarr/zarr.json",

@@ -21,28 +21,6 @@ STORES = {
 }
 
 
-def stores(declared):
-    """The stores that a figure is drawn from, by kind."""
-
-    def read(wildcards):
-        listed = figures.stores(config, dict(wildcards.items()), declared)
-        return {
-            kind: [STORES[kind].format(**j) for j in jobs]
-            for kind, jobs in listed.items()
-        }
-
-    return read
-
-
-def reported(path, title, caption, category="{study}"):
-    """A file that stands in the report under its study."""
-    # One label: of several, the report shows only those that agree in the last ones.
-    labels = {"figure": f"{title}, {{of}}" if "{of}" in path else title}
-    return report(
-        path, caption=f"../report/{caption}.rst", category=category, labels=labels
-    )
-
-
 for figure, declared in figures.declared().items():
 
     rule:
@@ -93,13 +71,6 @@ rule page:
         "../scripts/page.py"
 
 
-def summarized_stores(wildcards):
-    listed = summarized(config)
-    return {
-        kind: [STORES[kind].format(**j) for j in jobs] for kind, jobs in listed.items()
-    }
-
-
 rule summary:
     input:
         unpack(summarized_stores),
@@ -122,13 +93,3 @@ rule summary:
         code=code("summary"),
     script:
         "../scripts/summary.py"
-
-
-def drawn():
-    """All files of the figures and pages of the studies."""
-    found = []
-    for name in figures.drawn(config):
-        page = name.split("/")[1].startswith("eigenbasis_")
-        endings = ["html"] if page else ["pdf", "csv", "png"]
-        found += [f"results/figures/{name}.{ending}" for ending in endings]
-    return found

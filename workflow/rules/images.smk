@@ -1,33 +1,6 @@
 # The images of a data set, their near-duplicates, and the division into training and test images.
 
 
-def made_from(wildcards):
-    """The images that a data set is made from, or the file of a URL."""
-    entry = config["datasets"][wildcards.dataset]
-    if "of" in entry:
-        return [f"results/{entry['of']}/images.zarr/zarr.json"]
-    if is_url(entry.get("path", "")):
-        return [f"data/{entry['sha256']}/{name_of(entry['path'])}"]
-    return []
-
-
-# A shuffled data set is divided as the one that it is a version of.
-def unshuffled(wildcards):
-    return f"results/{root(config, wildcards.dataset)[0]}/images.zarr/zarr.json"
-
-
-def dropped(wildcards):
-    name, entry = root(config, wildcards.dataset)
-    return (
-        [f"results/{name}/duplicates.zarr/zarr.json"] if entry.get("duplicates") else []
-    )
-
-
-def table(wildcards):
-    path = images.table(config, wildcards.dataset)
-    return [ancient(str(path))] if path else []
-
-
 # On the machine where snakemake runs: on a cluster, the others often reach no network.
 rule fetched:
     output:
