@@ -32,8 +32,6 @@ def steps(quick: bool) -> dict[str, list[str]]:
     study = FOLDER / "study"
     study.mkdir(parents=True, exist_ok=True)
     config = TINY | {"run": ["pair"]}
-    if torch.cuda.device_count() > 1:  # one network on two of them
-        config["training"] = TINY["training"] | {"tiny": TINY["training"]["tiny"] | {"gpus": 2}}
     (study / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
     snakemake = [
         "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", study, "--configfile",
@@ -44,7 +42,7 @@ def steps(quick: bool) -> dict[str, list[str]]:
         "training": ["--cases", "default 16x16", "--steps", "0"] if quick else ["--steps", "500"],
         "analysis": ["--only", "memorizer", "--images", "2000"] if quick else ["--images", "20000"],
     }
-    tests = ["device"] if quick else ["device", "scripts", "processes", "gpus"]
+    tests = ["device"] if quick else ["device", "scripts"]
     files = [ROOT / "tests" / "unit" / f"test_{name}.py" for name in tests]
     return {
         "tests": ["-m", "pytest", "-n", "0", "-v", *files],
