@@ -3,14 +3,16 @@
 import json
 
 from gahb import store
+from gahb.drawing import panels
 from gahb.drawing.page import write
 from study.job import Job, run
 
 
 def main(eigenbasis, page, *, job=Job(), **shown):
-    """Write the page of one eigenbasis.zarr; what is `shown` is for the caption alone."""
+    """Write the page of one eigenbasis.zarr."""
     (path,) = eigenbasis
-    write(store.open_store(path), page, json.dumps({"parameters": job.parameters}))
+    with panels.hiding(shown["private"]):
+        write(store.open_store(path), page, json.dumps({"parameters": job.parameters}))
 
 
 if __name__ == "__main__":

@@ -33,6 +33,12 @@ def root(config: dict, dataset: str) -> tuple[str, dict]:
     return (entry["of"], config["datasets"][entry["of"]]) if shuffled else (dataset, entry)
 
 
+def is_private(config: dict, dataset: str) -> bool:
+    """Whether no figure may show the images of a data set."""
+    entry = config["datasets"][dataset]
+    return entry.get("private", False) or ("of" in entry and is_private(config, entry["of"]))
+
+
 def is_optimum(config: dict, denoiser: str) -> bool:
     """Whether a denoiser knows the distribution of the images, and so no training set."""
     return config["denoisers"][denoiser].get("reference") == "optimum"

@@ -27,7 +27,7 @@ import functools
 import itertools
 from collections.abc import Iterator, Mapping
 
-from study.entries import is_optimum, is_single
+from study.entries import is_optimum, is_private, is_single
 from study.fingerprint import ROOT, constant
 
 FOLDER = ROOT / "gahb" / "figures"
@@ -66,7 +66,9 @@ def drawn(config: dict) -> list[str]:
         for figure in config["studies"][study]["figures"]:
             for job in all_of(config, study, declared()[figure]["compares"]):
                 found.append(f"{study}/{figure}_{job['of']}")
-                if declared()[figure].get("page"):
+                # A page of a private data set would have nothing to show.
+                hidden = any(is_private(config, d) for d in config["studies"][study]["datasets"])
+                if declared()[figure].get("page") and not hidden:
                     found.append(f"{study}/eigenbasis_{job['of']}")
     return list(dict.fromkeys(found))
 
@@ -75,7 +77,8 @@ def shown(config: dict, job: Mapping, declared: Mapping) -> dict:
     """The data sets, denoisers, references, sizes and the number of seeds that a figure shows.
 
     `denoiser` is the one that it is of, the first where it compares several. `optimum` and `linear`
-    are the study's references that are the optimum and the Wiener filter, if it has any.
+    are the study's references that are the optimum and the Wiener filter, if it has any. `private`
+    says whether any of the data sets is.
     """
     study, compares = config["studies"][job["study"]], declared["compares"]
     names = job["of"].split("_")  # no name of an entry holds one
@@ -91,6 +94,7 @@ def shown(config: dict, job: Mapping, declared: Mapping) -> dict:
         "linear": next(iter(referred(config, job["study"], ["wiener"])), None),
         "sizes": every if declared["sizes"] == "every" else every[-1:],
         "seeds": len(seeds(config, job["study"], denoisers[0])),
+        "private": any(is_private(config, dataset) for dataset in datasets),
     }
 
 

@@ -43,12 +43,13 @@ def draw(stores: Stores, shown: dict) -> Figure:
         samples = stores.first("samples", N=N, subset="S1").samples.isel(sample=chosen)
         columns[N] = [
             [
-                panels.photo(sample),
+                panels.generated(sample, copied),
                 patchwork(sample, images, index, shown["patch"]),
                 panels.photo(closest),
             ]
-            for sample, index, closest in zip(
+            for sample, copied, index, closest in zip(
                 samples.values,
+                panels.copies(found).values,
                 found.closest_patch_image.values,
                 store.take(images, found.closest_image.values),
                 strict=True,

@@ -84,9 +84,12 @@ def _columns(drawn, one: xr.Dataset, images: xr.DataArray, chosen: np.ndarray) -
     if "closest_mirrored" in one:
         for closest, mirrored in zip(real, one.closest_mirrored.values[:, chosen], strict=True):
             closest[mirrored == 1] = closest[mirrored == 1][..., ::-1]
-    made = [samples.isel(sample=chosen).values for samples in drawn]
-    rows = [real[0], *made, *real[1:]]
-    return [[panels.photo(tile) for tile in tiles] for tiles in zip(*rows, strict=True)]
+    real = [[panels.photo(image) for image in images] for images in real]
+    made = [
+        list(map(panels.generated, samples.isel(sample=chosen).values, copied))
+        for samples, copied in zip(drawn, panels.copies(one).values[:, chosen], strict=True)
+    ]
+    return [list(tiles) for tiles in zip(real[0], *made, *real[1:], strict=True)]
 
 
 def numbers(stores: Stores, shown: dict) -> list[dict]:

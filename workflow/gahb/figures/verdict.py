@@ -142,7 +142,7 @@ def _bounded(row: dict) -> str:
 
 def _closest(similarity: xr.Dataset, drawn, images: xr.DataArray, each: int) -> list[list]:
     """The samples of the smallest ratios, each over its nearest training image, with notes."""
-    ratio = similarity.ratio.values
+    ratio, copied = similarity.ratio.values, panels.copies(similarity).values
     first = [i for i in np.argsort(ratio, kind="stable")[:each] if not np.isnan(ratio[i])]
     nearest = store.take(images, similarity.closest_image.values[first]) if first else []
     if "closest_mirrored" in similarity:
@@ -150,7 +150,7 @@ def _closest(similarity: xr.Dataset, drawn, images: xr.DataArray, each: int) -> 
         nearest = [x[..., ::-1] if m else x for x, m in zip(nearest, mirrored, strict=True)]
     return [
         [
-            (panels.photo(drawn[i]), f"{float(similarity.closest[i]):.3f}"),
+            (panels.generated(drawn[i], copied[i]), f"{float(similarity.closest[i]):.3f}"),
             (panels.photo(image), f"{ratio[i]:.2f}"),
         ]
         for i, image in zip(first, nearest, strict=True)

@@ -133,6 +133,9 @@ class Shuffled(Entry):
 class Own(Source):
     """Images that the user brings."""
 
+    private: bool = False
+    """Whether figures and reports hide the images, and samples that are copies of them. Numbers and
+    new samples are shown; data sets made `of` a private one are private."""
     path: Annotated[str, Field(min_length=1)]
     """File or folder, relative to the working directory. For a file from a URL (http, https, ftp)
     sha256 is needed, too."""

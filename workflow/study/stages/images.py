@@ -15,7 +15,7 @@ ALIKE = 0.95
 
 def _images(config: dict, job: Mapping) -> dict:
     entry = dict(config["datasets"][job["dataset"]])
-    for later in ("test", "duplicates", "mirrored", "groups"):
+    for later in ("test", "duplicates", "mirrored", "groups", "private"):
         entry.pop(later, None)
     if "images" in entry:
         entry["count"] = entry.pop("images")
