@@ -7,9 +7,11 @@ import scripts.matrix
 import torch
 import xarray as xr
 from gahb import prediction, store
-from gahb.beyond import beyond, gaussian_flow, gaussian_samples, left, share
+from gahb.beyond import beyond, left, share
 from gahb.denoisers.references import wiener
 from gahb.samples.flow import followed, noise_levels
+from gahb.samples.gaussian import gaussian_flow
+from gahb.samples.gaussian_sampler import gaussian_samples
 from gahb.samples.sampler import sample
 from gahb.samples.start import paper
 from gahb.summaries import beyond as summary

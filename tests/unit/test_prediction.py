@@ -6,9 +6,9 @@ import scripts.prediction
 import torch
 import xarray as xr
 from gahb import prediction, store
-from gahb.beyond import gaussian_flow
 from gahb.denoisers.references import wiener
 from gahb.samples.flow import noise_levels, probability_flow
+from gahb.samples.gaussian import gaussian_flow
 from gahb.similarity.pixels import paired_cosine
 
 SIDE = 8

@@ -71,14 +71,8 @@ OF_SAMPLES = (
     "figures/*/pa*_*", "figures/*/verdict_*", "figures/*/transition_*", "figures/*/agreement_*",
     "figures/*/theories_*", "summary.json",
 )  # fmt: skip
-# The flows of Wiener filters, to which these compare, are in the module of their samples.
-OF_SAMPLER = (
-    *OF_SAMPLES,
-    "*/dynamics-*",
-    "figures/*/dynamics_*",
-    "figures/*/along_*",
-    "figures/*/phase_*",
-)
+# The flow of a Gaussian, in closed form, takes no sampler.
+OF_SAMPLER = tuple(p for p in OF_SAMPLES if "prediction" not in p)
 OF_LEVELS = (
     *(f"*/{name}/*/psnr.zarr" for name in ("tiny", "cnn", "watched", "memorizer", "wiener")),
     "*/oracles.zarr", "*/prediction-*", "figures/*/psnr_curves_*", "figures/*/shrinkage_*",

@@ -12,16 +12,6 @@ over pixels removed, g is projected out of both samples,
 
 beyond is the partial correlation of s_1 and s_2 given g; where a share is 0, there is none.
 
-The flow of a Gaussian has a closed form. From noise level sigma_0 to sigma it scales an axis of
-variance v by ((v + sigma^2) / (v + sigma_0^2))^(1/2); denoised, the sample is
-
-.. math:: g = m + \sum_k \frac{v_k}{\sqrt{(v_k + \sigma^2)(v_k + \sigma_0^2)}}
-    \langle y - m, e_k\rangle\, e_k .
-
-Networks' samples take a few steps of Heun's, which the exact g serves better than one of the same
-steps: the error of equal steps is common to all three, and inflates beyond. Ascent adds noise on
-its way, which a g of the same steps and noise must share.
-
 Three traps:
 
 - Differences s_j - g in place of projections share the term -g: independent samples have 1/2.
@@ -42,71 +32,10 @@ they shrink too much, is common to both and of second order, so it is positive w
 `gahb.prediction.beyond` has both terms.
 """
 
-from collections.abc import Callable
-
 import torch
-
-from gahb.denoisers.references.wiener import Wiener
-from gahb.samples.sampler import sample
 
 #: A share, and a contrast of pixels, that are no more than rounding in single precision.
 NOTHING, BLANK = 1e-8, 1e-6
-
-
-def gaussian_flow(f: Wiener, y: torch.Tensor, start: float, end: float = 0.0) -> torch.Tensor:
-    """Samples of a Gaussian by the probability flow, in closed form; shape of `y`.
-
-    Args:
-        f: the Gaussian, as the Wiener filter of its mean and covariance.
-        y: (sample, channel, y, x), where samples start.
-        start: noise level of `y`.
-        end: noise level at which the flow ends, and f denoises.
-    """
-    kept = f.variances / (f.variances + start**2)
-    if end:
-        kept = kept * f.variances / (f.variances + end**2)
-    coefficients = (y - f.mean).flatten(1) @ f.axes
-    return f.mean + (coefficients * kept.sqrt() @ f.axes.T).reshape(y.shape)
-
-
-def gaussian_samples(
-    f: Wiener,
-    first: Callable[[torch.Tensor], torch.Tensor],
-    count: int,
-    *,
-    sampler: str,
-    sd: float,
-    sigma_min: float,
-    seed: int,
-    **ascent,
-) -> torch.Tensor:
-    """Samples of a Gaussian, made as those of networks are: (sample, channel, y, x).
-
-    Args:
-        f: the Gaussian, as the Wiener filter of its mean and covariance, in float64.
-        first: numbers of samples -> where they start.
-        count: number of samples.
-        sampler: "ode", of which the limit of many steps is taken, or "ascent".
-        sd, sigma_min: noise levels of start and end.
-        seed: of the noise of ascent.
-        ascent: what else `gahb.samples.sampler.sample` takes: h0, beta, sigma_max and max_steps.
-    """
-    device = f.mean.device
-    if sampler == "ode":
-        return gaussian_flow(f, first(torch.arange(count, device=device)).double(), sd, sigma_min)
-    single = Wiener(f.mean.float(), f.variances.float(), f.axes.float())
-    drawn = sample(
-        single,
-        tuple(f.mean.shape),
-        count,
-        seed,
-        sd=sd,
-        sigma_min=sigma_min,
-        start=first,
-        device=device,
-        **ascent,
-    )
-    return torch.from_numpy(drawn.images).to(device)
 
 
 def left(samples: torch.Tensor, g: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -13,11 +13,11 @@ import numpy as np
 import torch
 import xarray as xr
 from gahb import denoisers, store
-from gahb.beyond import gaussian_flow
 from gahb.denoisers.references import memorizer, wiener
 from gahb.dynamics import at_step, noisy
 from gahb.images import Members, to_float
 from gahb.samples.flow import noise_levels
+from gahb.samples.gaussian import gaussian_flow
 from gahb.samples.start import named
 from study.job import Job, run
 

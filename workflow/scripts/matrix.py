@@ -14,9 +14,10 @@ import numpy as np
 import torch
 import xarray as xr
 from gahb import statistics, store
-from gahb.beyond import gaussian_samples, left
+from gahb.beyond import left
 from gahb.denoisers.references import wiener
 from gahb.images import Members
+from gahb.samples.gaussian_sampler import gaussian_samples
 from gahb.samples.start import named
 from study.job import Job, run
 

@@ -14,10 +14,10 @@ import torch
 import xarray as xr
 from gahb import prediction as theory
 from gahb import store
-from gahb.beyond import gaussian_flow
 from gahb.decibels import sigma_from_psnr
 from gahb.denoisers.references import wiener
 from gahb.images import Members
+from gahb.samples.gaussian import gaussian_flow
 from gahb.samples.start import named
 from gahb.similarity.pixels import paired_cosine
 from study.job import Job, run
