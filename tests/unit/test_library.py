@@ -9,6 +9,7 @@ import sys
 
 import pytest
 from conftest import ROOT
+from gahb import selftest
 
 #: Refuses what is neither of the library's dependencies nor needed by them, then runs a file.
 ALONE = """
@@ -44,6 +45,7 @@ assert "study" not in sys.modules
 exec(open(sys.argv[2]).read())
 """
 ANALYSIS = """
+import runpy
 import torch
 from gahb import denoisers
 from gahb.datasets.photographs import photographs
@@ -59,6 +61,8 @@ basis = eigenbasis(denoiser, images[0], images[1], 0.1, keep=4)
 assert len(basis.shrinkage) == 4
 with style.sheet():  # which is a file of the wheel
     pass
+del sys.modules["gahb.selftest"]
+runpy.run_module("gahb.selftest", run_name="__main__")
 for needs in (lambda: photographs(side=8, stride=8, scales=[1], seed=0),
               lambda: denoisers.save(torch.nn.Conv2d(1, 1, 3), "a.safetensors", "bfcnn")):
     try:
@@ -97,6 +101,25 @@ def test_it_needs_six_packages_and_what_these_need(installed):
         cwd=installed.parent, capture_output=True, text=True, env={"OMP_NUM_THREADS": "1"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+    assert re.findall(r"^(\w+): ", done.stdout, re.M) == [
+        "wiener", "memorizer", "jacobian", "flow", "audit"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("check", "place", "wrong"),
+    [
+        ("wiener", "SIGMA", 0.31),
+        ("flow", "gaussian_flow", lambda f, y, start, end: 1.01 * y),
+        ("audit", "NEW", selftest.IMAGES),
+    ],
+)
+def test_the_selftest_fails_where_something_is_wrong(monkeypatch, check, place, wrong):
+    gain = selftest._gain()
+    monkeypatch.setattr(selftest, "_gain", lambda: gain)
+    monkeypatch.setattr(selftest, place, wrong)
+    with pytest.raises(AssertionError):
+        getattr(selftest, check)()
 
 
 def test_the_notebook_shows_what_it_shows(tmp_path, monkeypatch):
