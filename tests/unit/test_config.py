@@ -306,6 +306,25 @@ def test_an_embedding_that_is_not_there_is_named_and_its_code_counts(tmp_path, m
     assert STAGES["similarity"].values(without, job)["embedding"] is None
 
 
+def test_a_closed_form_that_is_not_there_is_named_and_its_code_counts(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = changed("denoisers.mine", {"reference": "own", "closed_form": "theory:form"})
+    with pytest.raises(ConfigError, match=r"denoisers\.mine\.closed_form: found 'theory:form'"):
+        checked(config)
+    with pytest.raises(ConfigError, match="'closed_form' is a required key of own"):
+        checked(changed("denoisers.mine", {"reference": "own"}))
+    job = {"dataset": "calpha", "denoiser": "mine", "subset": "S1", "N": "8", "seed": "0"}
+    codes = set()
+    for text in ("def form(training): ...", "def form(training): return 1"):
+        (tmp_path / "theory.py").write_text(text)
+        fingerprint.written.cache_clear()  # a run reads a file once
+        fingerprint.content.cache_clear()
+        codes.add(STAGES["reference"].code(checked(config), job))
+    assert len(codes) == 2
+    values = STAGES["reference"].values(checked(config), job)
+    assert values["closed_form"] == "theory:form" and values["reference"] == "own"
+
+
 def test_every_figure_is_drawn_for_every_network():
     config = changed("studies.pair.denoisers", ["tiny", "cnn"])
     for figure in config["studies"]["pair"]["figures"]:

@@ -5,7 +5,10 @@ import sys
 import types
 from pathlib import Path
 
+import numpy as np
+import pytest
 import torch
+import xarray as xr
 from gahb import denoisers
 
 PAGE = Path(__file__).parents[2] / "docs" / "denoisers.md"
@@ -50,3 +53,31 @@ def test_a_checkpoint_of_lucidrains_trainer(tmp_path, monkeypatch):
     y, sigma = (x / a.sqrt() + 1) / 2, float((1 / a - 1).sqrt()) / 2
     torch.testing.assert_close(y - found(y, sigma), (clean + 1) / 2, atol=1e-4, rtol=0)
     sys.modules.pop("mynets", None)
+
+
+def test_a_closed_form_of_the_users_own(tmp_path, monkeypatch):
+    """The page's module is N(mean, v I)'s posterior mean, from a file, too, and for bytes."""
+    (code,) = re.findall(r"```python\n(# mytheory\.py\n.*?)```", PAGE.read_text(), re.S)
+    (tmp_path / "mytheory.py").write_text(code)
+    (tmp_path / "notimages.py").write_text(
+        "import torch\n"
+        "class Flat(torch.nn.Module):\n"
+        "    def __init__(self, training):\n        super().__init__()\n"
+        "    def forward(self, y, sigma):\n        return y.flatten(1)\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    images = (255 * torch.rand(9, 1, 4, 4)).byte()
+    x, y = images / 255, torch.rand(3, 1, 4, 4)
+    tensors = denoisers.fit("own", images, closed_form="mytheory:Shrinkage")
+    denoisers.save_reference(tensors, tmp_path / "a.safetensors", "own", np.arange(9))
+    stored = xr.DataArray(images.numpy(), dims=("image", "channel", "y", "x"))
+    variance = (x - x.mean(0)).square().mean()
+    sigma = torch.tensor([0.1, 0.5, 0.1])
+    kept = (variance / (variance + sigma**2))[:, None, None, None]
+    expected = x.mean(0) + kept * (y - x.mean(0))
+    for f in (denoisers.built("own", tensors, images), denoisers.load("a.safetensors", stored)):
+        torch.testing.assert_close(f(y, sigma), expected)
+        torch.testing.assert_close(f(y, 0.1)[0], expected[0])
+    with pytest.raises(ValueError, match=r"notimages:Flat makes images of shape \(1, 1, 4, 4\)"):
+        denoisers.fit("own", images, closed_form="notimages:Flat")

@@ -203,6 +203,9 @@ class Reference(Entry):
     """Chains of `optimum` in each of four groups, for each C^alpha image, 2 if not given."""
     psnr: OwnCurves | MISSING = MISSING
     """PSNR curves of this denoiser, where they have fewer images and noise levels than others."""
+    closed_form: Function | MISSING = MISSING
+    """module:name of a function of yours that is called with the training images, `training`, and
+    returns a torch.nn.Module, called (y, sigma) (`own`)."""
     basis: Literal["dct", "wavelet"] | MISSING = MISSING
     """Basis of `threshold`, cosines or Daubechies' wavelets."""
 

@@ -67,7 +67,7 @@ def _imported(config: dict, job: Mapping) -> dict:
 
 def _code(config: dict, job: Mapping) -> list[Path]:
     entry = _entry(config, job)
-    return [code_file(entry["function"])] if "function" in entry else []
+    return [code_file(entry[key]) for key in ("function", "closed_form") if key in entry]
 
 
 def _options(config: dict, job: Mapping) -> dict:
@@ -112,5 +112,5 @@ STAGES = {
     "training": Stage("training", _training, modules),
     "imported": Stage("imported", _imported, modules, _code),
     "calibration": Stage("calibration", _calibration, _of_calibration),
-    "reference": Stage("reference", _reference, modules),
+    "reference": Stage("reference", _reference, modules, _code),
 }
