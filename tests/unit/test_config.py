@@ -100,7 +100,8 @@ def test_checking_leaves_its_argument_alone():
         ("datasets.calpha.alpha", "two", ["datasets.calpha.alpha", "'two'", "number"]),
         ("datasets.calpha.alpha", -1, ["datasets.calpha.alpha", "-1", "above 0"]),
         ("datasets.calpha.source", "celeb", ["datasets.calpha.source", "celeb", "archive, arrays"]),
-        ("datasets.calpha.test", 0, ["datasets.calpha.test", "0", "at least one"]),
+        ("datasets.calpha.test", 0, ["datasets.calpha.test", "0", "at least two"]),
+        ("datasets.calpha.test", 1, ["datasets.calpha.test", "1", "at least two"]),
         ("datasets.disk", {"source": "disks", "side": 8}, ["datasets.disk", "images"]),
         ("datasets.photo-shuffled.of", "fotos", ["photo-shuffled.of", "fotos", "datasets"]),
         ("datasets.my_set", {"source": "shuffled", "of": "photo"}, ["my_set", "letters, digits"]),
@@ -373,6 +374,21 @@ def test_the_optimum_is_of_the_largest_size_alone():
 
 def test_a_study_that_is_not_run_is_not_held_to_what_it_needs():
     assert checked(changed("studies.pair.sizes", [1, 26]) | {"run": ["disks"]})
+
+
+@pytest.mark.parametrize("psnr", [
+    {"input_psnr": [0, 12, 16, 20]}, {"slope_range": [0, 8]},
+    {"input_psnr": [1, 2, 3], "slope_range": [1, 3]},
+])  # fmt: skip
+def test_what_no_study_uses_is_not_held_to_the_users_settings(psnr):
+    """config.yaml has an optimum with levels of its own, and is below any config of the user's."""
+    config = yaml.safe_load((ROOT / "config.yaml").read_text()) | {"psnr": psnr}
+    assert_refused(config, ["denoisers.optimum.psnr.input_psnr"])
+    mine = {"datasets": ["disks"], "denoisers": ["unet"], "sizes": [9], "figures": ["psnr_curves"]}
+    config["studies"] |= {"mine": mine}
+    assert checked(config | {"run": ["mine"]})
+    mine["references"] = ["optimum"]
+    assert_refused(config | {"run": ["mine"]}, ["denoisers.optimum.psnr.input_psnr"])
 
 
 def test_all_mistakes_are_named_at_once():

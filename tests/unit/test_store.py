@@ -60,9 +60,12 @@ def test_text_is_stored_in_a_type_that_zarr_specifies(tmp_path):
     lambda opened, path: opened.to_zarr(path, zarr_format=3),
     lambda opened, path: opened.to_netcdf(path, engine="scipy"),
 ])  # fmt: skip
-def test_what_was_opened_can_be_saved_in_any_form(tmp_path, saved):
+@pytest.mark.parametrize("opened", [
+    store.open_store, lambda path: xr.open_zarr(path).drop_encoding(),
+])  # fmt: skip
+def test_what_was_opened_can_be_saved_in_any_form(tmp_path, opened, saved):
     store.save(example(), tmp_path / "a.zarr")
-    saved(store.open_store(tmp_path / "a.zarr"), tmp_path / "b")
+    saved(opened(tmp_path / "a.zarr"), tmp_path / "b")
     engine = "zarr" if (tmp_path / "b").is_dir() else "scipy"
     with xr.open_dataset(tmp_path / "b", engine=engine) as again:
         assert_saved(again.load(), example())

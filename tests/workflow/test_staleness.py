@@ -60,7 +60,7 @@ def _reversed(node):
     return node
 
 
-UNUSED = {"source": "disks", "side": 8, "images": 9, "test": 1}
+UNUSED = {"source": "disks", "side": 8, "images": 9, "test": 2}
 LONGER = TINY["training"]["tiny"] | {"steps": 61}
 OF_CNN = ("photo*/cnn/*", "figures/photographs/*", "figures/geometry/*", "summary.json")
 OF_DISKS = ("disk/*", *(f"figures/{s}/*" for s in ("phase", "closed-forms", "truths")),

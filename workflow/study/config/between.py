@@ -3,6 +3,7 @@
 These and the checks of studies read the config as everything else does, with its defaults.
 """
 
+import itertools
 from collections.abc import Iterator
 
 from gahb import groups
@@ -83,13 +84,21 @@ def _groups(config: dict) -> Iterator[str]:
                 yield f"datasets.{name}.groups: {mistake}"
 
 
+def _compared(config: dict) -> dict:
+    """Names of the denoisers of the studies that are run, once."""
+    studies = [config["studies"].get(name, {}) for name in config["run"] or config["studies"]]
+    keys = itertools.product(studies, ("denoisers", "references"))
+    return dict.fromkeys(name for study, key in keys for name in study.get(key, []))
+
+
 def _levels(config: dict) -> Iterator[str]:
     """PSNR curves without slopes, and references at noise levels that others do not have."""
     levels, (low, high) = config["psnr"]["input_psnr"], config["psnr"]["slope_range"]
     curves = {"psnr.input_psnr": levels}
-    for name, entry in config["denoisers"].items():
-        if "input_psnr" in entry.get("psnr", {}):
-            curves[f"denoisers.{name}.psnr.input_psnr"] = entry["psnr"]["input_psnr"]
+    for name in _compared(config):
+        own = config["denoisers"].get(name, {}).get("psnr", {})
+        if "input_psnr" in own:
+            curves[f"denoisers.{name}.psnr.input_psnr"] = own["input_psnr"]
     for path, chosen in curves.items():
         for level in chosen:
             if level not in levels:

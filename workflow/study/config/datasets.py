@@ -7,7 +7,7 @@ from pydantic import MISSING, Field
 from study.config.base import Count, Entry, OneOf, Side, integer, number, several
 from study.files import is_url
 
-Images = integer(ge=3)
+Images = integer(ge=4)
 ImageSide = Annotated[Side, Field(description="Height and width of the images in pixels.")]
 Range = Annotated[list[integer()], Field(min_length=2, max_length=2)]
 Scales = several(number(gt=0, le=1))
@@ -52,8 +52,8 @@ class GroupTable(Entry):
 class Source(Entry):
     """A source of images."""
 
-    test: Annotated[Count | Literal["all"], OneOf] = 200
-    """Images of the test set, at least one, disjoint from both training sets; `all` if all are test
+    test: Annotated[integer(ge=2) | Literal["all"], OneOf] = 200
+    """Images of the test set, at least two, disjoint from both training sets; `all` if all are test
     images, for denoisers that were trained elsewhere."""
 
 
