@@ -20,21 +20,14 @@ MODULES = sorted(WORKFLOW.rglob("*.py"))
 #: A job of each stage in the tiny study.
 RUN = {"dataset": "calpha", "denoiser": "tiny", "subset": "S1", "N": "8", "seed": "0"}
 OF_PAIR = {"dataset": "calpha", "denoiser": "tiny", "pair": "disjoint", "N": "8", "seed": "0"}
-#: The study that draws a figure, and of what.
-OF_FIGURES = {
-    figure: next(
-        (study, next(figures.all_of(TINY, study, declared["compares"]))["of"])
-        for study, entry in TINY["studies"].items()
-        if figure in entry["figures"]
-    )
-    for figure, declared in figures.declared().items()
-}
 
 
 def job_of(stage: str) -> dict:
     if stage.startswith("figure_"):
-        study, of = OF_FIGURES[stage.removeprefix("figure_")]
-        return {"study": study, "of": of}
+        figure = stage.removeprefix("figure_")
+        drawing = [name for name, entry in TINY["studies"].items() if figure in entry["figures"]]
+        compares = figures.declared()[figure]["compares"]
+        return next(figures.all_of(TINY, (drawing or ["pair"])[0], compares))
     special = {
         "duplicates": {"dataset": "mine"},
         "imported": RUN | {"denoiser": "own"},
