@@ -97,5 +97,5 @@ def test_every_page_can_be_read_on_a_phone(site):
         u for f in found.values() for u in f["loaded"] if not u.startswith(("file:", "data:"))
     } == set()
     assert found["docs/method.html"]["formulas"] > 100
-    assert found["api/gahb.samples.sampler.html"]["formulas"] >= 4
+    assert found["api/gahb.samples.html"]["formulas"] >= 4
     assert any("memorizer" in title for title in found["search.html?q=memorizer"]["results"])
