@@ -90,13 +90,17 @@ def test_what_near_duplicates_keeps_is_not_redundant():
     assert different(found.cluster) < len(kept)  # joined by those that are dropped
 
 
-def test_the_store_and_the_warning(tmp_path, capsys):
-    images = xr.Dataset({"images": (PIXELS, copies([0, 1, 2, 0, 3, 4, 4, 1]))})
+def saved(folder, images) -> list[str]:
+    """The stores that the script reads, of eight images, and the one that it writes."""
     split = xr.Dataset({"S1": ("member_S1", [0, 1, 2, 3]), "S2": ("member_S2", [3, 4]),
                         "test": ("test_image", [5, 6, 7])})  # fmt: skip
-    for name, data in {"images": images, "split": split}.items():
-        store.save(data.assign_attrs(store.provenance(name, {})), tmp_path / f"{name}.zarr")
-    paths = [str(tmp_path / f"{name}.zarr") for name in ("images", "split", "redundancy")]
+    for name, data in {"images": xr.Dataset({"images": (PIXELS, images)}), "split": split}.items():
+        store.save(data.assign_attrs(store.provenance(name, {})), folder / f"{name}.zarr")
+    return [str(folder / f"{name}.zarr") for name in ("images", "split", "redundancy")]
+
+
+def test_the_store_and_the_warning(tmp_path, capsys):
+    paths = saved(tmp_path, copies([0, 1, 2, 0, 3, 4, 4, 1]))
     for of_files in (True, False):
         scripts.redundancy.main(*paths, threshold=0.95, of_files=of_files, job=Job())
         said = capsys.readouterr().out
@@ -107,3 +111,12 @@ def test_the_store_and_the_warning(tmp_path, capsys):
     assert found.different.values.tolist() == [5, 2, 2, 2]
     assert found.near_duplicates.values.tolist() == [[0, 1, 1], [1, 0, 0], [1, 0, 1]]
     assert sorted(map(tuple, found.crossing.values)) == [(0, 3), (1, 7)]
+
+
+def test_how_many_images_are_blank_is_said_before_training(tmp_path, capsys):
+    images = copies([*range(8)])
+    images[::3] = np.array([0, 0.5, 1])[:, None, None, None]
+    scripts.redundancy.main(*saved(tmp_path, images), threshold=0.95, of_files=True, job=Job())
+    said = capsys.readouterr().out
+    assert "8 images, 6 different ones; largest cluster 3" in said
+    assert "Warning: 3 of 8 images are blank: flat, and so copies of one another" in said

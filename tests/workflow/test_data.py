@@ -132,6 +132,13 @@ def test_skipped_files_are_listed_in_the_store(tmp_path):
     assert "cannot be read" in images.skipped_because.values[0]
 
 
+def test_near_duplicates_of_a_data_set_that_keeps_them_are_none(tmp_path):
+    keeping = study(tmp_path / "mine", **FOLDER, duplicates=None)
+    pictures(keeping.folder / "pictures", 14)
+    said = keeping.run("--dry-run", DUPLICATES, fails=True)
+    assert f"No rule to produce {DUPLICATES}" in said and "KeyError" not in said
+
+
 def test_missing_data_do_not_hinder_a_dry_run_and_are_named(tmp_path):
     missing = study(tmp_path / "mine", **FOLDER)
     assert "rule images:" in missing.run("--dry-run", "all")
