@@ -85,15 +85,20 @@ def test_psnr_curves(sizes):
 def test_samples(sizes, channels):
     figure = samples.draw(sample_stores(sizes, channels, diverged=2), {"sizes": sizes})
     assert_legible(figure)
-    top, cosines, bottom = figure.axes
+    top, bottom = figure.axes
     each = 3 if len(sizes) < 10 else 1
     assert len(top.images) == 4 * each * len(sizes)
-    # Histograms stand below the images of their N.
-    edges = [ax.get_window_extent().intervalx for ax in (top, cosines, bottom)]
-    np.testing.assert_allclose(edges[1:], edges[:1] * 2, atol=3)
-    assert bottom.get_ylabel() == "cosine beyond\nthe covariance"
-    assert "between two Wiener filters" in words(figure)
-    assert [t.get_text() for t in bottom.get_xticklabels()] == ["2/6"] * len(sizes)
+    # Cosines stand below the images of their N.
+    edges = [ax.get_window_extent().intervalx for ax in (top, bottom)]
+    np.testing.assert_allclose(*edges, atol=3)
+    memorized = [4 if N <= 10 else 0 for N in sizes]
+    below = [f"{count}/4\n2 lost" for count in memorized]
+    assert [t.get_text() for t in bottom.get_xticklabels()] == below
+    said = words(figure).replace("\n", " ")
+    assert f"N = {sizes[-1]:,}: {memorized[-1]} of 4 samples are memorized, and two" in said
+    share, gaussian = bottom.lines[0].get_ydata(), bottom.lines[1].get_ydata()
+    np.testing.assert_allclose(share, 1 - 1 / (1 + np.array(sizes)), atol=0.01)
+    np.testing.assert_allclose(gaussian, -share)
     assert [t.get_text() for t in top.get_xticklabels()] == [f"{N:,}" for N in sizes]
 
 
@@ -141,7 +146,7 @@ def test_samples_that_all_diverged():
     figure = samples.draw(sample_stores([1, 10], diverged=6, dtype=np.float32), {"sizes": [1, 10]})
     assert_legible(figure)
     assert not figure.axes[0].images
-    assert words(figure).count("6/6") == 2
+    assert words(figure).count("0/0\n6 lost") == 2
 
 
 # Figures 3 to 6.
@@ -258,7 +263,7 @@ def test_patches(sizes, channels, patch):
     top, bottom = figure.axes
     each = 3 if len(sizes) < 10 else 1
     assert len(top.images) == 3 * each * len(sizes)
-    assert [t.get_text() for t in bottom.get_xticklabels()] == ["2/6"] * len(sizes)
+    assert {t.get_text() for t in bottom.get_xticklabels()} <= {"4/4\n2 lost", "0/4\n2 lost"}
 
 
 def test_patchwork_of_the_images_that_the_sample_was_cut_from():

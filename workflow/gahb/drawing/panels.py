@@ -1,4 +1,4 @@
-"""Parts that several figures are made of: grids of images, curves, histograms by N."""
+"""Parts that several figures are made of: grids of images, curves, cosines by N."""
 
 import contextlib
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from gahb.drawing import style
 from gahb.drawing.stores import together
@@ -18,14 +18,14 @@ from gahb.summaries import eigenbasis
 GAP, NOTE = 0.08, 0.3
 #: Where the colours of an eigenvector end, in root mean squares.
 SATURATION = 2.5
-#: Of samples: most images side by side, most of them for one N, and the width of cosines' bins.
-COLUMNS, EACH, BIN = 12, 3, 0.04
+#: Of samples: most images side by side, and most of them for one N.
+COLUMNS, EACH = 12, 3
 #: |cosine| above which images are near-duplicates, the paper's.
 ALIKE = 0.95
 #: Whether figures of private images are being drawn.
 _hiding = False
-#: Keywords of a filled and of an outlined histogram, and of a line to compare with.
-FILLED, OUTLINE = {"fill": True, "alpha": 0.6}, {"linewidth": 0.8}
+#: Keywords of a filled histogram, and of a line to compare with.
+FILLED = {"fill": True, "alpha": 0.6}
 REFERENCE = {"color": style.GRAY, "dashes": (4, 2), "linewidth": 0.8, "zorder": 1}
 
 
@@ -241,7 +241,7 @@ def shrinkage_panel(ax: Axes, bases: list[tuple]) -> None:
     ax.set(xscale="log", xlabel="rank $k$", ylabel=r"shrinkage factor $\lambda_k$")
 
 
-# Samples: a block of images for each N, above histograms of cosines.
+# Samples: a block of images for each N, above a panel of cosines.
 
 
 def first_samples(similarity: xr.Dataset, sizes: int) -> np.ndarray:
@@ -281,52 +281,48 @@ def blocks(
 
 
 def by_size(
-    columns: dict[int, list[list]], names, similarity: dict[int, xr.Dataset], cosines: dict
+    columns: dict[int, list[list]], names, lines: dict[str, tuple], counts: list[tuple]
 ) -> Figure:
-    """Images above histograms, by N.
+    """Images above one panel of cosines, by N.
 
     Args:
         columns: for each N, for each sample shown, its images from top to bottom, RGB (y, x, 3).
         names: of the rows of images.
-        similarity: similarity.zarr of all seeds together, by N.
-        cosines: for each row of histograms, named as its axis, by name of a variable that may be
-            missing, -1 for one left and 1 for one right of its N, and keywords.
+        lines: of cosines, by what they are: the values for each N, and keywords.
+        counts: for each N how many samples are memorized, ended, and diverged.
     """
     each, rows = _each(len(columns)), len(names)
-    pitch = 1 + GAP
     width = style.PAGE if len(columns) > 2 else style.COLUMN
     # High enough for the width to bound the images, so that both axes are equally wide.
-    images = len(columns) * (each * pitch + 2 * GAP) - 3 * GAP
-    heights = [rows * pitch * (width - 0.65) / images + 0.67, *[1.7] * len(cosines)]
+    images = len(columns) * (each * (1 + GAP) + 2 * GAP) - 3 * GAP
+    heights = [rows * (1 + GAP) * (width - 0.65) / images + 0.67, 2]
     figure = Figure((width, sum(heights) + 0.4))
-    top, *below = figure.subplots(len(heights), 1, height_ratios=heights)
+    top, ax = figure.subplots(2, 1, height_ratios=heights)
     tiles = {N: [[(tile, "") for tile in column] for column in columns[N]] for N in columns}
     centres, half = blocks(top, tiles, names, each)
-    once = {}
-    for ax, (name, of_row) in zip(below, cosines.items(), strict=True):
-        _cosines(ax, list(similarity.values()), centres, half, of_row)
-        ax.set(xlim=top.get_xlim(), ylabel=name)
-        once |= dict(zip(*ax.get_legend_handles_labels()[::-1], strict=True))
-    lost = [f"{int(s.diverged.sum())}/{s.diverged.size}" for s in similarity.values()]
-    ax.set(xticks=centres, xticklabels=lost, xlabel="samples that diverged and are left out")
-    ncols = 3 if width == style.PAGE else 1
-    figure.legend(once.values(), once, ncols=ncols, loc="outside lower center")
+    for i, (label, (values, line)) in enumerate(lines.items()):
+        # Side by side, so that bars do not hide each other.
+        beside = centres + half * (i - (len(lines) - 1) / 2) / 6
+        spread(ax, beside, values, label=label, **line)
+    if ax.get_ylim()[0] < 0:
+        ax.axhline(0, **REFERENCE)
+    lost = any(diverged for *_, diverged in counts)
+    ax.set(xlim=top.get_xlim(), ylim=(None, 1.05), ylabel="cosine")
+    ax.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
+    ax.set_xlabel("samples memorized" + "; lost: diverged, left out" * lost)
+    ax.set_xticks(centres, [f"{m}/{n}" + f"\n{d} lost" * (d > 0) for m, n, d in counts])
+    columns = 2 if width == style.PAGE else 1
+    figure.legend(*ax.get_legend_handles_labels(), ncols=columns, loc="outside lower center")
     return figure
 
 
-def _cosines(ax: Axes, similarity: list[xr.Dataset], centres, width: float, cosines: dict) -> None:
-    """Upright histograms of cosines, some left and some right of the centre of each N."""
-    found = [{name: s[name].values.ravel() for name in cosines if name in s} for s in similarity]
-    lowest = np.nanmin(np.concatenate([[0.5], *(c for of_N in found for c in of_N.values())]))
-    low = np.floor(lowest / BIN) * BIN
-    edges = np.linspace(low, 1, round((1 - low) / BIN) + 1)
-    for of_N, centre in zip(found, centres, strict=True):
-        for name, values in of_N.items():
-            towards, line = cosines[name]
-            histogram(ax, values, edges, centre, towards * width, line)
-    ax.axhline(1, color=style.GRAY, linewidth=0.6, zorder=1)
-    ax.set_xticks(centres, [""] * len(centres))
-    ax.tick_params(axis="x", length=0)
+def spread(ax: Axes, x, values: list[np.ndarray], **line) -> None:
+    """Medians of values, in bars that hold four fifths of them; NaNs are left out."""
+    kept = [each[~np.isnan(each)] for each in values]
+    ends = [np.quantile(each, [0.1, 0.5, 0.9]) if len(each) else [np.nan] * 3 for each in kept]
+    low, middle, high = np.transpose(ends)
+    ax.plot(x, middle, **({"marker": "o", "markersize": 4, "linewidth": 0.8} | line))
+    ax.vlines(x, low, high, color=line["color"], linewidth=2.5, alpha=0.35)
 
 
 def histogram(ax: Axes, values, edges, centre: float, width: float, line: dict) -> None:

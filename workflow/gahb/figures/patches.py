@@ -9,7 +9,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from gahb import store
-from gahb.drawing import panels, style
+from gahb.drawing import panels, style, words
 from gahb.drawing.stores import Stores, together
 from gahb.summaries import memorization, tables
 
@@ -25,9 +25,12 @@ FIGURE = {
 #: Of two networks, or of one that has no other.
 PAIR = ("disjoint", "single")
 ROWS = ("network 1", "closest patches", "closest in $S_1$")
-COSINES = {
-    "closest_patch": (-1, panels.FILLED | {"color": "C2", "label": "patch to closest patch"}),
-    "closest": (1, panels.FILLED | {"color": "C1", "label": "to closest training image"}),
+LINES = {
+    "closest_patch": ("a patch and the closest training patch", {"color": "C5", "marker": "o"}),
+    "closest": (
+        "a sample and the closest training image",
+        {"color": words.TRAINING, "marker": "s"},
+    ),
 }
 
 
@@ -55,7 +58,28 @@ def draw(stores: Stores, shown: dict) -> Figure:
                 strict=True,
             )
         ]
-    return panels.by_size(columns, ROWS, similarity, {"cosine": COSINES})
+    lines = {
+        label: ([np.ravel(s[name]) for s in similarity.values()], line)
+        for name, (label, line) in LINES.items()
+    }
+    counts = [memorization.counted(s) for s in similarity.values()]
+    figure = panels.by_size(columns, ROWS, lines, counts)
+    words.headline(figure, _sentence(numbers(stores, shown)))
+    return figure
+
+
+def _sentence(rows: list[dict]) -> str:
+    """Where patches are found in the training set, and samples are not."""
+    rows = [row for row in rows if np.isfinite(row["closest_S1"])]
+    if not rows:
+        return "Most samples diverged at every N."
+    row = max(rows, key=lambda row: row["closest_patch_S1"] - row["closest_S1"])
+    closer = "closer" if row["closest_patch_S1"] > row["closest_S1"] else "no closer"
+    return (
+        f"N = {row['N']:,}: patches of samples are {closer} to training patches (median cosine "
+        f"{words.number(row['closest_patch_S1'])}) than samples are to training images "
+        f"({words.number(row['closest_S1'])})."
+    )
 
 
 def patchwork(

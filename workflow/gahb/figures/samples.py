@@ -1,7 +1,7 @@
 """Figure 2: samples of two networks trained on different images, and what they resemble.
 
 Small N: each network returns its own training images. Large N: both make the same image, which is
-in neither training set; beyond the covariance, too, which two Wiener filters share as well. One
+in neither training set; beyond the covariance, too, which two Wiener filters share as well. A
 network that has no other stands alone.
 """
 
@@ -10,7 +10,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from gahb import store
-from gahb.drawing import panels, style
+from gahb.drawing import panels, style, words
 from gahb.drawing.stores import Stores, together
 from gahb.summaries import beyond, memorization, tables
 
@@ -31,18 +31,21 @@ FIGURE = {
 #: Of two networks, or of one that has no other.
 PAIR = ("disjoint", "single")
 ROWS = ("closest in $S_1$", "network 1", "network 2", "closest in $S_2$")
-COSINES = {
-    "between": (-1, panels.FILLED | {"color": "C0", "label": "between the two networks"}),
-    "ceiling": (-1, panels.OUTLINE | {"color": "C3", "label": "same images, another seed"}),
-    "closest": (1, panels.FILLED | {"color": "C1", "label": "to closest training image"}),
-    "closest_pair": (1, panels.OUTLINE | {"color": "black", "label": "$S_1$ to closest in $S_2$"}),
-}
-
-
-BEYOND = {
-    "beyond": COSINES["between"],
-    "beyond_ceiling": COSINES["ceiling"],
-    "null": (1, panels.FILLED | {"color": "C2", "label": "between two Wiener filters"}),
+#: Cosines, in words, and how they are drawn.
+LINES = {
+    "beyond": ("two networks, beyond the covariance", {"color": words.NETWORK}),
+    "ceiling": (
+        "the same images and another seed, beyond the covariance",
+        {"color": words.NETWORK, "linestyle": ":", "marker": "D", "markerfacecolor": "white"},
+    ),
+    "null": (
+        "two Wiener filters, beyond the covariance",
+        {"color": words.GAUSSIAN, "marker": "^"},
+    ),
+    "closest": (
+        "a sample and the closest training image",
+        {"color": words.TRAINING, "marker": "s"},
+    ),
 }
 
 
@@ -50,32 +53,45 @@ BEYOND = {
 def draw(stores: Stores, shown: dict) -> Figure:
     """The first samples that did not diverge, for each N, above the cosines of all of them."""
     images = stores.first("images").images
-    columns, similarity = {}, {}
+    columns, cosines, counts = {}, {name: [] for name in LINES}, []
     for N in shown["sizes"]:
-        similarity[N] = together(stores.of("similarity", N=N, pair=PAIR))
-        chosen = panels.first_samples(similarity[N], len(shown["sizes"]))
-        subsets = similarity[N].subset.values
-        drawn = [stores.first("samples", N=N, subset=s).samples for s in subsets]
-        columns[N] = _columns(drawn, similarity[N].isel(seed=0), images, chosen)
-        same = stores.of("similarity", N=N, pair="same")
-        if same:
-            similarity[N]["ceiling"] = together(same).between.rename(seed="pair")
-        similarity[N] = similarity[N].assign(_beyond(stores, N))
-    rows = {"cosine": COSINES}
-    if len(drawn) > 1:
-        rows["cosine beyond\nthe covariance"] = BEYOND
-    return panels.by_size(columns, ROWS[: 2 * len(drawn)], similarity, rows)
+        similarity = together(stores.of("similarity", N=N, pair=PAIR))
+        chosen = panels.first_samples(similarity, len(shown["sizes"]))
+        drawn = [stores.first("samples", N=N, subset=s).samples for s in similarity.subset.values]
+        columns[N] = _columns(drawn, similarity.isel(seed=0), images, chosen)
+        for name, values in (_beyond(stores, N) | {"closest": similarity.closest}).items():
+            cosines[name].append(np.ravel(values))
+        counts.append(memorization.counted(similarity))
+    lines = {LINES[name][0]: (each, LINES[name][1]) for name, each in cosines.items() if each}
+    figure = panels.by_size(columns, ROWS[: 2 * len(drawn)], lines, counts)
+    words.headline(figure, _sentence(numbers(stores, shown), counts))
+    return figure
 
 
 def _beyond(stores: Stores, N: int) -> dict:
-    """Cosines beyond the covariance: of networks, at most, and of Wiener filters."""
+    """Cosines beyond the covariance, of all seeds: of networks, at most, and of Wiener filters."""
     found = {}
     for pair, names in (("disjoint", ("beyond", "null")), ("same", ("beyond",))):
         each = stores.of("beyond", N=N, pair=pair)
         for name in names if each else ():
-            values = np.concatenate([one[name].values for one in each])
-            found["beyond_ceiling" if pair == "same" else name] = (f"{pair}_{name}", values)
+            label = "ceiling" if pair == "same" else name
+            found[label] = np.concatenate([one[name].values for one in each])
     return found
+
+
+def _sentence(rows: list[dict], counts: list[tuple]) -> str:
+    """How many samples are memorized, and what networks of the largest N share."""
+    said = [
+        f"N = {rows[i]['N']:,}: {counts[i][0]:,} of {counts[i][1]:,} samples are memorized"
+        for i in dict.fromkeys([0, len(rows) - 1])
+    ]
+    last = rows[-1]
+    if np.isfinite(last.get("beyond", np.nan)):
+        said[-1] += (
+            f", and two networks that share no image agree to {words.number(last['beyond'])} "
+            f"beyond the covariance (two Wiener filters: {words.number(last['beyond_null'])})"
+        )
+    return ". ".join(said) + "."
 
 
 def _columns(drawn, one: xr.Dataset, images: xr.DataArray, chosen: np.ndarray) -> list[list]:

@@ -95,3 +95,10 @@ def counts(similarity: xr.Dataset) -> dict:
         "samples": similarity.sizes["sample"],
         "diverged": int(similarity.diverged.sum()),
     }
+
+
+def counted(similarity: xr.Dataset) -> tuple[int, int, int]:
+    """Of the first network's samples those memorized, all that ended, and those that diverged."""
+    memorized = similarity.memorized.isel(subset=0)
+    ended = int(memorized.notnull().sum())
+    return int(memorized.sum()), ended, memorized.size - ended

@@ -1,0 +1,68 @@
+"""What figures say: a sentence above each, and one name and one colour for one thing in all."""
+
+import textwrap
+
+from matplotlib.figure import Figure
+
+#: By the name of a reference's module: its name in words, colour and line. Networks are blue.
+REFERENCES = {
+    "wiener": ("Wiener filter", "C2", "-"),
+    "pca_locality": ("PCA locality", "C2", "--"),
+    "threshold": ("wavelet thresholds", "C2", ":"),
+    "memorizer": ("memorizer", "C1", "-"),
+    "mixture": ("Gaussian mixture", "C1", "--"),
+    "equivariant": ("equivariant machine", "C3", "-"),
+    "borderless": ("borderless machine", "C3", "--"),
+    "local": ("local machine", "C4", "-"),
+    "masked": ("masked machine", "C4", "--"),
+    "flexible": ("flexible patches", "C5", "-"),
+    "patches": ("patch mixture", "C5", "--"),
+    "nonlocal": ("non-local means", "C5", ":"),
+    "optimum": ("optimum", "black", ":"),
+}
+#: Of networks or data sets that are compared, the first of which is the one of other figures.
+SERIES = ("C0", "C4", "C2", "C3", "C5", "C1")
+#: What stands for network, closed form of the covariance, training images, best that is possible.
+NETWORK, GAUSSIAN, TRAINING, OPTIMUM = "C0", "C2", "C1", "black"
+#: Characters of a headline in an inch, and inches of its line.
+LETTERS, LINE = 12.8, 0.15
+
+
+def _module(name: str) -> str:
+    """Config names end in the network that a reference is calibrated to."""
+    return name.partition(".")[0].replace("-", "_")
+
+
+def called(name: str) -> str:
+    """The name of a denoiser in words; a name that is not known stays as it is."""
+    return REFERENCES.get(_module(name), (name,))[0]
+
+
+def looks(names: list[str]) -> dict[str, dict]:
+    """Keywords of the line of each reference; those that are not known are black and gray."""
+    rest = [(c, s) for s in ("-", "--", ":") for c in ("black", "0.4", "0.7")]
+    found, unknown = {}, 0
+    for name in names:
+        color, line = REFERENCES.get(_module(name), ("", *rest[unknown % len(rest)]))[1:]
+        unknown += _module(name) not in REFERENCES
+        found[name] = {"color": color, "linestyle": line, "label": called(name)}
+    return found
+
+
+def series(index: int) -> str:
+    """The colour of one of several networks or data sets."""
+    return SERIES[index % len(SERIES)]
+
+
+def number(value: float, digits: int = 2) -> str:
+    """With a minus sign where it is below 0."""
+    text = f"{value:.{digits}f}"
+    return text.replace("-", "\N{MINUS SIGN}" if float(text) else "")
+
+
+def headline(figure: Figure, sentence: str) -> None:
+    """Write what a figure shows above it, and make it higher by as much."""
+    width = int(LETTERS * figure.get_figwidth())
+    said = textwrap.fill(sentence, width, break_on_hyphens=False)
+    figure.suptitle(said, x=0.01, ha="left", weight="bold")
+    figure.set_figheight(figure.get_figheight() + LINE * len(said.splitlines()) + 0.08)
