@@ -302,15 +302,25 @@ def test_history(sizes):
 def test_agreement(sizes):
     figure = agreement.draw(agreement_stores(sizes), {"sizes": sizes})
     assert_legible(figure)
-    columns = min(len(sizes), agreement.COLUMNS)
-    assert len(figure.axes) == 3 * columns
-    first = figure.axes[0]
-    lines = {line.get_label(): line for line in first.lines}
-    np.testing.assert_allclose(lines["wiener"].get_xdata(), [0.05, 0.2, 0.5])
-    # 1 - R^2: a half for the best theory of the smallest N, a twentieth for other networks.
-    np.testing.assert_allclose(lines["wiener"].get_ydata(), 0.5)
-    np.testing.assert_allclose(lines["memorizer"].get_ydata(), 0.7)
-    np.testing.assert_allclose(lines["network: other images"].get_ydata(), 0.05)
+    assert len(figure.axes) == min(len(sizes), agreement.COLUMNS)
+    lines = {line.get_label(): line for line in figure.axes[0].lines}
+    np.testing.assert_allclose(lines["memorizer"].get_xdata(), [0.05, 0.2, 0.5])
+    # A half less than R^2: 0.3 for the second theory, 0.95 for other networks.
+    np.testing.assert_allclose(lines["memorizer"].get_ydata(), -0.2)
+    np.testing.assert_allclose(lines["a network trained on other images"].get_ydata(), 0.45)
+    best = 1 - 1 / (1 + len(sizes)) - 0.7
+    said = f"N = {sizes[-1]:,}: no theory explains more than {best:.2f} of what the network does"
+    assert said.replace("-", "\N{MINUS SIGN}") in words(figure).replace("\n", " ")
+
+
+def test_theories_far_below_the_wiener_filter_stand_at_the_edge():
+    found = agreement_store(0.5)
+    figure = agreement.draw(
+        stores_of(agreement={10: found.assign(r2_beyond_wiener=found.r2 - 9)}), {"sizes": [10]}
+    )
+    assert_legible(figure)
+    marks = [line for line in figure.axes[0].lines if line.get_marker() == "v"]
+    assert {y for line in marks for y in line.get_ydata()} == {agreement.LOWEST}
 
 
 def test_the_verdict_names_the_closest_theory_and_what_is_left():

@@ -181,7 +181,7 @@ def compare_bases(ax: Axes, bases: list[xr.Dataset], names, count: int) -> None:
 
 def curve(ax: Axes, x, values: xr.DataArray, **line) -> None:
     """The median over seeds of `values` (seed, ...), in a band from the smallest to the largest."""
-    (drawn,) = ax.plot(x, values.median("seed"), "o-", **line)
+    (drawn,) = ax.plot(x, values.median("seed"), **{"marker": "o"} | line)
     if values.sizes["seed"] > 1:
         band = {"color": drawn.get_color(), "alpha": 0.25, "linewidth": 0}
         ax.fill_between(x, values.min("seed"), values.max("seed"), **band)

@@ -25,7 +25,7 @@ SERIES = ("C0", "C4", "C2", "C3", "C5", "C1")
 #: What stands for network, closed form of the covariance, training images, best that is possible.
 NETWORK, GAUSSIAN, TRAINING, OPTIMUM = "C0", "C2", "C1", "black"
 #: Characters of a headline in an inch, and inches of its line.
-LETTERS, LINE = 12.8, 0.15
+LETTERS, LINE = 12.2, 0.15
 
 
 def _module(name: str) -> str:

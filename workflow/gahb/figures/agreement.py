@@ -10,7 +10,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from gahb import statistics
-from gahb.drawing import panels, style
+from gahb.drawing import panels, style, words
 from gahb.drawing.stores import Stores, together
 from gahb.summaries import tables
 
@@ -24,64 +24,86 @@ FIGURE = {
 
 #: Most sizes N that have a panel, from the smallest to the largest.
 COLUMNS = 5
-#: What no theory can be expected to be better than: other networks, and the edges of their bands.
-CEILINGS = {"other images": "-", "another seed": ":"}
-ROWS = (
-    ("r2", "noisy test images", "of the image,\ntest images"),
-    ("r2_beyond_wiener", "noisy test images", "beyond Wiener,\ntest images"),
-    ("r2_beyond_wiener", "trajectory", "beyond Wiener,\ntrajectories"),
-)
-#: Of the unexplained part, which has no bounds.
-LIMITS = (1e-3, 1e2)
+#: What no theory can be expected to be better than: other networks, their names and lines.
+CEILINGS = {
+    "other images": ("a network trained on other images", "-"),
+    "another seed": ("a network trained with another seed", ":"),
+}
+#: By the beginning of a column's name: measure and points.
+MEASURES = {
+    "r2": ("r2", "noisy test images"),
+    "r2_beyond": ("r2_beyond_wiener", "noisy test images"),
+    "trajectory_beyond": ("r2_beyond_wiener", "trajectory"),
+}
+#: Lowest R^2 that is drawn; those below stand on it as triangles.
+LOWEST = -0.5
 
 
 @style.sheet()
 def draw(stores: Stores, shown: dict) -> Figure:
-    """The unexplained part 1 - R^2 against the noise level: a line for each theory, a panel for
-    each N, networks as bands."""
+    """R^2 beyond the Wiener filter against the noise level: a line for each theory, a panel for
+    each N."""
     chosen = np.unique(np.linspace(0, len(shown["sizes"]) - 1, COLUMNS).round().astype(int))
     sizes = [shown["sizes"][i] for i in chosen]
     width = style.PAGE if len(sizes) > 1 else style.COLUMN
-    figure = Figure((width, 5.2 if width == style.PAGE else 5.8))
-    axes = figure.subplots(len(ROWS), len(sizes), sharex=True, sharey="row", squeeze=False)
-    for N, column in zip(sizes, axes.T, strict=True):
-        found = together(stores.of("agreement", N=N))
-        for ax, (measure, points, _) in zip(column, ROWS, strict=True):
-            _panel(ax, 1 - found[measure].sel(points=points).median("image").compute())
-        column[0].set_title(f"$N$ = {N:,}")
-    for row, (_, _, name) in zip(axes, ROWS, strict=True):
-        row[0].set_ylabel(f"unexplained\n{name}")
-    levels = found.level.values
-    for ax in axes[-1]:
-        ax.set(xlabel=r"noise level $\sigma$", xscale="log")
-        ax.set_xticks([levels.min(), levels.max()], [f"{s:g}" for s in (min(levels), max(levels))])
-        ax.xaxis.set_minor_locator(mpl.ticker.NullLocator())
-    once = dict(zip(*axes[0, 0].get_legend_handles_labels()[::-1], strict=True))
-    figure.legend(
-        once.values(), once, ncols=4 if width == style.PAGE else 2, loc="outside lower center"
-    )
+    figure = Figure((width, 2.9 if width == style.PAGE else 3.6))
+    axes = figure.subplots(1, len(sizes), sharex=True, sharey=True, squeeze=False)[0]
+    for N, ax in zip(sizes, axes, strict=True):
+        explained = _beyond(stores, N)
+        _panel(ax, explained)
+        ax.set_title(f"$N$ = {N:,}")
+        ax.set_xlabel(r"noise level $\sigma$")
+    levels = explained.level.values
+    axes[0].set(ylabel="$R^2$ beyond the Wiener filter", xscale="log", ylim=(LOWEST - 0.05, 1))
+    axes[0].set_yticks([-0.5, 0, 0.5, 1])
+    axes[0].set_xticks([min(levels), max(levels)], [f"{s:g}" for s in (min(levels), max(levels))])
+    axes[0].xaxis.set_minor_locator(mpl.ticker.NullLocator())
+    columns = 3 if width == style.PAGE else 1
+    figure.legend(*axes[0].get_legend_handles_labels(), ncols=columns, loc="outside lower center")
+    words.headline(figure, _sentence(explained.median("seed"), sizes[-1]))
     return figure
 
 
-def _panel(ax, unexplained: xr.DataArray) -> None:
-    """Lines and bands of one N: (seed, against, level)."""
-    unexplained = unexplained.clip(*LIMITS).sortby("level")
-    for name, edge in CEILINGS.items():
-        if name in unexplained.against:
-            height = unexplained.sel(against=name).median("seed")
-            label = f"network: {name}"
-            ax.plot(height.level, height, edge, color="0.35", linewidth=0.9, label=label, zorder=1)
-            shade = {"color": style.GRAY, "linewidth": 0, "zorder": 0}
-            ax.fill_between(height.level, LIMITS[0] / 2, height, alpha=0.3, **shade)
-    theories = [name for name in unexplained.against.values if name not in CEILINGS]
-    for i, name in enumerate(theories):
-        # Smaller and smaller, so that one sees those that coincide; each colour comes twice.
-        line = {"color": f"C{i % 6}", "label": name, "markersize": max(2, 5 - i)}
-        line["linestyle"] = "-" if i < 6 else "--"
-        panels.curve(ax, unexplained.level, unexplained.sel(against=name), **line)
-    ax.axhline(1, **panels.REFERENCE)
-    ax.set(yscale="log", ylim=(LIMITS[0] / 2, LIMITS[1] * 2))
-    ax.yaxis.set_minor_locator(mpl.ticker.NullLocator())
+def _beyond(stores: Stores, N: int) -> xr.DataArray:
+    """What is explained beyond the Wiener filter: R^2 (seed, against, level), medians of images."""
+    found = together(stores.of("agreement", N=N)).r2_beyond_wiener
+    return found.sel(points="noisy test images").median("image").compute().sortby("level")
+
+
+def _panel(ax, explained: xr.DataArray) -> None:
+    """The lines of one N."""
+    ax.axhline(0, **panels.REFERENCE | {"color": words.GAUSSIAN, "label": "Wiener filter"})
+    theories = [n for n in _parts(explained.against.values)["theory"] if n != "wiener"]
+    lines = words.looks(theories)
+    for name, (label, dashes) in CEILINGS.items():
+        if name in explained.against:
+            lines[name] = {"color": words.NETWORK, "linestyle": dashes, "label": label}
+    for name, line in lines.items():
+        values = explained.sel(against=name)
+        panels.curve(ax, values.level, values.clip(LOWEST), **line)
+        low = values.median("seed").where(lambda v: v < LOWEST)
+        ax.plot(low.level, low.clip(LOWEST), "v", color=line["color"], markersize=5)
+
+
+def _sentence(explained: xr.DataArray, N: int) -> str:
+    """The theory that explains most beyond the Wiener filter, beside other networks there."""
+    theories = [n for n in _parts(explained.against.values)["theory"] if n != "wiener"]
+    ceilings = [n for n in CEILINGS if n in explained.against]
+    among = explained.sel(against=theories or ceilings)
+    best = among.where(among == among.max(), drop=True)[0, 0] if among.size else None
+    if best is None:
+        return "There is nothing to compare the network with."
+    part, sigma = words.number(float(best)), f"\N{GREEK SMALL LETTER SIGMA} = {float(best.level):g}"
+    if not theories:
+        label = CEILINGS[str(best.against.values)][0]
+        return f"N = {N:,}: {label} explains at most {part} beyond the Wiener filter ({sigma})."
+    name = words.called(str(best.against.values))
+    said = f"N = {N:,}: no theory explains more than {part} of what the network does beyond the "
+    said += f"Wiener filter (the {name}, at {sigma})"
+    if ceilings:
+        other = explained.sel(against=ceilings[0], level=best.level)
+        said += f"; {CEILINGS[ceilings[0]][0]} explains {words.number(float(other))} there"
+    return said + "."
 
 
 def numbers(stores: Stores, shown: dict) -> list[dict]:
@@ -119,8 +141,7 @@ def _measured(N: int, level: float, data: xr.Dataset, best: dict) -> dict:
     for part, name in best.items():
         r2 = data.r2.sel(points="noisy test images", against=name)
         row |= tables.bounded(f"unexplained_{part}", statistics.median(1 - r2))
-    for measure, points, _ in ROWS:
-        of = "trajectory_beyond" if points == "trajectory" else measure.removesuffix("_wiener")
+    for of, (measure, points) in MEASURES.items():
         for name in data.against.values:
             median = data[measure].sel(points=points, against=name).median("image")
             row[f"{of}_{name.replace(' ', '_')}"] = float(median)
