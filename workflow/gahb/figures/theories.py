@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from gahb.drawing import panels, style
+from gahb.drawing import panels, style, words
 from gahb.drawing.stores import Stores
 from gahb.summaries import tables
 
@@ -20,7 +20,7 @@ FIGURE = {
 
 #: Most sizes N that have a row, and most theories that have a column.
 ROWS, COLUMNS = 5, 9
-MOST_INCHES = 8.8
+MOST_INCHES = 8.3
 #: Columns above which names have room, degrees by which they rise above more, points of a letter.
 WIDE, SLANT, LETTER = 8, 45, 4
 NAMES = {"network": "network 1", "other images": "network 2"}
@@ -44,25 +44,53 @@ def draw(stores: Stores, shown: dict) -> Figure:
         rows[1:] = [[(image, "") for image, _ in row] for row in rows[1:]]
     slant = SLANT if len(above[0]) > WIDE else 0
     longest = max(len(name) for _, name in above[0])
-    notes = 14 + LETTER * longest * math.sin(math.radians(slant))
+    notes = LETTER * longest * math.sin(math.radians(slant)) if slant else 14
     height = panels.mosaic_height(
-        style.PAGE - 0.6, len(above[0]), len(sizes), notes=(notes + 20) / 72
+        style.PAGE - 0.6, len(above[0]), len(sizes), notes=(notes + 34) / 72
     )
     figure = Figure((style.PAGE, min(MOST_INCHES, 2 * height + 0.1)))
-    names = [f"$N$ = {N:,}" for N in sizes]
     titles = (
         f"a test image with noise of $\\sigma$ = {float(at.level):g}",
         "where one start leads",
     )
+    named = [f"$N$ = {N:,}" for N in sizes]
     for ax, rows, title in zip(figure.subplots(2, 1), (above, below), titles, strict=True):
-        panels.mosaic(ax, rows, names, slant=slant)
-        ax.set_title(title, pad=notes)
+        panels.mosaic(ax, rows, named, slant=slant)
+        ax.set_title(title, pad=notes + 14)
+    # The names of rows stand at their first image.
+    ax.spines["left"].set_position(("data", 2 * (1 + panels.GAP)))
+    rows = [row for row in numbers(stores, shown) if row["N"] == sizes[-1]]
+    words.headline(figure, _sentence(rows, names))
     return figure
 
 
 def _row(outputs: xr.DataArray, names: list[str]) -> list[tuple]:
     pictures = [panels.photo(outputs.sel(output=name)) for name in names]
-    return [(p, NAMES.get(name, name)) for p, name in zip(pictures, names, strict=True)]
+    return [(p, _called(name)) for p, name in zip(pictures, names, strict=True)]
+
+
+def _called(name: str) -> str:
+    """In two lines, where there are two words: columns are narrow."""
+    return NAMES.get(name) or words.called(name).replace(" ", "\n", 1)
+
+
+def _sentence(rows: list[dict], names: list[str]) -> str:
+    """How close to the end of network 1 the others' ends are, from the same start."""
+    by = {row["output"]: row["end_correlation"] for row in rows}
+    said = []
+    if NAMES["other images"] in by:
+        said.append(f"to {words.number(by[NAMES['other images']], 3)} by network 2")
+    theories = {name: by[name] for name in names if name not in NAMES}
+    if theories:
+        best = max(theories, key=theories.get)
+        end = words.number(theories[best], 3)
+        said.append(f"to {end} by the closest theory, the {words.called(best)}")
+    if not said:
+        return "There is nothing to compare the network with."
+    return (
+        f"N = {rows[0]['N']:,}: from the same start, the image of network 1 is matched "
+        f"{' and '.join(said)} (correlation)."
+    )
 
 
 def _middle(found: xr.Dataset) -> int:
