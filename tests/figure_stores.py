@@ -19,6 +19,7 @@ from gahb.figures import (
     likelihood,
     matrix,
     nats,
+    new_images,
     optimum,
     pairs,
     patches,
@@ -210,6 +211,8 @@ def beyond_store(cosines: np.ndarray, gone: np.ndarray, null: bool) -> xr.Datase
     data = {name: ("sample", each) for name, each in values.items()}
     data |= {f"{name}_median": ("bound", statistics.median(v)) for name, v in values.items()}
     data["share"] = (("subset", "sample"), shares)
+    drawn = np.random.default_rng(0).random((len(gone), 1, SIDE, SIDE))
+    data["gaussian"] = (("sample", *PIXELS), drawn)
     medians = np.stack([statistics.median(each) for each in shares])
     return xr.Dataset({**data, "share_median": (("subset", "bound"), medians),
                        "diverged": ("sample", gone)})  # fmt: skip
@@ -603,6 +606,7 @@ def several(count: int) -> dict:
         psnr_curves: (curves, values | beside),
         samples: (drawn, values),
         patches: (drawn, values),
+        new_images: (drawn, values),
         pairs: (drawn, values | {"sizes": [10]}),
         matrix: (
             stores_of(

@@ -39,6 +39,7 @@ from gahb.figures import (
     geometry,
     history,
     matrix,
+    new_images,
     optimum,
     pairs,
     patches,
@@ -100,6 +101,24 @@ def test_samples(sizes, channels):
     np.testing.assert_allclose(share, 1 - 1 / (1 + np.array(sizes)), atol=0.01)
     np.testing.assert_allclose(gaussian, -share)
     assert [t.get_text() for t in top.get_xticklabels()] == [f"{N:,}" for N in sizes]
+
+
+@pytest.mark.parametrize("sizes", [*ONE_AND_TEN, [10, 100]])
+@pytest.mark.parametrize("same", [True, False])
+def test_new_images(sizes, same):
+    """At N = 10 all samples are copies, above none: the largest N is shown and counted."""
+    stores = sample_stores(sizes, diverged=2, same=same)
+    figure = new_images.draw(stores, {"sizes": sizes})
+    assert_legible(figure)
+    top, curves = figure.axes
+    assert len(top.images) == 3 * 4
+    assert [t.get_text() for t in top.get_yticklabels()] == ["network 1", "network 2", "Gaussian"]
+    assert f"{0 if sizes[-1] > 10 else 4} of 4 samples are memorized" in words(figure)
+    assert ("same images, another seed" in words(figure)) == same
+    beyond = {line.get_label(): line.get_ydata() for line in curves.lines}
+    two = beyond["two networks, beyond the covariance"]
+    np.testing.assert_allclose(two, [1 - 1 / (1 + N) for N in sizes], atol=0.01)
+    np.testing.assert_allclose(beyond["two Wiener filters"], -two)
 
 
 @pytest.mark.parametrize(("figure", "rows"), [(samples, 2), (patches, 3)])

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from figure_stores import FIGURES, several
 from gahb.drawing import panels
-from gahb.figures import patches, samples, verdict
+from gahb.figures import new_images, patches, samples, verdict
 from study.config import checked
 from study.figures import drawn
 from study.stages import STAGES
 
 #: Figures that show samples.
-OF_SAMPLES = (samples, patches, verdict)
+OF_SAMPLES = (new_images, samples, patches, verdict)
 
 
 @pytest.fixture
@@ -36,6 +36,8 @@ def test_only_samples_that_are_no_copies_are_shown(name, seen):
                 made = stores.first("samples", N=of["N"], subset=subset).samples.values
                 new += list(made[~copied])
                 copies += list(made[copied])
+        if kind == "beyond":
+            new += list(data.gaussian.values)
     assert copies and seen
     assert all(any(np.array_equal(image, sample) for sample in new) for image in seen)
 

@@ -5,6 +5,7 @@ beyond.zarr. All of it is about what is left of samples once that of the Gaussia
 the data set, from the same start, is projected out (`gahb.beyond`):
 share (subset, sample), the part of a sample that is left;
 beyond (sample), the cosine of what is left of both samples;
+gaussian (sample, channel, y, x), the Gaussian's samples;
 null (sample) and null_share (subset, sample), of two Wiener filters of the same training images,
 where these differ;
 NAME_median (bound) or (subset, bound), their medians with intervals.
@@ -48,7 +49,13 @@ def main(
         of = " of Wiener filters"
         variables |= _measured(filters, g, diverged, "null", "null_share", of)
     dataset = xr.Dataset(
-        {**variables, "diverged": store.variable("sample", diverged, "a sample did not end")},
+        {
+            **variables,
+            "gaussian": store.variable(
+                ("sample", "channel", "y", "x"), g.float().cpu().numpy(), "sample of the Gaussian"
+            ),
+            "diverged": store.variable("sample", diverged, "a sample did not end"),
+        },
         coords={
             "subset": store.variable("subset", subsets, "subset that was trained on"),
             "sample": store.variable("sample", drawn[0]["sample"].values, "number of the sample"),

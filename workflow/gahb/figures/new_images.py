@@ -1,0 +1,117 @@
+"""New images: what two networks of disjoint training sets make of one start, and a Gaussian of it.
+
+From many images on both networks make the same new image. The Gaussian, with mean and covariance of
+all images, makes their coarse structure from the same start; `beyond` is what the networks share
+without it.
+"""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from gahb.drawing import panels, style, words
+from gahb.drawing.stores import Stores, together
+from gahb.summaries import beyond, memorization, tables
+
+FIGURE = {
+    "title": "New images of two networks",
+    "reads": {
+        "samples": ["S1", "S2"],
+        "similarity": ["disjoint"],
+        "beyond": ["disjoint", "same"],
+    },
+    "sizes": "every",
+    "compares": "nothing",
+    "uses": {"count": "samples.count"},
+}
+
+#: Samples side by side.
+COLUMNS = 7
+#: Inches of the curves next to them.
+CURVES = 2.6
+LINES = {
+    "closest_S1": ("sample and closest training image", {"color": words.TRAINING, "marker": "s"}),
+    "beyond": ("two networks, beyond the covariance", {"color": words.NETWORK, "marker": "o"}),
+    "beyond_ceiling": (
+        "same images, another seed",
+        {"color": words.NETWORK, "marker": "D", "linestyle": ":", "markerfacecolor": "white"},
+    ),
+    "beyond_null": ("two Wiener filters", {"color": words.GAUSSIAN, "marker": "^"}),
+}
+
+
+@style.sheet()
+def draw(stores: Stores, shown: dict) -> Figure:
+    """The first samples of the largest N that did not diverge, and cosines against N."""
+    N = shown["sizes"][-1]
+    rows = _tiles(stores, N)
+    height = panels.mosaic_height(style.PAGE - CURVES - 0.8, COLUMNS, len(rows))
+    figure = Figure((style.PAGE, max(height, 2.4)))
+    left, right = figure.subplots(1, 2, width_ratios=[style.PAGE - CURVES, CURVES])
+    panels.mosaic(left, list(rows.values()), list(rows))
+    left.set_title(f"samples from the same starts, $N$ = {N:,}")
+    found = numbers(stores, shown)
+    _curves(right, found)
+    memorized, ended, _ = memorization.counted(
+        together(stores.of("similarity", N=N, pair="disjoint"))
+    )
+    words.headline(figure, _sentence(found[-1], memorized, ended))
+    return figure
+
+
+def _tiles(stores: Stores, N: int) -> dict[str, list[tuple]]:
+    """Rows of a mosaic: the samples of both networks, and of the Gaussian."""
+    similarity = stores.first("similarity", N=N, pair="disjoint")
+    copied = panels.copies(similarity).values
+    chosen = np.flatnonzero(~similarity.diverged.values)[:COLUMNS]
+    rows = {}
+    for i, subset in enumerate(("S1", "S2")):
+        made = stores.first("samples", N=N, subset=subset).samples.values
+        tiles = [(panels.generated(made[j], copied[i, j]), "") for j in chosen]
+        rows[f"network {i + 1}"] = tiles
+    made = stores.first("beyond", N=N, pair="disjoint").gaussian.values
+    rows["Gaussian"] = [(panels.generated(made[j], copied=False), "") for j in chosen]
+    return rows
+
+
+def _curves(ax: Axes, rows: list[dict]) -> None:
+    """Medians against N, in bands of their intervals."""
+    sizes = [row["N"] for row in rows]
+    for name, (label, line) in LINES.items():
+        if name not in rows[-1]:
+            continue
+        values, low, high = (
+            [row.get(name + end, np.nan) for row in rows] for end in ("", "_low", "_high")
+        )
+        ax.plot(sizes, values, label=label, markersize=4, **line)
+        ax.fill_between(sizes, low, high, color=line["color"], alpha=0.2, linewidth=0)
+    ax.axhline(0, **panels.REFERENCE)
+    ax.set(ylim=(-1.05, 1.05), ylabel="cosine", xlabel="training images of each network, $N$")
+    panels.log_axis(ax, 20)
+    ax.figure.legend(loc="outside lower right", ncols=2)
+
+
+def _sentence(row: dict, memorized: int, ended: int) -> str:
+    return (
+        f"Two networks, trained on {row['N']:,} different images each, agree to "
+        f"{words.number(row['beyond'])} beyond the covariance, two Wiener filters to "
+        f"{words.number(row['beyond_null'])}. {memorized} of {ended} samples are memorized."
+    )
+
+
+def numbers(stores: Stores, shown: dict) -> list[dict]:
+    """For each N what two networks share, with null and ceiling, and how close samples come to
+    training images."""
+
+    def row(N: int, similarity) -> dict:
+        kept = ("closest_S1", "memorized", "between")
+        found = memorization.similarity(similarity)
+        return {"N": N, **{k: v for k, v in found.items() if k.startswith(kept)}}
+
+    rows = []
+    for N in shown["sizes"]:
+        pairs = stores.of("similarity", N=N, pair="disjoint")
+        found = tables.over_seeds([row(N, one) for one in pairs])
+        found |= beyond.over_seeds_of(stores.of("beyond", N=N, pair="disjoint"))
+        rows.append(found | beyond.ceiling(stores.of("beyond", N=N, pair="same")))
+    return rows
