@@ -17,7 +17,8 @@ in gahb/denoisers/references, of the largest N, or "every", of every N. needs (o
 reference that its studies must have.
 single (optional): True if it can be drawn of one network that has no other: it then reads nothing
 of S2, and the similarities of the network alone in place of those of the pair.
-sources (optional): the only source that its data sets may have, or "shuffled pair". page
+both (optional): True if its dynamics compare the network with one of the other subset. sources
+(optional): the only source that its data sets may have, or "shuffled pair". page
 (optional): whether its eigenbases are to be had as a page, too.
 
 The modules are parsed and not imported, since snakemake plans anew in each job.

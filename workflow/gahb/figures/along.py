@@ -1,13 +1,15 @@
-"""Which theory a network is closest to, at which step of its training.
+"""Which theory a network is closest to at each step of its training, and what two networks share.
 
 Wiener's filter knows mean and covariance of the training set, the memorizer each of its images.
+Samples are memorized, or shared beyond the covariance with a network of other images.
 """
 
 import numpy as np
 import xarray as xr
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from gahb.drawing import panels, style
+from gahb.drawing import panels, style, words
 from gahb.drawing.stores import Stores, together
 from gahb.summaries import tables
 
@@ -17,6 +19,7 @@ FIGURE = {
     "sizes": "every",
     "compares": "nothing",
     "uses": {"count": "dynamics.count"},
+    "both": True,
 }
 
 #: The noise level at which references are compared: 14 dB of input PSNR, where they differ most.
@@ -27,24 +30,40 @@ MOST = 6
 
 @style.sheet()
 def draw(stores: Stores, shown: dict) -> Figure:
-    """What each reference leaves unexplained of the network, against images seen, for each N."""
+    """For each N, what references leave unexplained of the network, and what its samples are."""
     sizes = _spread(shown["sizes"])
-    figure = Figure((style.PAGE, 3.4))
-    axes = figure.subplots(2, len(sizes), sharex=True, sharey=True, squeeze=False)
+    figure = Figure((style.PAGE, 4.8))
+    axes = figure.subplots(3, len(sizes), sharex=True, sharey="row", squeeze=False)
     for N, column in zip(sizes, axes.T, strict=True):
         found = together(stores.of("dynamics", N=N))
-        for ax, which in zip(column, ("train", "test"), strict=True):
-            for i, reference in enumerate(found.reference.values):
-                line = {"color": f"C{i}", "label": reference}
+        for ax, which in zip(column[:2], ("train", "test"), strict=True):
+            for reference, line in words.looks(found.reference.values.tolist()).items():
                 panels.curve(ax, found.images_seen, 1 - _explained(found, which, reference), **line)
+        _samples(column[2], found)
         column[0].set_title(f"$N$ = {N:,}")
-        column[1].set_xlabel("images seen")
-        panels.log_axis(column[1], 5)
-    axes[0, 0].set_yscale("log")
-    for ax, words in zip(axes[:, 0], ("training", "test"), strict=True):
-        ax.set_ylabel(f"unexplained part,\nnoisy {words} images")
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), ncols=4, loc="outside lower center")
+        column[2].set_xlabel("images seen")
+        panels.log_axis(column[2], 5)
+    lowest = min(ax.dataLim.y0 for ax in axes[:2].flat)
+    for row, noisy in zip(axes, ("training", "test"), strict=False):
+        row[0].set(yscale="log", ylim=(0.8 * lowest, 1.3))
+        row[0].set_ylabel(f"unexplained part,\nnoisy {noisy} images")
+    axes[2, 0].set(ylim=(-0.3, 1.05), ylabel="of samples")
+    shown = dict(zip(*axes[0, 0].get_legend_handles_labels()[::-1], strict=True))
+    shown |= dict(zip(*axes[2, 0].get_legend_handles_labels()[::-1], strict=True))
+    figure.legend(shown.values(), shown, ncols=3, loc="outside lower center")
     return figure
+
+
+def _samples(ax: Axes, found: xr.Dataset) -> None:
+    """Against images seen, the memorized fraction, and the median cosine beyond the covariance."""
+    memorized = found.memorized.mean("sample")
+    line = {"color": words.TRAINING, "marker": "s", "label": "memorized fraction of samples"}
+    panels.curve(ax, found.images_seen, memorized, **line)
+    if "beyond" in found:
+        shared = found.beyond.median("sample")
+        line = {"color": words.NETWORK, "marker": "D", "label": "cosine beyond the covariance"}
+        panels.curve(ax, found.images_seen, shared, **line)
+    ax.axhline(0, **panels.REFERENCE)
 
 
 def _spread(sizes: list[int]) -> list[int]:
@@ -59,7 +78,8 @@ def _explained(dynamics: xr.Dataset, which: str, reference: str) -> xr.DataArray
 
 
 def numbers(stores: Stores, shown: dict) -> list[dict]:
-    """For each N and reference, what it explains at best and at the end, on both sets."""
+    """For each N and reference, what it explains at best and at the end, on both sets; and for
+    each N what samples share beyond the covariance, and their memorized fraction."""
 
     def row(reference: str, dynamics: xr.Dataset) -> dict:
         found = {}
@@ -68,7 +88,7 @@ def numbers(stores: Stores, shown: dict) -> list[dict]:
             best = int(np.argmax(part.values))
             found |= {f"{which}_best": float(part[best]), f"{which}_end": float(part[-1])}
             found |= {f"{which}_best_at": int(dynamics.images_seen[best])}
-        return found
+        return found | _of_samples(dynamics)
 
     return [
         {"N": N, "reference": reference}
@@ -76,3 +96,13 @@ def numbers(stores: Stores, shown: dict) -> list[dict]:
         for N in shown["sizes"]
         for reference in stores.first("dynamics", N=N).reference.values.tolist()
     ]
+
+
+def _of_samples(dynamics: xr.Dataset) -> dict:
+    found = {"memorized_end": float(dynamics.memorized.mean("sample")[-1])}
+    if "beyond" in dynamics:
+        shared = dynamics.beyond.median("sample")
+        best = int(shared.argmax("step"))
+        found |= {"beyond_best": float(shared[best]), "beyond_end": float(shared[-1])}
+        found["beyond_best_at"] = int(dynamics.images_seen[best])
+    return found

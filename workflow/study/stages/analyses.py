@@ -211,7 +211,7 @@ def _of_agreement(config: dict, job: Mapping) -> list[str]:
 def other_history(config: dict, job: Mapping) -> dict | None:
     """The network of the other subset, where a figure of the study compares pairs."""
     drawn = [figures.declared()[figure] for figure in config["studies"][job["study"]]["figures"]]
-    paired = any("similarity" in declared["reads"] for declared in drawn)
+    paired = any("similarity" in d["reads"] or d.get("both") for d in drawn)
     return {**job, "subset": OTHER[job["subset"]]} if paired else None
 
 
