@@ -42,16 +42,15 @@ STARTED: list[subprocess.Popen] = []
 class Clone(Study):
     """A fresh checkout, in which snakemake is run as on a cluster's login node."""
 
-    def command(self, *arguments: str) -> list[str]:
+    def command(self, *arguments: str, module: str = "snakemake") -> list[str]:
         # The plugin looks for what has ended after as many seconds, and each time ten more.
         soon = ["--slurm-init-seconds-before-status-checks", "1"]
-        return ["snakemake", "--profile", "slurm", *arguments, *soon]
+        return [sys.executable, "-m", module, "--profile", "slurm", *soon, *arguments]
 
-    def start(self, *arguments: str) -> subprocess.Popen:
+    def begin(self, *arguments: str) -> subprocess.Popen:
+        """Start snakemake, whose output goes to a file."""
         with open(self.folder / "output.log", "a") as output:
-            process = subprocess.Popen(
-                self.command(*arguments), cwd=self.folder, stdout=output, stderr=output
-            )
+            process = self.start(*arguments, stdout=output, stderr=output)
         STARTED.append(process)
         return process
 
@@ -211,12 +210,7 @@ def test_the_whole_study(cluster, tmp_path):
     assert (tmp_path / f"logs/slurm/rule_training/calpha_tiny_S1_4_0/{number}.log").exists()
     # Nothing is stale, and what it cost is known.
     assert "Nothing to be done" in study.run("--dry-run", "all")
-    cost = subprocess.check_output(
-        [sys.executable, "-m", "study.cost", "--profile", "slurm", "--", "all"],
-        cwd=tmp_path,
-        text=True,
-        env=os.environ | {"PYTHONPATH": str(tmp_path / "workflow")},
-    )
+    cost = study.run("--", "all", module="study.cost")
     assert "17 jobs, 7 of them with a GPU" in cost
     assert "7 of these have run" in cost
 
@@ -256,7 +250,7 @@ def exit_1_and_too_little_memory(study: Clone) -> None:
 
 
 def cancelled_by_hand(study: Clone) -> None:
-    run = study.start(TRAINED)
+    run = study.begin(TRAINED)
     process = hold(study)
     subprocess.run(["scancel", *study.jobs("RUNNING")], check=True)
     let_go_when_told_to_end(process)
@@ -267,7 +261,7 @@ def cancelled_by_hand(study: Clone) -> None:
 
 def outlives_its_limit(study: Clone) -> None:
     limit = ["--set-resources", "training:runtime=attempt", "training:slurm_extra=--signal=TERM@40"]
-    run = study.start(TRAINED, *limit)
+    run = study.begin(TRAINED, *limit)
     let_go_when_told_to_end(hold(study))
     output = study.finishes(run)
     assert "Trying to restart job" in output
@@ -275,20 +269,39 @@ def outlives_its_limit(study: Clone) -> None:
 
 
 def submitting_process_killed_and_started_again(study: Clone) -> None:
-    first = study.start(TRAINED)
+    first = study.begin(TRAINED)
     process = hold(study)
     first.kill()
     first.wait()
     (job,) = study.jobs("RUNNING")
     assert "cannot be locked" in study.run(TRAINED, fails=True)
     study.run("--unlock")
-    second = study.start(TRAINED)
+    second = study.begin(TRAINED)
     let_go_when_told_to_end(process)
     output = study.finishes(second)
     assert f"Cancelling SLURM jobs of a run that was killed: {job}" in output
 
 
+def config_edited_while_the_job_waits(study: Clone) -> None:
+    """No attempt runs what the config says now: each refuses, and says what was planned."""
+    config = study.folder / "config.yaml"
+    waits = ["--set-resources", "training:slurm_extra=--hold", "--restart-times", "1"]
+    run = study.begin(TRAINED, *waits)
+    text, log = config.read_text(), study.folder / "logs/training/calpha/tiny/S1-4-seed0.log"
+    for _ in range(2):
+        (job,) = wait_for(lambda: study.jobs("PENDING"))
+        config.write_text(text.replace("steps: 1000", "steps: 7"))
+        subprocess.run(["scontrol", "release", job], check=True)
+        wait_for(lambda job=job: job not in study.jobs("PENDING") + study.jobs("RUNNING"))
+        assert "recipe.steps was 1000, is 7. The run was planned before" in log.read_text()
+    assert run.wait(300) and not (study.folder / TRAINED).exists()
+    assert "recipe.steps was 1000, is 7" in (study.folder / "output.log").read_text()
+    config.write_text(text)
+    study.run(TRAINED)
+
+
 FAULTS = (
+    config_edited_while_the_job_waits,
     outlives_its_limit,
     exit_1_and_too_little_memory,
     cancelled_by_hand,
@@ -313,7 +326,7 @@ def test_a_run_survives(runs, trained, fault):
 
 def test_a_run_survives_a_node_that_vanishes_and_comes_back(trained, tmp_path):
     study = untrained(trained, tmp_path)
-    run = study.start(TRAINED)
+    run = study.begin(TRAINED)
     hold(study)
     node = [psutil.Process(int((DIR / "slurmd.pid").read_text()))]
     node += [p for p in psutil.process_iter(["name"]) if p.info["name"] == "slurmstepd"]

@@ -85,6 +85,19 @@ def test_the_config_of_the_readme_is_valid():
     assert sum(map(len, shown)) == 9
 
 
+def test_the_tests_that_the_page_of_cases_names_are_there():
+    page = (ROOT / "docs" / "cases.md").read_text()
+    there, file, found = {}, "", 0
+    for path in (ROOT / "tests").rglob("test_*.py"):
+        there[path.name] = there.get(path.name, "") + path.read_text()
+    for line in re.findall(r"^\| [^*|].* \|$", page, re.M)[2:]:
+        for name in re.findall(r"`(\w+(?:\.py)?)`", line.rpartition(" | ")[2]):
+            file = name if name.endswith(".py") else file
+            assert name in there if name == file else f"def {name}(" in there[file], name
+            found += 1
+    assert found > 40
+
+
 def texts(path) -> list[str]:
     """The texts in a file of Python, with … for what is filled in."""
 

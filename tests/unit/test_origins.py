@@ -74,6 +74,7 @@ def test_a_marker_is_newer_and_never_the_same():
         assert os.stat(file).st_mtime > later
         texts.add(open(file).read())
     assert len(texts) == 2
+    assert kept_lines([path]) == []  # nobody has accepted it
 
 
 def test_what_is_kept_is_listed_until_something_else_changes():
