@@ -299,7 +299,7 @@ def test_an_embedding_that_is_not_there_is_named_and_its_code_counts(tmp_path, m
     codes = set()
     for text in ("def load(): ...", "def load(): return 1"):
         (tmp_path / "eyes.py").write_text(text)
-        fingerprint.written.cache_clear()  # a run reads a file once
+        fingerprint._read.cache_clear()  # a run reads a file once
         fingerprint.content.cache_clear()
         codes.add(STAGES["similarity"].code(checked(config), job))
     without = checked(TINY)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from conftest import TINY, Study
 from study.config import ConfigError, checked
-from study.fingerprint import content, written
+from study.fingerprint import _read, content
 from study.stages import STAGES, denoisers
 
 JOB = {"dataset": "photo", "denoiser": "own", "subset": "S1", "N": "16", "seed": "0"}
@@ -101,5 +101,5 @@ def test_the_code_of_a_function_counts(folder):
     before = made_with(MODULE)
     (folder / "mine" / "nets.py").write_text("raise RuntimeError('imported again')\n")
     content.cache_clear()
-    written.cache_clear()
+    _read.cache_clear()
     assert made_with(MODULE)[0] != before[0]

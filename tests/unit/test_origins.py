@@ -1,6 +1,7 @@
 """What results say that they were made with, and jobs that refuse to run what was not planned."""
 
 import os
+import sys
 import time
 
 import pytest
@@ -113,7 +114,7 @@ def edited(text: str, when: float) -> None:
     with open("gahb/b.py", "w") as file:
         file.write(text)
     os.utime("gahb/b.py", (when, when))
-    fingerprint.written.cache_clear()
+    fingerprint._read.cache_clear()
     fingerprint.content.cache_clear()
 
 
@@ -135,6 +136,24 @@ def test_code_that_is_written_while_a_job_starts_is_refused(plan):
     os.remove("gahb/b.py")
     with pytest.raises(planned.Changed, match=r"gahb/b\.py is gone"):
         planned.check("a.zarr", plan)
+
+
+def test_a_job_imports_all_its_modules_before_it_is_compared_with_its_plan(monkeypatch):
+    """So a later edit of a module that only the config names is not run."""
+    monkeypatch.setenv(planned.VARIABLE, "")
+    parameters = {"values": {}, "code": fingerprint.code("figure", ["gahb.figures.nats"])}
+    planned.write({"a.png": parameters})
+    monkeypatch.delitem(sys.modules, "gahb.figures.nats", raising=False)
+    planned.check("a.png", parameters)
+    assert "gahb.figures.nats" in sys.modules
+
+
+def test_the_hashes_of_a_file_are_of_one_version_of_it(tmp_path):
+    file = tmp_path / "a.mplstyle"
+    file.write_text("one")
+    before = fingerprint.content(file)
+    file.write_text("another")  # while a run is planned
+    assert fingerprint.written(file) == before
 
 
 def test_in_another_workflow_there_is_no_plan(plan, monkeypatch):

@@ -106,7 +106,7 @@ def _files(module: str) -> set[Path]:
 @functools.cache
 def _imports(file: Path) -> frozenset[Path]:
     found = set()
-    for node in ast.walk(ast.parse(file.read_bytes(), file)):
+    for node in ast.walk(ast.parse(_read(file), file)):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -118,9 +118,14 @@ def _imports(file: Path) -> frozenset[Path]:
 
 
 @functools.cache
+def _read(file: Path) -> bytes:
+    """A file's bytes, read once: edited meanwhile, its hashes would be of two versions."""
+    return file.read_bytes()
+
+
 def written(file: Path) -> str:
     """Hash of a file as it is written."""
-    return hashlib.sha256(file.read_bytes()).hexdigest()[:16]
+    return hashlib.sha256(_read(file)).hexdigest()[:16]
 
 
 @functools.cache
@@ -128,7 +133,7 @@ def content(file: Path) -> str:
     """Hash of what counts of a file: of a module of the project, its code."""
     if file.suffix != ".py" or ROOT not in file.parents:
         return written(file)
-    tree = repr(_canonical(ast.parse(file.read_bytes(), file)))
+    tree = repr(_canonical(ast.parse(_read(file), file)))
     return hashlib.sha256(tree.encode()).hexdigest()[:16]
 
 

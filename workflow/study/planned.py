@@ -4,9 +4,12 @@ A job may start hours after its run was planned: config and code can have change
 writes its plan; a job that finds other values or other code refuses to run.
 """
 
+import contextlib
+import importlib
 import json
 import os
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import psutil
@@ -56,6 +59,7 @@ def check(output: str, parameters: dict) -> None:
     before = plan["jobs"][output]
     changed = differences(before, now) if before != now else []
     files = plan["code"][before["code"]]
+    _import(map(Path, files))
     # What is imported may be written and put back while it is read, within a second of the clock.
     started = psutil.Process().create_time() - 1
     for file, (written, hashed) in ((Path(name), hashes) for name, hashes in files.items()):
@@ -70,3 +74,15 @@ def check(output: str, parameters: dict) -> None:
             f"{'; '.join(changed)}. The run was planned before: run again to compute with what the "
             "config and the code say now"
         )
+
+
+def _import(files: Iterable[Path]) -> None:
+    """Import the modules of a job that are named in the config: a later edit of these is not run.
+
+    Scripts have imported the others before.
+    """
+    for file in files:
+        if file.is_relative_to(fingerprint.ROOT / "gahb") and file.suffix == ".py":
+            module = ".".join(file.relative_to(fingerprint.ROOT).with_suffix("").parts)
+            with contextlib.suppress(Exception):  # the job's own import says what is wrong
+                importlib.import_module(module.removesuffix(".__init__"))
