@@ -6,7 +6,7 @@ import pytest
 import torch
 from exact import Exact, Gaussian, Memorizer, fields
 from gahb.denoisers.imported.conventions import Convention, linear_schedule
-from gahb.denoisers.imported.trial import NotADenoiser, tried
+from gahb.denoisers.imported.trial import NotADenoiser, doubt, tried
 
 SIDE = 16
 STEP = Convention("step", "epsilon", (-1.0, 1.0), linear_schedule())
@@ -47,6 +47,7 @@ def test_what_is_said_rightly_passes(posterior_mean, kind):
         "edm": dataclasses.replace(SIGMA, told="edm", predicts="edm"), "called": NUMBER,
     }[kind]  # fmt: skip
     assert "128 images" in tried(network, convention, images(), "mine")
+    assert doubt(network, convention, images()) == ""
 
 
 def unit_noise(posterior_mean):
@@ -86,16 +87,33 @@ def test_another_schedule_is_named():
         tried(network, STEP, images(), "mine")
 
 
-def test_a_step_that_is_a_thousand_sigma_is_refused():
-    network = Exact(Memorizer(2 * images() - 1), "vp-epsilon")
+def of_a_thousand_sigma(posterior_mean):
+    """Asked at the step t = 1000 sigma."""
+    network = Exact(posterior_mean, "vp-epsilon")
 
     def wrapped(y, sigma):
         u, s = 2 * y - 1, 2 * sigma
         noise = network(u / (1 + s**2) ** 0.5, torch.full((len(y),), min(1000 * sigma, 999.0)))
         return (u - s * noise + 1) / 2
 
+    return wrapped
+
+
+def test_a_step_that_is_a_thousand_sigma_is_refused():
     with pytest.raises(NotADenoiser, match="takes sigma for another noise level"):
-        tried(wrapped, NUMBER, images(), "mine")
+        tried(of_a_thousand_sigma(Memorizer(2 * images() - 1)), NUMBER, images(), "mine")
+
+
+@pytest.mark.parametrize("side", [16, 24])
+def test_a_step_that_is_a_thousand_sigma_is_doubted_of_gaussian_images(side):
+    """Which hide it: no other sigma is better by much."""
+    many = 2 * fields(2000, side, seed=2) - 1
+    exact = Gaussian(many.mean(0), torch.cov((many - many.mean(0)).flatten(1).T))
+    few = fields(16, side, seed=1)
+    assert tried(of_a_thousand_sigma(exact), NUMBER, few, "mine")  # which passes it
+    said = doubt(of_a_thousand_sigma(exact), NUMBER, few)
+    assert said.startswith("at sigma = 0.2 its estimate f has 19.") and "told sigma" in said
+    assert doubt(called(exact), NUMBER, few) == ""
 
 
 def test_a_network_that_knows_other_images_by_heart_is_refused():
@@ -132,4 +150,6 @@ def test_an_estimate_depends_on_its_own_image_alone(network, what):
 
 
 def test_a_single_image_is_enough():
-    assert "128 images" in tried(called(Memorizer(2 * images()[:1] - 1)), NUMBER, images()[:1], "m")
+    network = called(Memorizer(2 * images()[:1] - 1))
+    assert "128 images" in tried(network, NUMBER, images()[:1], "m")
+    assert doubt(network, NUMBER, images()[:1]) == ""

@@ -48,7 +48,10 @@ def main(images, split, weights, denoiser, *, subset, N, weights_content=None, j
         )
     adapted = isinstance(network, Adapted)
     convention = network.convention if adapted else Convention()
-    print(trial.tried(network.network if adapted else network, convention, clean, name))
+    asked = network.network if adapted else network, convention, clean
+    print(trial.tried(*asked, name))
+    if said := trial.doubt(*asked):
+        job.warn(f"{name} may be no denoiser of these images: {said}")
     with store.atomic(denoiser) as partial:
         denoisers.save(network, partial, **described, parameters=job.parameters)
 

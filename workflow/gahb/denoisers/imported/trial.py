@@ -8,7 +8,8 @@ On images of the data set with little, middle and strong noise, three things mus
 - No other range and no other meaning of its answer fits better.
 
 Otherwise all conventions are measured, and the best is named. The estimate of an image must also
-depend on nothing else: on no other image of the batch, nor on their number, nor on chance.
+depend on nothing else: on no other image of the batch, nor on their number, nor on chance. One that
+passes all this, and leaves more to gain than a posterior mean does, is doubted aloud.
 
 Little noise has sigma = 0.05, middle 0.2. Strong noise is relative to images of d pixels, whose
 variance is v: sigma^2 = d v / 2, so that two of them are about 2 sigma apart. There even a
@@ -89,12 +90,7 @@ def tried(network, convention: Convention, clean: torch.Tensor, name: str) -> st
         NotADenoiser: it is worse than its input, another convention fits better, or the estimate of
             an image depends on more than that image and sigma.
     """
-    count = min(max(PIXELS // clean[0].numel(), LEAST), MOST)
-    clean = clean[torch.arange(count) % len(clean)]
-    strong = float((clean[0].numel() * clean.var((1, 2, 3)).mean() / 2).sqrt())
-    # One that is not told sigma need not know more noise than this.
-    strong = min(max(strong, 2 * MIDDLE), 20.0 if convention.needs_sigma else 1.0)
-    noisy = Noisy(clean, [LITTLE, MIDDLE, strong])
+    noisy = _noisy(convention, clean)
     _independent(network, convention, noisy, name)
     given = _psnr(noisy.errors(noisy.images))
     factors = FACTORS if convention.needs_sigma else ()
@@ -110,7 +106,7 @@ def tried(network, convention: Convention, clean: torch.Tensor, name: str) -> st
         if not any(_better(a, own, given) for a in near.values()):
             return found
     said = f"{name} ({convention}) was {found}. "
-    few = Noisy(clean[:LEAST], noisy.sigmas)  # there are many conventions
+    few = Noisy(noisy.clean[:LEAST], noisy.sigmas)  # there are many conventions
     every = _measured(network, [(convention, 1.0), *near, *_conventions(convention)], few)
     every = _psnrs(every)
     own, given = every[convention, 1.0], _psnr(few.errors(few.images))
@@ -132,6 +128,47 @@ def tried(network, convention: Convention, clean: torch.Tensor, name: str) -> st
         f"{said}No convention makes it a denoiser of these images; the best, `{best}` with "
         f"{factor:g} sigma: {_dB(most)}. Was it trained on other images than these?"
     )
+
+
+@torch.no_grad()
+def doubt(network, convention: Convention, clean: torch.Tensor) -> str:
+    """Why one that `tried` has passed may yet be no denoiser of these images; "" if it may be one.
+
+    The error x - f(y) of a posterior mean is orthogonal to all functions of y, so to 1, f(y) and y:
+    no combination of these three is better than f(y).
+
+    Args:
+        network, convention, clean: as of `tried`.
+    """
+    noisy = _noisy(convention, clean)
+    for sigma, y in zip(noisy.sigmas, noisy.images, strict=True):
+        f = y - convention.noise(_answer(network, convention, y, sigma), y, sigma)
+        x, f, noise = (a.double().flatten() for a in (noisy.clean, f, y - f))
+        columns = torch.stack([f, noise, torch.ones_like(f)], 1)
+        best = torch.linalg.lstsq(columns, x[:, None]).solution[:, 0]
+        own, better = _psnr(np.stack([(x - e).square().numpy() for e in (f, columns @ best)]))
+        if better > own + SIGMA:
+            return (
+                f"at sigma = {sigma:.2g} its estimate f has {own:.1f} dB, and {best[0]:.2f} f "
+                f"{best[1]:+.2f} (y - f) {best[2]:+.2f} has {better:.1f} dB; the best denoiser "
+                "leaves nothing to gain so. Is it given images and told sigma as in its training, "
+                "and was it trained on these images?"
+            )
+    return ""
+
+
+def _noisy(convention: Convention, clean: torch.Tensor) -> Noisy:
+    count = min(max(PIXELS // clean[0].numel(), LEAST), MOST)
+    clean = clean[torch.arange(count) % len(clean)]
+    strong = float((clean[0].numel() * clean.var((1, 2, 3)).mean() / 2).sqrt())
+    # One that is not told sigma need not know more noise than this.
+    strong = min(max(strong, 2 * MIDDLE), 20.0 if convention.needs_sigma else 1.0)
+    return Noisy(clean, [LITTLE, MIDDLE, strong])
+
+
+def _answer(network, convention: Convention, y: torch.Tensor, sigma: float) -> torch.Tensor:
+    """The network's answer to all images (image, channel, y, x), some at a time."""
+    return torch.cat([convention.answer(network, p, sigma) for p in y.split(at_a_time(y))])
 
 
 def _independent(network, convention: Convention, noisy: Noisy, name: str) -> None:
@@ -177,7 +214,7 @@ def _measured(network, asked, noisy: Noisy) -> dict[tuple[Convention, float], np
         sigmas = [factor * s for s in noisy.sigmas]
         try:
             answers = [
-                torch.cat([convention.answer(network, p, s) for p in y.split(at_a_time(y))])
+                _answer(network, convention, y, s)
                 for s, y in zip(sigmas, noisy.images, strict=True)
             ]
         except Exception:
