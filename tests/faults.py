@@ -1,15 +1,17 @@
 """`python tests/faults.py`: faults at every stage of a tiny study, which must leave no trace.
 
 Run by hand, as it takes a while. The study is made once undisturbed; and once with faults, one
-after the other, while a job of each stage runs: SIGKILL, SIGINT, a full disk. Each time it goes on
-with the command of docs/staleness.md, and all files of results/ must be the same bytes at the end.
-Prints a table; exit status 1 if anything was lost or differs.
+after the other, while a job of each stage runs: SIGKILL, SIGINT, a full disk, an edit of the config
+or of the code. Each time it goes on with the command of docs/staleness.md. At the end, with every
+edit put back, all files of results/ must be the same bytes; and after each edit that is put back,
+all that a run would not make again. Prints a table; exit status 1 if anything was lost or differs.
 
 Stages and moments are drawn from --seed. A full disk needs Linux' `unshare`.
 """
 
 import argparse
 import contextlib
+import copy
 import hashlib
 import http.server
 import itertools
@@ -28,17 +30,32 @@ from pathlib import Path
 
 import numpy as np
 import psutil
-from conftest import TINY, Study
+from conftest import TINY, Study, checkout
 from study.stages import STAGES as DECLARED
 
 #: In the order in which they can run; all figures are one.
 STAGES = tuple(dict.fromkeys("figure" if name.startswith("figure_") else name for name in DECLARED))
 #: Seconds after which a run that does not end has failed, and bytes of the disk that fills up.
 LONGEST, DISK = 1800, 2**26
+#: Values of the config, and modules with a piece of each, that are edited to make other numbers.
+SETTINGS = {
+    "datasets.mine.test": 12, "training.constant.steps": 50, "psnr.count": 9, "samples.count": 5,
+    "agreement.count": 3, "dynamics.count": 3, "density.count": 3, "eigenbasis.images": [1],
+    "properties.count": 1, "calibration.count": 3,
+}  # fmt: skip
+CODE = {
+    "gahb/decibels.py": ("(decibel) / 20)", "(decibel) / 20.5)"),
+    "gahb/split.py": ("default_rng(seed).perm", "default_rng(seed + 1).perm"),
+    "gahb/training/recipe.py": ("0.5 * (1 + math.cos", "0.25 * (1 + math.cos"),
+    "gahb/samples/noise.py": ("full_like(samples, seed)", "full_like(samples, seed + 1)"),
+    "gahb/denoisers/networks/unet.py": ("y = self.mid_block(y)", "y = 1.5 * self.mid_block(y)"),
+    "gahb/denoisers/references/wiener.py": ("self.variances / (", "0.9 * self.variances / ("),
+    "gahb/drawing/paper.mplstyle": ("font.size: 8", "font.size: 10"),
+}
 
 
-def study_of_every_stage(folder: Path, url: str, sha256: str) -> Study:
-    """A study whose jobs are few, and of every stage."""
+def study_of_every_stage(folder: Path, url: str, sha256: str, project: Path) -> Study:
+    """A study whose jobs are few, and of every stage, run by a checkout of the project."""
     config = TINY | {
         "run": ["trained", "brought"],
         "datasets": {
@@ -46,7 +63,10 @@ def study_of_every_stage(folder: Path, url: str, sha256: str) -> Study:
         },
         "denoisers": {
             "watched": TINY["denoisers"]["watched"],
-            "own": {"function": "torch.nn:Identity", "predicts": "noise"},
+            "own": {
+                "function": "torch.nn:Hardtanh", "arguments": {"min_val": 0.0, "max_val": 1.0},
+                "predicts": "denoised",
+            },
             "wiener": {"reference": "wiener"},
             "flexible": {"reference": "flexible", "calibrated": "watched"},
         },
@@ -63,7 +83,7 @@ def study_of_every_stage(folder: Path, url: str, sha256: str) -> Study:
             },
         },
     }  # fmt: skip
-    return Study(folder, config)
+    return Study(folder, copy.deepcopy(config), project)
 
 
 def contents(folder: Path) -> dict[str, str]:
@@ -78,8 +98,8 @@ def contents(folder: Path) -> dict[str, str]:
 class Run:
     """One run of snakemake, in a process group of its own."""
 
-    def __init__(self, study: Study, *arguments: str):
-        self.study, self.begin = study, time.time()
+    def __init__(self, study: Study, *arguments: str, edits: "Edits | None" = None):
+        self.study, self.begin, self.edits = study, time.time(), edits
         self.output = tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen(
             study.command(*arguments or ("all",)), cwd=study.folder, start_new_session=True,
@@ -145,6 +165,53 @@ def filled(run: Run, choice: random.Random) -> str:
     return f"{room} bytes left, exit status {status}"
 
 
+class Edits:
+    """Edits of the config and of the code of a study, one at a time."""
+
+    def __init__(self, study: Study):
+        self.study, self.put_back = study, None
+
+    def toggle(self, choice: random.Random) -> str:
+        """Put back what is edited, or edit something else."""
+        if self.put_back:
+            self.put_back()
+            self.put_back = None
+            return "put back"
+        name = choice.choice([*SETTINGS, *CODE])
+        self.put_back = (self._code if name in CODE else self._setting)(name)
+        return name
+
+    def _setting(self, name: str) -> Callable[[], None]:
+        section, *inner, key = name.split(".")
+        entry = self.study.config[section]
+        for part in inner:
+            entry = entry[part]
+        before, entry[key] = entry[key], SETTINGS[name]
+        self.study.command()  # writes it
+
+        def put_back():
+            entry[key] = before
+            self.study.command()
+
+        return put_back
+
+    def _code(self, name: str) -> Callable[[], None]:
+        path = self.study.source / "workflow" / name
+        text = path.read_text()
+        assert text.count(CODE[name][0]) == 1, name
+        path.write_text(text.replace(*CODE[name]))
+        return lambda: path.write_text(text)
+
+
+def edited(run: Run, choice: random.Random) -> str:
+    """Something is edited, and half of the time put back while the run is going on."""
+    what = run.edits.toggle(choice)
+    if choice.random() < 0.5:
+        time.sleep(3 * choice.random() ** 3)
+        what += f", {run.edits.toggle(choice)}"
+    return f"{what}, exit status {run.ends()}"
+
+
 def drawn(counts: dict, choice: random.Random) -> list[tuple[str, Callable]]:
     """(stage, fault), in the order of the stages: all of them before one gets the same again."""
     found = []
@@ -155,17 +222,20 @@ def drawn(counts: dict, choice: random.Random) -> list[tuple[str, Callable]]:
     return sorted(found, key=lambda each: STAGES.index(each[0]))
 
 
-def suffered(study: Study, faults, choice: random.Random, longest: float, made) -> list[str]:
+def suffered(
+    study: Study, faults, choice: random.Random, longest: float, undisturbed: dict[str, str]
+) -> list[str]:
     """Make the study with these faults; what went wrong, a line each.
 
     A fault comes at most `longest` seconds after a job of its stage has opened its log. At the end
-    all that is `made` is asked for: what a forced job had begun to replace, no other job may need.
+    all that was made `undisturbed` is asked for: what a forced job had begun to replace, no other
+    job may need.
     """
-    wrong = []
+    wrong, edits = [], Edits(study)
     for number, (stage, fault) in enumerate(faults, 1):
         # A job of the stage runs even if the last fault came when all of them had ended.
         rule = "figure_psnr_curves" if stage == "figure" else stage
-        run = Run(study, "--forcerun", rule, "--", "all")
+        run = Run(study, "--forcerun", rule, "--", "all", edits=edits)
         if not run.reaches(stage):
             wrong.append(f"{number} {stage}: the run ended before\n{run.said()[-3000:]}")
             continue
@@ -177,7 +247,12 @@ def suffered(study: Study, faults, choice: random.Random, longest: float, made) 
         # What ends by itself leaves no lock, unless it cannot write.
         if fault is not interrupted:
             Run(study, "--unlock").ends()
-    run = Run(study, "--", "all", *made)
+        if fault is edited and not edits.put_back:
+            wrong += [f"{number} {stage}: {name}" for name in believed(study, undisturbed)]
+    if edits.put_back:
+        edits.toggle(choice)
+    made = {f"results/{re.sub('[.]zarr/.*', '.zarr/zarr.json', name)}" for name in undisturbed}
+    run = Run(study, "--", "all", *sorted(made))
     if run.ends():
         wrong.append(f"the run does not go on\n{run.said()[-4000:]}")
     return wrong
@@ -188,6 +263,20 @@ def compared(study: Study, undisturbed: dict[str, str]) -> list[str]:
     found = contents(study.folder / "results")
     names = sorted(found.keys() | undisturbed.keys())
     return [f"{n}: differs" for n in names if found.get(n) != undisturbed.get(n)]
+
+
+def believed(study: Study, undisturbed: dict[str, str]) -> list[str]:
+    """Files that differ, though no run would make them again."""
+    stale = study.stale()
+    found = contents(study.folder / "results")
+    return [
+        f"{name}: differs, and is not stale"
+        for name in sorted(found.keys() & undisturbed.keys())
+        # A job is named by its last output.
+        if re.search(r"[.]zarr/|[.]png$|[.]html$|summary[.]json$", name)
+        and re.sub("[.]zarr/.*", ".zarr", name) not in stale
+        and found[name] != undisturbed[name]
+    ]
 
 
 def left_over(folder: Path) -> list[str]:
@@ -220,6 +309,7 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=20, help="SIGKILLs")
     parser.add_argument("--interrupts", type=int, default=10, help="SIGINTs")
     parser.add_argument("--full", type=int, default=20, help="times that the disk is full")
+    parser.add_argument("--edits", type=int, default=20, help="edits of the config or the code")
     parser.add_argument("--folder", type=Path, help="where to run; a temporary one by default")
     given = parser.parse_args()
     in_namespace = ["unshare", "--map-root-user", "--mount"]
@@ -237,7 +327,8 @@ def main() -> None:
 
     begin = time.time()
     (folder / "undisturbed").mkdir()
-    study = study_of_every_stage(folder / "undisturbed", url, sha256)
+    project = checkout(folder / "project")
+    study = study_of_every_stage(folder / "undisturbed", url, sha256, project)
     study.run("all")
     undisturbed = contents(study.folder / "results")
     jobs = len(list((study.folder / "logs").rglob("*.log")))
@@ -249,13 +340,13 @@ def main() -> None:
 
     choice = random.Random(given.seed)
     counts = {killed: given.kills, interrupted: given.interrupts, filled: given.full}
-    study = study_of_every_stage(folder / "disturbed", url, sha256)
+    counts[edited] = given.edits
+    study = study_of_every_stage(folder / "disturbed", url, sha256, project)
     study.folder.mkdir()
     if given.full:
         mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", study.folder]
         subprocess.run(mount, check=True)
-    made = {f"results/{re.sub('[.]zarr/.*', '.zarr/zarr.json', name)}" for name in undisturbed}
-    wrong = suffered(study, drawn(counts, choice), choice, longest, sorted(made))
+    wrong = suffered(study, drawn(counts, choice), choice, longest, undisturbed)
     wrong += compared(study, undisturbed) + left_over(study.folder)
     same = "not all" if wrong else "all"
     print(*wrong, f"{same} results are the same bytes; {time.time() - begin:.0f} s", sep="\n")

@@ -201,7 +201,7 @@ def test_the_whole_study(cluster, tmp_path):
         for job in study.queue()
     }
     on_gpu = ("rule_training", "rule_psnr", "rule_samples", "rule_similarity", "rule_eigenbasis")
-    on_cpu = ("rule_images", "rule_harmonics")
+    on_cpu = ("rule_images", "rule_beyond", "rule_harmonics")
     assert asked == dict.fromkeys(on_cpu, cpu) | dict.fromkeys(on_gpu, gpu)
     # The job's own log says which job of SLURM it was.
     log = (tmp_path / "logs/training/calpha/tiny/S1-4-seed0.log").read_text()
@@ -211,8 +211,8 @@ def test_the_whole_study(cluster, tmp_path):
     # Nothing is stale, and what it cost is known.
     assert "Nothing to be done" in study.run("--dry-run", "all")
     cost = study.run("--", "all", module="study.cost")
-    assert "17 jobs, 7 of them with a GPU" in cost
-    assert "7 of these have run" in cost
+    assert "18 jobs, 7 of them with a GPU" in cost
+    assert "3 of these have run" in cost
 
 
 def test_packed_jobs_share_one_job_and_one_gpu(trained, tmp_path):
