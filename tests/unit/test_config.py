@@ -428,10 +428,14 @@ def test_checking_imports_nothing_heavy():
     assert done.stdout == "set()\n", done.stderr
 
 
-def over_the_default(name: str) -> dict:
-    """A config of the project as snakemake lays it over config.yaml, checked."""
+def over_the_default(*names: str) -> dict:
+    """Configs of the project as snakemake lays them over config.yaml, checked."""
+    return laid_over(*(yaml.safe_load((ROOT / name).read_text()) for name in names))
+
+
+def laid_over(*configs: dict) -> dict:
     config = yaml.safe_load((ROOT / "config.yaml").read_text())
-    for section, value in yaml.safe_load((ROOT / name).read_text()).items():
+    for section, value in (item for one in configs for item in one.items()):
         both = isinstance(value, dict) and section in config
         config[section] = config[section] | value if both else value
     return checked(config)
@@ -502,6 +506,30 @@ def test_the_papers_study_keeps_the_papers_recipe_start_and_sampler():
     assert (samples["start"], samples["sampler"], samples["h0"]) == ("paper", "ascent", 0.01)
 
 
-@pytest.mark.parametrize("name", ["bfcnn", "slopes_long", "seeds"])
+@pytest.mark.parametrize("name", ["slopes_long", "seeds"])
 def test_studies_are_valid(name):
     assert figures.drawn(over_the_default(f"studies/{name}.yaml"))
+
+
+STUDIES = (ROOT / "studies" / "README.md").read_text()
+
+
+@pytest.mark.parametrize("row", re.findall(r"^\| .*_unet.*|^\| .*_bfcnn.*", STUDIES, re.M))
+def test_paths_of_figures_in_the_table_of_studies_are_drawn(row):
+    _, _, study, paths, *_ = row.split("|")
+    files = reversed(re.findall(r"\((\w+\.yaml)\)", study))  # "over" names the lower one last
+    drawn = figures.drawn(over_the_default(*(f"studies/{file}" for file in files)))
+    found = re.findall(r"`(?:…/)?(.*?)…?`", paths)
+    assert found and all(any(path in name for name in drawn) for path in found), (found, drawn)
+
+
+def test_the_authors_networks_are_a_valid_study(tmp_path, monkeypatch):
+    (example,) = re.findall(r"^```yaml\n(.*?)^```$", STUDIES, re.M | re.S)
+    (tmp_path / "nets").mkdir()
+    for subset in ("S1", "S2"):
+        (tmp_path / "nets" / f"{subset}.pt").touch()
+    monkeypatch.chdir(tmp_path)
+    drawn = figures.drawn(laid_over(yaml.safe_load(example)))
+    assert {name.rpartition("/")[2].partition("_")[0] for name in drawn} == {
+        "psnr", "samples", "shrinkage", "eigenbasis"
+    }  # fmt: skip
