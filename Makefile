@@ -8,7 +8,7 @@ ARGS ?=
 PROFILE ?= profiles/local
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: all report publish resume test test-all stale cost verify gpu lint docs site lock written
+.PHONY: all report publish resume test test-all stale cost verify gpu lint notebook docs site lock written
 all: $(READY) written
 	$(BIN)/snakemake --profile $(PROFILE) $(ARGS) -- all
 
@@ -60,6 +60,11 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow/rules
 	$(BIN)/snakemake --lint
+
+# The tutorial in Jupyter, whose kernel is the environment of the project.
+notebook: $(READY)
+	$(BIN)/python -m pip install --quiet --constraint envs/requirements.lock jupyterlab
+	$(BIN)/jupyter lab docs/tutorial.ipynb
 
 # The pages of docs/ that are made from the code.
 docs: $(READY)

@@ -40,7 +40,7 @@ def run(notebook: dict) -> dict:
 
 
 if __name__ == "__main__":
-    page = Path(sys.argv[1])
+    page = Path(sys.argv[1]).resolve()  # cells may change the folder
     notebook = json.loads(page.read_text())
     run(notebook)
     page.write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n")
