@@ -1,15 +1,12 @@
 """The phase diagram: which networks memorize how many images, after how long a training."""
 
-import itertools
-
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patheffects import withStroke
-from matplotlib.ticker import EngFormatter, NullLocator
+from matplotlib.ticker import EngFormatter
 
-from gahb.drawing import style
+from gahb.drawing import style, words
 from gahb.drawing.stores import Stores, together
 from gahb.summaries import tables
 from gahb.summaries.dynamics import effective_memorization
@@ -22,39 +19,45 @@ FIGURE = {
     "uses": {"count": "dynamics.count"},
 }
 
-#: Where contour lines are drawn: memorized parts, and gaps in dB.
-PARTS, GAPS = (0.1, 0.5, 0.9), (1, 3, 10)
+#: Times of a training that have a row, and inches of a row.
+TIMES, ROW = 6, 0.24
+#: From which part of the scale on numbers are black.
+PALE = 0.5
 
 
 @style.sheet()
 def draw(stores: Stores, shown: dict) -> Figure:
-    """Memorized part and gap by N and network, and by N and time; memorized images by network."""
+    """Memorized samples and gap by N and network; memorized samples by N and time."""
     found = _by_network(stores, shown)
     names, sizes = _ordered(found), shown["sizes"]
-    figure = Figure((style.PAGE, 2.6 + 0.44 * len(names)))
-    (parts, gaps), (times, effective) = figure.subplots(2, 2)
-    grid = [[_ended(found[name][N]) for N in sizes] for name in names]
-    for ax, key, levels, words in (
-        (parts, "memorized", PARTS, "memorized part of the samples"),
-        (gaps, "gap", GAPS, "train minus test PSNR (dB)"),
-    ):
-        values = np.array([[cell[key] for cell in row] for row in grid])
-        _map(ax, sizes, range(len(names)), values, levels, words, _groups(found, names))
-        ax.set_yticks(range(len(names)), [_label(found, name) for name in names])
+    ended = [[_ended(found[name][N]) for N in sizes] for name in names]
+    parts, gaps = (
+        np.array([[cell[key] for cell in row] for row in ended]) for key in ("memorized", "gap")
+    )
     largest = max(names, key=lambda name: _parameters(found, name))
-    one = [together(found[largest][N]) for N in sizes]
-    values = np.array([d.memorized.mean("sample").median("seed") for d in one]).T
-    seen = one[0].images_seen.values
-    _map(times, sizes, np.log10(seen), values, PARTS, f"memorized part, {largest}")
-    ticks = [
-        n
-        for n in np.multiply.outer(10 ** np.arange(12), (1, 2, 5)).ravel()
-        if seen[0] <= n <= seen[-1]
-    ]
-    times.set_yticks(np.log10(ticks), map(EngFormatter(sep=""), ticks))
-    times.set_ylabel("images seen")
-    _effective(effective, numbers(stores, shown), sizes)
+    seen, in_time = _in_time([together(found[largest][N]) for N in sizes])
+    labels, count = [_label(found, n) for n in names], _any(found, largest).sizes["sample"]
+    figure = Figure((style.PAGE, 0.9 + ROW * max(len(names), TIMES)))
+    memorized, gap, times = figure.subplots(1, 3)
+    _cells(memorized, sizes, labels, count * parts, count)
+    memorized.set_title(f"samples memorized, of {count}")
+    _cells(gap, sizes, [], gaps, np.nanmax(gaps))
+    gap.set_title("train minus test (dB)")
+    _cells(times, sizes, seen, count * in_time, count)
+    times.set(title=f"{largest} in time", ylabel="images seen")
+    words.headline(figure, _sentence(sizes, labels, parts, count))
     return figure
+
+
+def _sentence(sizes: list[int], labels: list[str], parts: np.ndarray, count: int) -> str:
+    """At the N where networks differ most, which memorize least and most."""
+    column = int(np.argmax(np.ptp(parts, axis=0)))
+    low, high = np.argmin(parts[:, column]), np.argmax(parts[:, column])
+    found = [f"{round(count * parts[i, column])} ({labels[i]})" for i in (low, high)]
+    if parts[low, column] == parts[high, column]:
+        return "At every N all networks memorize the same number of samples."
+    of = f"{found[0]} and {found[1]} of {count}"
+    return f"N = {sizes[column]:,}: between {of} samples are memorized."
 
 
 def _by_network(stores: Stores, shown: dict) -> dict[str, dict[int, list[xr.Dataset]]]:
@@ -80,14 +83,17 @@ def _ordered(found) -> list[str]:
     )
 
 
-def _groups(found, names: list[str]) -> list[list[int]]:
-    """Places of the networks of each architecture: contour lines do not go from one to another."""
-    by = itertools.groupby(range(len(names)), lambda i: _any(found, names[i]).attrs["architecture"])
-    return [list(places) for _, places in by]
-
-
 def _label(found, name: str) -> str:
-    return f"{name}\n{EngFormatter(places=0, sep='')(_parameters(found, name))} weights"
+    return f"{name}, {EngFormatter(places=0, sep='')(_parameters(found, name))} weights"
+
+
+def _in_time(each: list[xr.Dataset]) -> tuple[list[str], np.ndarray]:
+    """Images seen at a few times, the last first, and memorized parts (time, N) there."""
+    steps = each[0].sizes["step"]
+    chosen = np.unique(np.linspace(0, steps - 1, TIMES).round().astype(int))[::-1]
+    parts = [one.memorized.mean("sample").median("seed").values[chosen] for one in each]
+    seen = each[0].images_seen.values[chosen]
+    return [EngFormatter(places=0, sep="")(n) for n in seen], np.transpose(parts)
 
 
 def _ended(each: list[xr.Dataset]) -> dict:
@@ -98,44 +104,18 @@ def _ended(each: list[xr.Dataset]) -> dict:
     return {"memorized": float(memorized), "gap": float(gap)}
 
 
-def _map(ax: Axes, sizes, heights, values, levels, title: str, groups=None) -> None:
-    """A map of values (height, N) with contour lines, N on a logarithmic axis."""
-    x, y = np.log10(sizes), np.asarray(heights, float)
-    high = 1 if levels == PARTS else None
-    drawn = ax.pcolormesh(x, y, values, cmap="cividis", shading="nearest", vmin=0, vmax=high)
-    ax.figure.colorbar(drawn, ax=ax)
-    for group in groups or [list(range(len(y)))]:
-        part = values[group]
-        inside = [level for level in levels if np.nanmin(part) < level < np.nanmax(part)]
-        if inside and len(group) > 1 and len(sizes) > 1:
-            lines = ax.contour(x, y[group], part, inside, colors="white", linewidths=0.8)
-            labels = ax.clabel(lines, fmt="%g", fontsize=8)
-            for part in (lines, *labels):
-                part.set_path_effects([withStroke(linewidth=2, foreground="0.2")])
-        if group[0]:
-            ax.axhline(group[0] - 0.5, color="white", linewidth=1.5)
-    ax.set_xticks(x, [f"{N:,}" for N in sizes])
-    ax.set(xlabel="images in the training set, $N$")
-    ax.set_title(title)
+def _cells(ax: Axes, sizes, labels: list[str], values, high: float) -> None:
+    """A table of values (row, N) up to `high`, in colours and numbers."""
+    ax.imshow(values, cmap="cividis", vmin=0, vmax=high or 1, aspect="auto")
+    for (row, column), value in np.ndenumerate(values):
+        color = "black" if value > PALE * high else "white"
+        text = words.number(value, 0)
+        ax.text(column, row, text, color=color, ha="center", va="center_baseline")
+    ax.set_xticks(range(len(sizes)), map(EngFormatter(sep=""), sizes))
+    ax.set_yticks(range(len(labels)), labels)
+    ax.tick_params(length=0)
+    ax.set(xlabel="training images, $N$")
     ax.spines[:].set_visible(False)
-
-
-def _effective(ax: Axes, rows: list[dict], sizes: list[int]) -> None:
-    """The largest memorized N against the number of weights, a marker for each architecture."""
-    none = min(sizes) / 2  # where networks stand that memorize none
-    for i, kind in enumerate(sorted({row["architecture"] for row in rows})):
-        of = [row for row in rows if row["architecture"] == kind]
-        x = [row["parameters"] for row in of]
-        bounds = ("effective", "effective_low", "effective_high")
-        y, low, high = (
-            np.maximum([row.get(key, row["effective"]) for row in of], none) for key in bounds
-        )
-        ax.errorbar(x, y, [y - low, high - y], fmt="os^D"[i % 4] + "-", color=f"C{i}", label=kind)
-    ax.set(xscale="log", yscale="log", ylim=(none / 1.3, max(sizes) * 1.3))
-    ax.set_yticks([none, *sizes], ["none", *(f"{N:,}" for N in sizes)])
-    ax.yaxis.set_minor_locator(NullLocator())
-    ax.set(xlabel="number of weights", ylabel="largest $N$ memorized")
-    ax.legend()
 
 
 def numbers(stores: Stores, shown: dict) -> list[dict]:
