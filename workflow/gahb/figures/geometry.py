@@ -4,9 +4,11 @@ The network denoises shuffled images worse, and its eigenvectors are not harmoni
 pixels differ in them as in white noise.
 """
 
+import numpy as np
+import xarray as xr
 from matplotlib.figure import Figure
 
-from gahb.drawing import panels, style
+from gahb.drawing import panels, style, words
 from gahb.drawing.stores import Stores, together
 from gahb.harmonics.oscillation import roughness
 from gahb.summaries import eigenbasis, psnr, tables
@@ -30,23 +32,31 @@ NAMES = ("original", "shuffled")
 EIGENVECTORS = 8
 #: Most ranks whose roughness is shown: an image of 80 x 80 pixels has 6400 eigenvectors.
 RANKS = 300
+#: Shrinkage factors that are drawn; those beyond are counted.
+FACTORS = (-0.5, 1.5)
+#: Gain over the noisy image, in dB, that counts as barely any.
+BARELY = 0.5
 
 
 @style.sheet()
 def draw(stores: Stores, shown: dict) -> Figure:
-    """PSNR curves on the test set, shrinkage factors, roughness and eigenvectors of both."""
+    """Gain over the noisy image, shrinkage factors, roughness and eigenvectors of both."""
     below = panels.mosaic_height(style.PAGE - 0.7, 2 + EIGENVECTORS, 2)
-    figure = Figure((style.PAGE, 2.3 + below))
-    top, bottom = figure.subfigures(2, 1, height_ratios=[2.3, below])
+    figure = Figure((style.PAGE, 2.4 + below))
+    top, bottom = figure.subfigures(2, 1, height_ratios=[2.4, below])
     curves = [together(stores.of("psnr", dataset=d)) for d in shown["datasets"]]
     bases = [_shown(stores, dataset) for dataset in shown["datasets"]]
-    lines = [{"color": f"C{i}", "label": name} for i, name in enumerate(NAMES)]
+    lines = [{"color": words.series(i), "label": name} for i, name in enumerate(NAMES)]
 
-    psnr, factors, rough = top.subplots(1, 3)
-    means = [panels.mean_psnr(c, "test") for c in curves]
-    panels.psnr_panel(psnr, list(zip(means, lines, strict=True)))
-    psnr.legend(*(handles[:2] for handles in psnr.get_legend_handles_labels()), loc="upper left")
+    gain, factors, rough = top.subplots(1, 3)
+    gains = [_gain(each) for each in curves]
+    for each, line in zip(gains, lines, strict=True):
+        panels.curve(gain, each.input_psnr, each, **line)
+    gain.axhline(0, **panels.REFERENCE)
+    gain.set(xlabel="input PSNR (dB)", ylabel="output minus input PSNR (dB)")
+    gain.legend(loc="upper right")
     panels.shrinkage_panel(factors, list(zip(bases, lines, strict=True)))
+    factors.set(ylim=FACTORS, title=_beyond(bases))
     for (basis, *_), line in zip(bases, lines, strict=True):
         ranks = panels.spread_ranks(basis, RANKS)
         rough.semilogx(ranks, roughness(basis.vectors.sel(rank=ranks).compute()), ".", **line)
@@ -54,7 +64,39 @@ def draw(stores: Stores, shown: dict) -> Figure:
     rough.set(xlabel="rank $k$", ylabel="roughness of $e_k$ (1: white noise)", ylim=(0, None))
 
     panels.compare_bases(bottom.subplots(), [first for first, *_ in bases], NAMES, EIGENVECTORS)
+    words.headline(figure, _sentence(*(each.median("seed") for each in gains)))
     return figure
+
+
+def _gain(curves: xr.Dataset) -> xr.DataArray:
+    """Output less input PSNR (seed, input_psnr) on the test set."""
+    psnr = panels.mean_psnr(curves, "test")
+    return psnr - psnr.input_psnr
+
+
+def _beyond(bases: list[list[xr.Dataset]]) -> str:
+    """Which factors of the first seed are not drawn."""
+    low, high = FACTORS
+    found = np.concatenate([first.shrinkage.values for first, *_ in bases])
+    out = np.sort(found[(found < low) | (found > high)])
+    if not len(out):
+        return ""
+    return f"{len(out)} from {words.number(out[0], 1)} to {words.number(out[-1], 1)} not drawn"
+
+
+def _sentence(original: xr.DataArray, shuffled: xr.DataArray) -> str:
+    """What shuffling costs at most, and from where on the network barely denoises."""
+    lost = original - shuffled
+    at = lost.idxmax("input_psnr")
+    if lost.max() <= 0:
+        return "On shuffled pixels the network loses nothing."
+    said = f"On shuffled pixels the network loses up to {float(lost.max()):.1f} dB (at {float(at):g} dB of "
+    said += "input PSNR)"
+    above = shuffled.input_psnr.values[shuffled.values >= BARELY]
+    start = [p for p in shuffled.input_psnr.values if p > max(above, default=-np.inf)]
+    if start:
+        said += f"; from {start[0]:g} dB on, the network gains less than {BARELY:g} dB there"
+    return said + "."
 
 
 def _shown(stores: Stores, dataset: str) -> list:
