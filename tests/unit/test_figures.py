@@ -194,17 +194,13 @@ def test_slopes(alphas, channels):
     bases = [eigenbasis_store(channels)] * len(alphas)
     figure = draw_slopes(alphas, [psnr_store(slope) for slope in lines], bases)
     assert_legible(figure)
-    legend = figure.subfigs[0].legends[0]
-    found = [t.get_text() for t in legend.get_texts()]
-    expected = [
-        f"{alpha}: {slope:.3f} [{slope:.3f}, {slope:.3f}] ({alpha / (alpha + 1):.3f})"
-        for alpha, slope in sorted(zip(alphas, lines, strict=True))
-    ]
-    assert found == [*expected, "output = input"]
-    dashed = [line for line in figure.subfigs[0].axes[0].lines if line.get_linestyle() == "--"]
-    drawn = [np.diff(line.get_ydata()) / np.diff(line.get_xdata()) for line in dashed]
-    theory = [[alpha / (alpha + 1)] for alpha in sorted(alphas)]
-    np.testing.assert_allclose([d for d in drawn if d < 1], theory)
+    curves, slope = figure.subfigs[0].axes
+    for alpha in alphas:
+        assert rf"$\alpha$ = {alpha}" in [text.get_text() for text in curves.texts]
+    points = [line for line in slope.lines if line.get_marker() == "o"]
+    found = sorted((*line.get_xdata(), *line.get_ydata()) for line in points)
+    np.testing.assert_allclose(found, sorted(zip(alphas, lines, strict=True)))
+    assert "slopes are up to 0.10 from" in words(figure).replace("\n", " ")
 
 
 def draw_disks(curves, basis):

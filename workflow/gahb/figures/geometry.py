@@ -90,8 +90,8 @@ def _sentence(original: xr.DataArray, shuffled: xr.DataArray) -> str:
     at = lost.idxmax("input_psnr")
     if lost.max() <= 0:
         return "On shuffled pixels the network loses nothing."
-    said = f"On shuffled pixels the network loses up to {float(lost.max()):.1f} dB (at {float(at):g} dB of "
-    said += "input PSNR)"
+    said = f"On shuffled pixels the network loses up to {float(lost.max()):.1f} dB "
+    said += f"(at {float(at):g} dB of input PSNR)"
     above = shuffled.input_psnr.values[shuffled.values >= BARELY]
     start = [p for p in shuffled.input_psnr.values if p > max(above, default=-np.inf)]
     if start:

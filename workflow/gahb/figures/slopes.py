@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from gahb.decibels import minimax_slope
-from gahb.drawing import panels, style
-from gahb.drawing.optimum import below_panel, optimum_curve
+from gahb.drawing import panels, style, words
+from gahb.drawing.optimum import bars, below_panel, optimum_curve
 from gahb.drawing.stores import Stores, together
 from gahb.summaries import eigenbasis, psnr, tables
 from gahb.summaries.harmonics import coefficients, measures
@@ -33,73 +33,98 @@ FIGURE = {
 }
 
 EIGENVECTORS = 8
-#: By how much the line of the minimax slope lies above the curve, in dB.
-ABOVE = 1.5
+#: Room right of the curves for their names, in dB.
+ROOM = 12
 
 
 @style.sheet()
 def draw(stores: Stores, shown: dict) -> Figure:
-    """PSNR curves on the test set above images and their leading eigenvectors, by alpha; where the
-    optimum is known, its curves and how far below them the network is."""
+    """PSNR curves on the test set and their slopes above images and their leading eigenvectors, by
+    alpha; where the optimum is known, its curves, slopes, and the distance to it."""
     rows, best = _measured(stores, shown), shown.get("optimum")
     datasets = [dataset for _, dataset in _by_alpha(shown)]
+    color = list(style.shades(row["alpha"] for row in rows).values())
+    names = [rf"$\alpha$ = {row['alpha']:g}" for row in rows]
     below = panels.mosaic_height(style.PAGE - 0.5, 2 + EIGENVECTORS, len(rows))
-    above = 2.7 if best is None else 3.3
-    figure = Figure((style.PAGE, above + below))
-    top, bottom = figure.subfigures(2, 1, height_ratios=[above, below])
+    figure = Figure((style.PAGE, 2.8 + below))
+    top, bottom = figure.subfigures(2, 1, height_ratios=[2.8, below])
 
-    ax, *beside = np.atleast_1d(top.subplots(1, 1 if best is None else 2))
+    ax, slope, *beside = top.subplots(1, 2 if best is None else 3)
     curves = [panels.mean_psnr(together(stores.of("psnr", dataset=d)), "test") for d in datasets]
-    _curves(ax, rows, curves, shown["slope_range"])
+    lines = zip(curves, color, names, strict=True)
+    panels.psnr_panel(ax, [(curve, {"color": c, "label": name}) for curve, c, name in lines])
+    _named(ax, curves, color, names)
+    _slopes(slope, rows, color)
     if best is not None:
-        _optimum(ax, *beside, stores, datasets, best)
-    low, high = shown["slope_range"]
-    title = rf"$\alpha$: slope at {low:g} to {high:g} dB ($\alpha/(\alpha+1)$)"
-    place = (
-        {"loc": "outside right upper"}
-        if best is None
-        else {"loc": "outside lower center", "ncols": 3}
-    )
-    top.legend(*ax.get_legend_handles_labels(), title=title, **place)
+        _optimum(ax, *beside, stores, datasets, best, color)
+    top.legend(*slope.get_legend_handles_labels(), ncols=3, loc="outside lower center")
 
     bases = [stores.first("eigenbasis", dataset=d).isel(image=0, sigma=0) for d in datasets]
-    names = [rf"$\alpha = {row['alpha']:g}$" for row in rows]
     panels.compare_bases(bottom.subplots(), bases, names, EIGENVECTORS)
+    words.headline(figure, _sentence(rows, shown["slope_range"]))
     return figure
 
 
-def _optimum(ax: Axes, beside: Axes, stores: Stores, datasets: list[str], best: str) -> None:
+def _named(ax: Axes, curves: list[xr.DataArray], color: list[str], names: list[str]) -> None:
+    """The name of each curve at its end, from below, no two on each other."""
+    ax.set_xlim(right=ax.get_xlim()[1] + ROOM)
+    span, lowest = np.ptp(ax.get_ylim()), -np.inf
+    ends = [float(curve.median("seed")[-1]) for curve in curves]
+    for i in np.argsort(ends):
+        lowest = max(ends[i], lowest + 0.07 * span)
+        x = float(curves[i].input_psnr[-1]) + 2
+        ax.text(x, lowest, names[i], color=color[i], va="center")
+    ax.set_ylim(top=max(ax.get_ylim()[1], lowest + 0.03 * span))
+
+
+def _slopes(ax: Axes, rows: list[dict], color: list[str]) -> None:
+    """Slopes against alpha, with intervals, and the line alpha / (alpha + 1)."""
+    alphas = [row["alpha"] for row in rows]
+    smooth = np.linspace(0.5, max(alphas) + 0.5, 50)
+    ax.plot(smooth, minimax_slope(smooth), label=r"$\alpha / (\alpha + 1)$", **panels.REFERENCE)
+    looks = {"slope": {"fmt": "o", "label": "network"}}
+    if "optimum_slope" in rows[0]:
+        looks["optimum_slope"] = {"fmt": "s", "label": "optimum", "markerfacecolor": "white"}
+    for name, look in looks.items():
+        for i, (row, c) in enumerate(zip(rows, color, strict=True)):
+            shift = 0.12 if name == "optimum_slope" else 0
+            once = look if i == 0 else look | {"label": None}
+            bars(ax, [row["alpha"] + shift], row, [name], color=c, **once)
+    ax.set(xlabel=r"regularity $\alpha$", ylabel="slope of the curve", xticks=alphas)
+
+
+def _sentence(rows: list[dict], slope_range) -> str:
+    """How far slopes are from the rate of the class, and from the optimum's own."""
+    low, high = slope_range
+
+    def off(other: str) -> str:
+        return f"{max(abs(row['slope'] - row[other]) for row in rows):.2f}"
+
+    said = (
+        f"From {low:g} to {high:g} dB the network's slopes are up to {off('minimax_slope')} from "
+    )
+    said += "\N{GREEK SMALL LETTER ALPHA}/(\N{GREEK SMALL LETTER ALPHA} + 1)"
+    if "optimum_slope" in rows[0]:
+        said += f", and up to {off('optimum_slope')} from the optimum's"
+    return said + "."
+
+
+def _optimum(
+    ax: Axes, beside: Axes, stores: Stores, datasets: list[str], best: str, color: list[str]
+) -> None:
     """The optimum's curves in the colours of the network's, and the network's distance to it."""
-    color = [line.get_color() for line in ax.lines if line.get_label()[0] != "_"]
     found = [stores.first("psnr", denoiser=best, dataset=d) for d in datasets]
-    for d, optimum, c in zip(datasets, found, color, strict=False):
+    for d, optimum, c in zip(datasets, found, color, strict=True):
         optimum_curve(ax, optimum, stores.first("psnr", dataset=d), color=c)
-    ax.plot([], [], ":s", markersize=2.5, color="black", label="optimum")
     lines = [
         (stores.of("psnr", dataset=d), optimum, {"color": c})
-        for d, optimum, c in zip(datasets, found, color, strict=False)
+        for d, optimum, c in zip(datasets, found, color, strict=True)
     ]
     below_panel(beside, lines)
 
 
 def _by_alpha(shown: dict) -> list[tuple[float, str]]:
     return sorted(zip(shown["alphas"], shown["datasets"], strict=True))
-
-
-def _curves(ax: Axes, rows: list[dict], curves: list[xr.DataArray], slope_range) -> None:
-    """Each curve with the line fitted to it and, dashed above it, one of the minimax slope."""
-    color = style.shades(row["alpha"] for row in rows)
-    span = np.array(slope_range)
-    lines = []
-    for row, curve in zip(rows, curves, strict=True):
-        alpha, best = row["alpha"], row["minimax_slope"]
-        name = f"{alpha:g}: {panels.slope(row)} ({best:.3f})"
-        lines.append((curve, {"color": color[alpha], "label": name}))
-        inside = curve.sel(input_psnr=slice(span[0] - 1e-6, span[1] + 1e-6)).median("seed")
-        offset, height = span - inside.input_psnr.values.mean(), float(inside.mean())
-        ax.plot(span, height + row["slope"] * offset, color=color[alpha], linewidth=4, alpha=0.25)
-        ax.plot(span, height + ABOVE + best * offset, "--", color=color[alpha])
-    panels.psnr_panel(ax, lines)
 
 
 def numbers(stores: Stores, shown: dict) -> list[dict]:
