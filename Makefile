@@ -66,7 +66,7 @@ notebook: $(READY)
 	$(BIN)/python -m pip install --quiet --constraint envs/requirements.lock jupyterlab
 	$(BIN)/jupyter lab docs/tutorial.ipynb
 
-# The pages of docs/ that are made from the code.
+# The pages of docs/ that are made from the code, and the numbers from docs/gallery.
 docs: $(READY)
 	$(BIN)/python docs/generate.py
 

@@ -1,13 +1,17 @@
-"""Writes docs/config.md, the JSON schema and the picture in docs/architecture.md (`make docs`)."""
+"""`make docs`: docs/config.md, the JSON schema, the picture in docs/architecture.md, and the
+numbers in all pages that are in the CSVs of docs/gallery."""
 
+import csv
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 import yaml
@@ -233,10 +237,99 @@ def architecture_page() -> str:
     return re.sub(r"```mermaid\n.*?```", f"```mermaid\n{picture()}\n```", page, flags=re.DOTALL)
 
 
+# numbers of docs/gallery, in every page
+
+# In a line, `<!-- FILE.csv KEY=VALUE {COLUMN:FORMAT} -->0.87<!-- -->`: the one row with this value
+# (or these). Above a table, `<!-- FILE.csv KEY=VALUE | {COLUMN:FORMAT} | ... | -->`: a line of the
+# table for each such row. FORMAT is Python's; after it, [] adds the interval from COLUMN_low and
+# COLUMN_high. {KEY=VALUE COLUMN} takes rows with other values, in the same order.
+WHERE = r"((?:[\w.]+=(?:'[^']*'|\S+) )*)"
+MARKER = rf"<!-- (\S+\.csv) {WHERE}(.+?) -->"
+NUMBER = re.compile(rf"({MARKER}).*?<!-- -->")
+TABLE = re.compile(rf"((?:^{MARKER}\n)+\|.*\n\|.*\n)(?:\|.*\n)*", re.M)
+FIELD = re.compile(rf"{{{WHERE}([^{{}}: ]+)(?::([^{{}}]*?)(\[\])?)?}}")
+OPENING = re.compile(r"<!-- \S+\.csv ")
+
+
+def numbered(page: Path) -> str:
+    """A page with the numbers of the gallery as they are now.
+
+    Raises:
+        ValueError: a marker is not complete, or the file lacks its row or column.
+    """
+    try:
+        text = TABLE.sub(_lines, page.read_text())
+        text = NUMBER.sub(lambda match: f"{match[1]}{_only(match)}<!-- -->", text)
+        if found := OPENING.search(NUMBER.sub("", TABLE.sub("", text))):
+            raise ValueError(f"{found[0]}...: neither `<!-- -->` in its line nor a table follows")
+        if found := re.search(r"^[\s>*-]*<!-- \S+\.csv [^|\n]*-->.+", text, re.M):
+            raise ValueError(f"{found[0]}: begins a line, which ends the paragraph on GitHub")
+    except (ValueError, OSError) as error:
+        raise ValueError(f"{page.relative_to(ROOT)}: {error}") from error
+    return text
+
+
+def _lines(table: re.Match) -> str:
+    made = (row for marker in re.findall(MARKER, table[1]) for row in _filled(*marker))
+    return table[1] + "".join(f"{row}\n" for row in made)
+
+
+def _only(marker: re.Match) -> str:
+    values = _filled(*marker.groups()[1:])
+    if len(values) > 1 or not values[0]:
+        raise ValueError(f"{marker[1]} has {len(values)} rows, not one with a value")
+    return values[0]
+
+
+def _filled(file: str, where: str, template: str) -> list[str]:
+    """A template, filled in from each row of a file that has the values of `where`."""
+    with (ROOT / "docs" / "gallery" / file).open() as opened:
+        rows = list(csv.DictReader(opened))
+    columns = [
+        _cells(file, rows, dict(word.split("=", 1) for word in shlex.split(where + own)), *column)
+        for own, *column in FIELD.findall(template)
+    ]
+    return [FIELD.sub("{}", template).format(*cells) for cells in zip(*columns, strict=True)]
+
+
+def _cells(file, rows: list[dict], where: dict, column: str, form: str, interval: str) -> list[str]:
+    """A column as text, of the rows that have these values."""
+    ends = (f"{column}_low", f"{column}_high") if interval else ()
+    if lacking := {*where, column, *ends} - rows[0].keys():
+        raise ValueError(f"{file} has no column {', '.join(lacking)}: {', '.join(rows[0])}")
+    found = [r for r in rows if all(_number(r[k]) == _number(v) for k, v in where.items())]
+    if not found:
+        there = [[row[name] for name in where] for row in rows]
+        raise ValueError(f"{file} has no row with {where}: {there}")
+    cells = [[_written(row[name], form) for name in (column, *ends)] for row in found]
+    return [f"{text} [{', '.join(around)}]" if any(around) else text for text, *around in cells]
+
+
+def _number(cell: str) -> int | float | str:
+    try:
+        return float(cell) if "." in cell else int(cell)
+    except ValueError:
+        return cell
+
+
+def _written(cell: str, form: str) -> str:
+    """A cell in this format; words stay as they are, and no zero has a sign."""
+    value = _number(cell)
+    if isinstance(value, str):
+        return value
+    text = format(value, form)
+    return text.replace("-", "\N{MINUS SIGN}" if re.search("[1-9]", text) else "")
+
+
 PAGES = {
     "config.md": config_page,
     "architecture.md": architecture_page,
     "../workflow/schemas/config.schema.json": schema_file,
+    **{
+        os.path.relpath(page, ROOT / "docs"): partial(numbered, page)
+        for page in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"))
+        if OPENING.search(page.read_text())
+    },
 }
 
 if __name__ == "__main__":

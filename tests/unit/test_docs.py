@@ -33,6 +33,72 @@ def test_pages_that_are_made_from_the_code_are_current(generate, name):
     assert page == generate.PAGES[name](), "`make docs` brings it up to date"
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_numbers_are_those_of_the_gallery(generate, page):
+    assert page.read_text() == generate.numbered(page), "`make docs` brings them up to date"
+
+
+@pytest.fixture
+def numbered(generate, tmp_path, monkeypatch):
+    """What becomes of a text whose gallery has one file, `a.csv`."""
+    gallery = tmp_path / "docs" / "gallery"
+    gallery.mkdir(parents=True)
+    (gallery / "a.csv").write_text(
+        "N,name,r,r_low,r_high\n10,one,-0.126,-0.2,0.001\n1000,two words,-0.001,,\n"
+    )
+    monkeypatch.setattr(generate, "ROOT", tmp_path)
+    page = tmp_path / "page.md"
+
+    def made(text: str) -> str:
+        page.write_text(text)
+        page.write_text(once := generate.numbered(page))
+        assert generate.numbered(page) == once
+        return once
+
+    return made
+
+
+@pytest.mark.parametrize(
+    ("marker", "number"),
+    [
+        ("a.csv N=10 {r:.2f}", "-0.13"),
+        ("a.csv N=10.0 {r:.1f[]}", "-0.1 [-0.2, 0.0]"),
+        ("a.csv N=1000 {r:.2f[]}", "0.00"),
+        ("a.csv name='two words' {N:,} of {name}", "1,000 of two words"),
+        ("a.csv N=10 {r:.0%}, {N=1000 r:.1%}", "-13%, -0.1%"),
+    ],
+)
+def test_a_number_in_a_line_is_of_its_file_row_and_column(numbered, marker, number):
+    before, after = f"It is <!-- {marker} -->", "<!-- -->."
+    number = number.replace("-", "\N{MINUS SIGN}")
+    assert numbered(f"{before}old{after}") == f"{before}{number}{after}"
+
+
+def test_a_table_has_a_line_for_each_row(numbered):
+    markers = "<!-- a.csv | {name} | {N:,} | -->\n<!-- a.csv N=10 | again | {r_high:.0e} | -->\n"
+    head = markers + "| a | b |\n|---|---|\n"
+    made = "| one | 10 |\n| two words | 1,000 |\n| again | 1e\N{MINUS SIGN}03 |\n"
+    assert numbered(f"{head}| old | 1 |\n\nmore\n") == f"{head}{made}\nmore\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("is <!-- a.csv N=7 {r:.2f} -->0<!-- -->", "page.md: a.csv has no row with .*7.*10.*1000"),
+        ("is <!-- a.csv N=10 {s:.2f} -->0<!-- -->", "page.md: a.csv has no column s: .*r_high"),
+        ("is <!-- a.csv N=10 {N:.2f[]} -->0<!-- -->", "page.md: a.csv has no column N_"),
+        ("is <!-- a.csv {r:.2f} -->0<!-- -->", "page.md: .*has 2 rows, not one"),
+        ("is <!-- a.csv N=1000 {r_low:.2f} -->0<!-- -->", "page.md: .*not one with a value"),
+        ("is <!-- b.csv {r:.2f} -->0<!-- -->", "page.md: .*b.csv"),
+        ("is <!-- a.csv N=10 {r:.2f} -->0", "page.md: .*neither"),
+        ("- <!-- a.csv N=10 {r:.2f} -->0<!-- --> is", "page.md: .*begins a line"),
+    ],
+)
+def test_a_marker_that_leads_nowhere_is_named(numbered, text, said):
+    with pytest.raises(ValueError, match=said):
+        numbered(text)
+
+
 def anchors(page) -> set[str]:
     """The anchors that GitHub gives to the headings of a page."""
     titles = re.findall(r"^#+ (.*)$", page.read_text(), re.M)
