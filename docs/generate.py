@@ -318,7 +318,8 @@ def _written(cell: str, form: str) -> str:
     if isinstance(value, str):
         return value
     text = format(value, form)
-    return text.replace("-", "\N{MINUS SIGN}" if re.search("[1-9]", text) else "")
+    sign = "\N{MINUS SIGN}" if re.search("[1-9]", text) else ""
+    return text.replace("-", sign).replace("%", " %")
 
 
 PAGES = {

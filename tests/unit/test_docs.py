@@ -65,7 +65,7 @@ def numbered(generate, tmp_path, monkeypatch):
         ("a.csv N=10.0 {r:.1f[]}", "-0.1 [-0.2, 0.0]"),
         ("a.csv N=1000 {r:.2f[]}", "0.00"),
         ("a.csv name='two words' {N:,} of {name}", "1,000 of two words"),
-        ("a.csv N=10 {r:.0%}, {N=1000 r:.1%}", "-13%, -0.1%"),
+        ("a.csv N=10 {r:.0%}, {N=1000 r:.1%}", "-13 %, -0.1 %"),
     ],
 )
 def test_a_number_in_a_line_is_of_its_file_row_and_column(numbered, marker, number):
