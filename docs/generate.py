@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterable
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation, localcontext
 from functools import partial
 from pathlib import Path
 
@@ -302,13 +303,16 @@ def _cells(file, rows: list[dict], where: dict, column: str, form: str, interval
         there = [[row[name] for name in where] for row in rows]
         raise ValueError(f"{file} has no row with {where}: {there}")
     cells = [[_written(row[name], form) for name in (column, *ends)] for row in found]
-    return [f"{text} [{', '.join(around)}]" if any(around) else text for text, *around in cells]
+    return [
+        f"{text} [{', '.join(around)}]" if any(around) and {*around} != {text} else text
+        for text, *around in cells
+    ]
 
 
-def _number(cell: str) -> int | float | str:
+def _number(cell: str) -> Decimal | str:
     try:
-        return float(cell) if "." in cell else int(cell)
-    except ValueError:
+        return Decimal(cell)
+    except InvalidOperation:
         return cell
 
 
@@ -317,7 +321,8 @@ def _written(cell: str, form: str) -> str:
     value = _number(cell)
     if isinstance(value, str):
         return value
-    text = format(value, form)
+    with localcontext(rounding=ROUND_HALF_UP):
+        text = format(value, form)
     sign = "\N{MINUS SIGN}" if re.search("[1-9]", text) else ""
     return text.replace("-", sign).replace("%", " %")
 

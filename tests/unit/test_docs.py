@@ -75,9 +75,9 @@ def test_a_number_in_a_line_is_of_its_file_row_and_column(numbered, marker, numb
 
 
 def test_a_table_has_a_line_for_each_row(numbered):
-    markers = "<!-- a.csv | {name} | {N:,} | -->\n<!-- a.csv N=10 | again | {r_high:.0e} | -->\n"
+    markers = "<!-- a.csv | {name} | {N:,} | -->\n<!-- a.csv N=10 | again | {r:.1f} | -->\n"
     head = markers + "| a | b |\n|---|---|\n"
-    made = "| one | 10 |\n| two words | 1,000 |\n| again | 1e\N{MINUS SIGN}03 |\n"
+    made = "| one | 10 |\n| two words | 1,000 |\n| again | \N{MINUS SIGN}0.1 |\n"
     assert numbered(f"{head}| old | 1 |\n\nmore\n") == f"{head}{made}\nmore\n"
 
 
