@@ -5,13 +5,11 @@ that agree more than a network and a theory of the other images share something 
 not have.
 """
 
-import textwrap
-
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from gahb.drawing import style
+from gahb.drawing import style, words
 from gahb.drawing.stores import Stores, together
 from gahb.summaries import tables
 
@@ -23,20 +21,10 @@ FIGURE = {
     "uses": {"count": "samples.count"},
 }
 
-#: Inches of a row, of a panel's frame, and at most of all panels; characters in a title's line.
-ROW, FRAME, MOST, LINE = 0.19, 0.5, 8.2, 100
+#: Inches of a row, of a panel's frame, and at most of all panels.
+ROW, FRAME, MOST = 0.19, 0.5, 8.2
 #: From which value on numbers are white, and from how many columns on they have no 0 in front.
 DARK, NARROW = 0.6, 13
-WORDS = {
-    "wiener": "Wiener filter",
-    "equivariant": "equivariant machine",
-    "local": "local machine",
-    "flexible": "flexible patches",
-    "masked": "masked machine",
-    "nonlocal": "non-local means",
-    "pca_locality": "PCA locality",
-    "threshold": "wavelet thresholds",
-}
 
 
 @style.sheet()
@@ -45,21 +33,21 @@ def draw(stores: Stores, shown: dict) -> Figure:
     first = stores.first("matrix", N=shown["sizes"][-1])
     height = ROW * first.sizes["denoiser"] + FRAME
     sizes = shown["sizes"][-max(1, int(MOST / height)) :]
-    figure = Figure((style.PAGE, height * len(sizes) + 0.4))
+    figure = Figure((style.PAGE, height * len(sizes)))
     for N, ax in zip(sizes, figure.subplots(len(sizes), 1, squeeze=False)[:, 0], strict=True):
         found = together(stores.of("matrix", N=N)).sel(bound="estimate")
         cosines = found.beyond_median.median("seed").values
         _panel(ax, _named(first), cosines, found.share_median.median("seed").values)
         ax.text(-0.6, -0.7, f"$N$ = {N:,}", ha="right", va="bottom")
     said = _sentence(_named(first), cosines, sizes[-1])
-    figure.suptitle(textwrap.fill(said, LINE), x=0.01, ha="left")
+    words.headline(figure, said)
     return figure
 
 
 def _named(found) -> list[str]:
     """The names of the denoisers in words."""
     names = [str(name).split(", ") for name in found.denoiser.values]
-    return [", ".join([WORDS.get(name, name), *of]) for name, *of in names]
+    return [", ".join([words.called(name), *of]) for name, *of in names]
 
 
 def _panel(ax: Axes, names: list[str], cosines: np.ndarray, shares: np.ndarray) -> None:
