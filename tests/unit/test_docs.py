@@ -1,9 +1,11 @@
 """The pages of docs/ agree with the code."""
 
 import ast
+import csv
 import importlib.util
 import inspect
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -162,6 +164,28 @@ def test_the_tests_that_the_page_of_cases_names_are_there():
             assert name in there if name == file else f"def {name}(" in there[file], name
             found += 1
     assert found > 40
+
+
+def test_the_numbers_of_the_paper_are_those_of_the_gallery():
+    page = (ROOT / "paper" / "paper.md").read_text()
+    names, _, *rows = (line.strip("| ").split(" | ") for line in re.findall(r"^\|.*$", page, re.M))
+    with open(ROOT / "docs" / "gallery" / "summary.csv") as file:
+        known = [row for row in csv.DictReader(file) if row["study"] == "memorization"]
+    assert rows == [[row[name] for name in names] for row in known] and len(rows) == 4
+
+
+def test_the_paper_cites_what_its_bibliography_holds():
+    page, entries = ((ROOT / "paper" / f"paper.{kind}").read_text() for kind in ("md", "bib"))
+    assert set(re.findall(r"@(\w+)", page)) == set(re.findall(r"^@\w+\{(\w+),$", entries, re.M))
+
+
+def test_the_citation_has_the_version_of_the_package():
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    with open(ROOT / "pyproject.toml", "rb") as file:
+        assert cited["version"] == tomllib.load(file)["project"]["version"]
+    assert (
+        f"## {cited['version']} – {cited['date-released']}" in (ROOT / "CHANGELOG.md").read_text()
+    )
 
 
 def texts(path) -> list[str]:
