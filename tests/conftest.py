@@ -8,10 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+import xarray as xr
 import yaml
 from filelock import FileLock
+from gahb import store
 from study.dry_run import planned
 
 # Tests run side by side.
@@ -100,6 +103,16 @@ TINY = {
     "properties": {"sigma": [0.3, 0.1], "count": 2, "pixels": 4},
     "density": {"input_psnr": [0, 20], "intervals": 8, "count": 4},
 }  # fmt: skip
+
+
+def data_set(folder: Path, pixels, **parts) -> tuple[str, str]:
+    """Paths of images.zarr and split.zarr: images (image, channel, y, x), divided into `parts`."""
+    split = {k: store.variable(f"{k}_image", np.asarray(v), k) for k, v in parts.items()}
+    images = {"images": store.variable(("image", "channel", "y", "x"), pixels, "intensity")}
+    for name, variables in (("images", images), ("split", split)):
+        dataset = xr.Dataset(variables, attrs=store.provenance(name, {}))
+        store.save(dataset, folder / f"{name}.zarr")
+    return str(folder / "images.zarr"), str(folder / "split.zarr")
 
 
 class Stored:

@@ -6,6 +6,7 @@ import scripts.beyond
 import scripts.matrix
 import torch
 import xarray as xr
+from conftest import data_set
 from gahb import prediction, store
 from gahb.beyond import beyond, left, share
 from gahb.denoisers.references import wiener
@@ -198,19 +199,17 @@ def made(tmp_path_factory):
         store.save(dataset, folder / f"{name}.zarr")
         return str(folder / f"{name}.zarr")
 
-    dims, generator = ("image", "channel", "y", "x"), np.random.default_rng(0)
-    images = save("images", {"images": store.variable(dims, POOL[:400].float(), "intensity")})
+    generator = np.random.default_rng(0)
     parts = {"S1": range(100, 250), "S2": range(250, 400), "test": range(100)}
-    split = {k: store.variable(f"{k}_image", list(v), k) for k, v in parts.items()}
     samples = []
     for name in ("S1", "S2", "another"):
         gone = (np.arange(10) == 9) & (name == "S2")
         drawn = generator.normal(size=(10, 1, SIDE, SIDE)).astype(np.float32)
         samples.append(save(name, {
-            "samples": store.variable(("sample", *dims[1:]), drawn, "intensity"),
+            "samples": store.variable(("sample", "channel", "y", "x"), drawn, "i"),
             "diverged": store.variable("sample", gone, "diverged"),
         }).removesuffix("/"))  # fmt: skip
-    return images, save("split", split), samples
+    return *data_set(folder, POOL[:400].float(), **parts), samples
 
 
 def test_the_stage_of_a_pair(made, tmp_path):

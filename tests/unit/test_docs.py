@@ -183,9 +183,8 @@ def test_the_citation_has_the_version_of_the_package():
     cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     with open(ROOT / "pyproject.toml", "rb") as file:
         assert cited["version"] == tomllib.load(file)["project"]["version"]
-    assert (
-        f"## {cited['version']} – {cited['date-released']}" in (ROOT / "CHANGELOG.md").read_text()
-    )
+    title = f"## {cited['version']} - {cited['date-released']}\n"
+    assert title in (ROOT / "CHANGELOG.md").read_text()
 
 
 def texts(path) -> list[str]:

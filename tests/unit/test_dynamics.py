@@ -5,6 +5,7 @@ import pytest
 import scripts.dynamics
 import torch
 import xarray as xr
+from conftest import data_set
 from gahb import denoisers, store
 from gahb.denoisers.references import wiener
 from gahb.denoisers.references.memorizer import Memorizer
@@ -233,21 +234,12 @@ def made(folder, N: int, subset="S1", steps: int = 60) -> str:
 
 def test_the_stage_measures_every_snapshot(tmp_path):
     parts = {"test": np.arange(10), "S1": np.arange(10, 25), "S2": np.arange(39, 24, -1)}
-    attributes = store.provenance("", {})
-    store.save(
-        xr.Dataset(
-            {"images": store.variable(("image", "channel", "y", "x"), images(40), "intensity")},
-            attrs=attributes,
-        ),
-        tmp_path / "images.zarr",
-    )
-    split = {k: store.variable(f"{k}_image", v, k) for k, v in parts.items()}
-    store.save(xr.Dataset(split, attrs=attributes), tmp_path / "split.zarr")
+    data = data_set(tmp_path, images(40), **parts)
     histories = {subset: made(tmp_path, 4, subset) for subset in ("S1", "S2")}
 
     def run(name: str, history: str, other: str | list) -> xr.Dataset:
         scripts.dynamics.main(
-            str(tmp_path / "images.zarr"), str(tmp_path / "split.zarr"), history, other, [],
+            *data, history, other, [],
             tmp_path / name, names=[], architecture="bfcnn", subset="S1", N=4, count=6, steps=4,
             options={"channels": 4, "layers": 4, "gain": 0.1}, start="gaussian", mean=0.5, sd=1.0,
             sigma_min=0.01, seed=0,

@@ -5,6 +5,7 @@ import pytest
 import scripts.similarity
 import torch
 import xarray as xr
+from conftest import data_set
 from gahb import store
 from gahb.similarity import embedding
 from gahb.similarity.embedding import features, nearest, ratio
@@ -57,20 +58,15 @@ def folder(tmp_path, monkeypatch):
     noise = (noise.reshape(3, 1, 2, 4, 2, 4) - means).reshape(3, 1, 8, 8)
     samples = {s: generator.random((6, 1, 8, 8)).astype(np.float32) for s in ("S1", "S2")}
     samples["S1"][:3] = images[:3] + noise
-    dims = ("image", "channel", "y", "x")
-    stores = {
-        "images": {"images": store.variable(dims, images, "i")},
-        "split": {k: store.variable(f"{k}_image", list(v), "i") for k, v in parts.items()},
-    }
+    data_set(tmp_path, images, **parts)
     for subset, drawn in samples.items():
-        stores[subset] = {
-            "samples": store.variable(("sample", *dims[1:]), drawn, "s"),
+        variables = {
+            "samples": store.variable(("sample", "channel", "y", "x"), drawn, "s"),
             "diverged": store.variable("sample", np.arange(6) == 5, "d"),
             "sample": store.variable("sample", np.arange(6), "n"),
         }
-    for name, variables in stores.items():
-        dataset = xr.Dataset(variables, attrs=store.provenance(name, {}))
-        store.save(dataset, tmp_path / f"{name}.zarr")
+        dataset = xr.Dataset(variables, attrs=store.provenance(subset, {}))
+        store.save(dataset, tmp_path / f"{subset}.zarr")
     return tmp_path
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scripts.prediction
 import torch
-import xarray as xr
+from conftest import data_set
 from gahb import prediction, store
 from gahb.denoisers.references import wiener
 from gahb.samples.flow import noise_levels, probability_flow
@@ -126,19 +126,9 @@ def test_errors_of_a_filter_are_those_of_denoising(N):
 
 def test_the_stage_predicts_what_it_computes(tmp_path):
     x = draw(2000, 10).float()
-    attributes = store.provenance("", {})
-    store.save(
-        xr.Dataset(
-            {"images": store.variable(("image", "channel", "y", "x"), x, "intensity")},
-            attrs=attributes,
-        ),
-        tmp_path / "images.zarr",
-    )
     parts = {"test": np.arange(400), "S1": np.arange(400, 2000), "S2": np.arange(1999, 1199, -1)}
-    split = {k: store.variable(f"{k}_image", v, k) for k, v in parts.items()}
-    store.save(xr.Dataset(split, attrs=attributes), tmp_path / "split.zarr")
     scripts.prediction.main(
-        str(tmp_path / "images.zarr"), str(tmp_path / "split.zarr"), tmp_path / "a.zarr",
+        *data_set(tmp_path, x, **parts), tmp_path / "a.zarr",
         sizes=[20, 100, 800], input_psnr=[0, 10, 20], count=200, start="gaussian", mean=0.5, sd=1.0,
         seed=0,
     )  # fmt: skip

@@ -15,6 +15,7 @@ import scripts.split
 import scripts.training
 import torch
 import xarray as xr
+from conftest import data_set
 from gahb import denoisers, store
 from gahb.datasets import open_source
 from gahb.drawing.stores import Stores
@@ -32,15 +33,8 @@ def data(tmp_path_factory):
     waves = np.random.default_rng(0).uniform(1, 3, (60, 4, 1, 1))
     y, x = np.mgrid[:SIDE, :SIDE] / SIDE
     pixels = 0.5 + 0.4 * np.sin(waves[:, 0] * x + waves[:, 1] * 2) * np.cos(waves[:, 2] * y)
-    dims = ("image", "channel", "y", "x")
     parts = {"S1": range(20, 40), "S2": range(20), "test": range(59, 39, -1)}
-    for name, variables in (
-        ("images", {"images": store.variable(dims, pixels[:, None].astype(np.float32), "i")}),
-        ("split", {k: store.variable(f"{k}_image", list(v), "i") for k, v in parts.items()}),
-    ):
-        dataset = xr.Dataset(variables, attrs=store.provenance(name, {}))
-        store.save(dataset, folder / f"{name}.zarr")
-    return str(folder / "images.zarr"), str(folder / "split.zarr")
+    return data_set(folder, pixels[:, None].astype(np.float32), **parts)
 
 
 @pytest.fixture(scope="module", params=["memorizer", "wiener", "unet", "imported"])

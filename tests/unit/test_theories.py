@@ -253,7 +253,7 @@ def test_one_that_sees_all_is_the_memorizer(name):
 def test_a_window_that_reaches_all_pixels_from_all_is_the_memorizer():
     """Also where the machine does not know it: of 5 x 6 pixels, through 11 x 11."""
     images, y = some(6), some(3, 1)
-    found = local.windowed(y, SIGMA, memory.TrainingSet(images), 11)
+    found = denoiser("local", images, 11).windowed(y, SIGMA, 11)
     torch.testing.assert_close(found, memorizer.Memorizer(images)(y, SIGMA))
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import scripts.training
 import torch
-import xarray as xr
+from conftest import data_set
 from gahb import denoisers, store
 from gahb.denoisers import NetworkDenoiser
 from gahb.psnr import psnr_curve
@@ -383,14 +383,7 @@ def _run_the_script(folder, step=None, **recipe):
 
 def _data(folder):
     """A folder with the images and the split of a small data set."""
-    numbers, dims = np.arange(30), ("image", "channel", "y", "x")
-    parts = {"S1": numbers[:10], "S2": numbers[10:20], "test": numbers[20:]}
-    for name, variables in (
-        ("images", {"images": store.variable(dims, _images(30).numpy(), "i")}),
-        ("split", {k: store.variable(f"{k}_image", v, "index") for k, v in parts.items()}),
-    ):
-        dataset = xr.Dataset(variables, attrs=store.provenance(name, {}))
-        store.save(dataset, folder / f"{name}.zarr")
+    data_set(folder, _images(30).numpy(), S1=range(10), S2=range(10, 20), test=range(20, 30))
     return folder
 
 

@@ -15,41 +15,31 @@ import itertools
 
 import torch
 import torch.nn.functional as F
-from torch import nn
 
-from gahb.denoisers.levels import Sigma, apart, columns
-from gahb.denoisers.references.calibrated import kept, nearest
+from gahb.denoisers.levels import Sigma, columns
+from gahb.denoisers.references.calibrated import kept
 from gahb.denoisers.references.masked import CENTER
 from gahb.denoisers.references.memorizer import memorized
 from gahb.denoisers.references.softmax import softmax_mean
-from gahb.denoisers.references.training_set import TrainingSet
+from gahb.denoisers.references.windowed import Windowed
 from gahb.images import Members
 
 CALIBRATED = "window"
 
 
-class Equivariant(nn.Module):
-    """The equivariant local machine of a training set.
+class Equivariant(Windowed):
+    """The equivariant local machine of a training set; windows are odd.
 
     Args:
-        images: the training set (image, channel, y, x).
-        levels: noise levels (level,).
-        values: odd sides of the window at these, in pixels (level,).
+        images, levels, values, block: as of `Windowed`.
         borders: whether the border is seen.
-        block: images used at a time; it changes the result by rounding alone.
     """
 
-    blind = False
-
     def __init__(self, images, levels, values, borders: bool = True, block=None):
-        super().__init__()
-        self.training_set, self.borders = TrainingSet(images, block), borders
-        self.register_buffer("levels", levels)
-        self.register_buffer("values", values)
+        super().__init__(images, levels, values, block)
+        self.borders = borders
 
-    def forward(self, y: torch.Tensor, sigma: Sigma, window: int | None = None) -> torch.Tensor:
-        if window is None:
-            return apart(self, y, sigma, self.values[nearest(self.levels, sigma)].int())
+    def windowed(self, y: torch.Tensor, sigma: Sigma, window: int) -> torch.Tensor:
         if window >= min(y.shape[2:]):
             return memorized(y, sigma, self.training_set)
         found = self._seen if self.borders else self._unseen

@@ -10,67 +10,42 @@ border is seen. A window of at least the image's side is the image: the memorize
 
 import torch
 import torch.nn.functional as F
-from torch import nn
 
-from gahb.denoisers.levels import Sigma, apart, columns
-from gahb.denoisers.references.calibrated import kept, nearest
+from gahb.denoisers.levels import Sigma, columns
+from gahb.denoisers.references.calibrated import kept
 from gahb.denoisers.references.masked import CENTER
-from gahb.denoisers.references.memorizer import memorized
 from gahb.denoisers.references.softmax import softmax_mean
-from gahb.denoisers.references.training_set import TrainingSet
+from gahb.denoisers.references.windowed import Windowed
 from gahb.images import Members
 
 CALIBRATED = "window"
 
 
-class Local(nn.Module):
-    """The local machine of a training set.
+class Local(Windowed):
+    """The local machine of a training set; windows are odd."""
 
-    Args:
-        images: the training set (image, channel, y, x).
-        levels: noise levels (level,).
-        values: odd sides of the window at these, in pixels (level,).
-        block: images used at a time; it changes the result by rounding alone.
-    """
+    def windowed(self, y: torch.Tensor, sigma: Sigma, window: int) -> torch.Tensor:
+        """f(y), (image, channel, y, x), for an odd window.
 
-    blind = False
+        The distances of pixels are summed over windows, which takes the logarithm of the window's
+        side in additions, and no copies of the training images.
+        """
+        shape, scale = y.shape, columns(sigma, y, 2) ** -2
 
-    def __init__(self, images, levels: torch.Tensor, values: torch.Tensor, block=None):
-        super().__init__()
-        self.training_set = TrainingSet(images, block)
-        self.register_buffer("levels", levels)
-        self.register_buffer("values", values)
+        def of_pixels(images):
+            return (images.flatten(2) - CENTER).permute(2, 1, 0)
 
-    def forward(self, y: torch.Tensor, sigma: Sigma, window: int | None = None) -> torch.Tensor:
-        if window is None:
-            return apart(self, y, sigma, self.values[nearest(self.levels, sigma)].int())
-        if window >= max(y.shape[2:]):
-            return memorized(y, sigma, self.training_set)
-        return windowed(y, sigma, self.training_set, window)
+        def blocks():
+            for x in self.training_set.blocks(y, 4 * y[0].numel() + y[0, 0].numel()):
+                keys = of_pixels(x).contiguous()
+                yield keys.mT, keys.square().sum(1) / -2, keys.mT
 
+        def over(logits):
+            both = logits.reshape(*shape[2:], -1)
+            return sums(sums(both, window, 0), window, 1).reshape(logits.shape)
 
-def windowed(y: torch.Tensor, sigma: Sigma, training_set: TrainingSet, window: int) -> torch.Tensor:
-    """f(y), (image, channel, y, x), for an odd window.
-
-    The distances of pixels are summed over windows, which takes the logarithm of the window's side
-    in additions, and no copies of the training images.
-    """
-    shape, scale = y.shape, columns(sigma, y, 2) ** -2
-
-    def of_pixels(images):
-        return (images.flatten(2) - CENTER).permute(2, 1, 0)
-
-    def blocks():
-        for x in training_set.blocks(y, 4 * y[0].numel() + y[0, 0].numel()):
-            keys = of_pixels(x).contiguous()
-            yield keys.mT, keys.square().sum(1) / -2, keys.mT
-
-    def over(logits):
-        both = logits.reshape(*shape[2:], -1)
-        return sums(sums(both, window, 0), window, 1).reshape(logits.shape)
-
-    means = softmax_mean(of_pixels(y).mT * scale, scale, blocks, over)
-    return (means.permute(1, 2, 0) + CENTER).reshape(shape)
+        means = softmax_mean(of_pixels(y).mT * scale, scale, blocks, over)
+        return (means.permute(1, 2, 0) + CENTER).reshape(shape)
 
 
 def sums(values: torch.Tensor, window: int, dim: int) -> torch.Tensor:
