@@ -53,11 +53,12 @@ def config_page() -> str:
     """Every key of the config: its type, default and meaning, from the models."""
     parts = [
         "# Every key of the config",
-        "Made by `make docs` from the models in [workflow/study/config](../workflow/study/config),"
-        " by which every config is checked\n"
+        "`make docs` writes this page from the models in"
+        " [workflow/study/config](../workflow/study/config), by which every config is checked\n"
         "before anything runs. Examples are from [config.yaml](../config.yaml).",
-        "A config is `config.yaml` with the files of `--configfile` laid over it, key by key.\n"
-        "What is in none has the default that stands here; a key that has none may be left out.\n"
+        "A config is `config.yaml`, overridden key by key by the files of `--configfile`.\n"
+        "A key that is in neither has the default listed here; one without a default may be left"
+        " out.\n"
         "Names of entries consist of letters, digits, `.` and `-`.",
         "An editor with a YAML language server (VS Code with the YAML extension of Red Hat, for"
         " example) completes keys and\n"

@@ -1,4 +1,4 @@
-"""What the samples of a pair of denoisers share beyond the covariance of the images.
+"""Agreement of a pair of denoisers' samples beyond the covariance of the images.
 
 Input: images.zarr, split.zarr, samples.zarr of both denoisers, or of one that has no other. Output:
 beyond.zarr. All of it is about what is left of samples once that of the Gaussian of all images of

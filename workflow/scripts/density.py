@@ -1,4 +1,4 @@
-"""What a denoiser knows in nats: squared errors, log-densities and dimensions of images.
+"""A denoiser measured in nats: squared errors, log-densities and dimensions of images.
 
 Input: images.zarr, split.zarr, denoiser.safetensors. Output: density.zarr. Its images are the first
 of the N images of S1, whichever subset the denoiser was trained on, and the first test images: so

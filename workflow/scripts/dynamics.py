@@ -1,4 +1,4 @@
-"""What a network has learned at each snapshot of its training.
+"""Memorization and agreement with references at each snapshot of a training.
 
 Input: images.zarr, split.zarr, history.zarr with its weights, that of the other subset where the
 study compares pairs, and the references of the study. Output: dynamics.zarr along step, with the

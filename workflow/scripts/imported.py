@@ -29,7 +29,7 @@ def main(images, split, weights, denoiser, *, subset, N, weights_content=None, j
     takes, channels = described.get("image_channels"), images.shape[1]
     if takes not in (None, channels):
         raise ValueError(
-            f"{name} takes images of {takes} channel(s), those of the data set have {channels}; "
+            f"{name} takes images of {takes} channel(s), but the data set has {channels}; "
             + ("`gray: null` keeps their colours" if takes == 3 else "`gray: mean` makes them gray")
         )
     parts = store.open_store(split)

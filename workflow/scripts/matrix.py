@@ -1,9 +1,9 @@
-"""What every two of several denoisers share beyond the covariance of the images.
+"""Agreement of every two of several denoisers beyond the covariance of the images.
 
 Input: images.zarr, split.zarr, samples.zarr of each denoiser, from the same starts. Output:
 matrix.zarr with beyond (denoiser, other, sample), the cosine of what is left of both samples once
 that of the Gaussian of all images is projected out (`gahb.beyond`), share (denoiser, sample), the
-part that is left, and their medians with intervals, beyond_median (denoiser, other, bound) and
+fraction that is left, and their medians with intervals, beyond_median (denoiser, other, bound) and
 share_median (denoiser, bound). diverged (denoiser, sample), True where a sample did not end: its
 numbers are NaN.
 """

@@ -1,4 +1,4 @@
-"""What the covariance of the images predicts of networks, before any is trained.
+"""Predictions for networks from the covariance of the images, before any is trained.
 
 Input: images.zarr, split.zarr. Output: prediction.zarr along N, of Wiener filters of N images:
 between (N, sample), the cosines of the samples of two, of the first N images of S1 and of S2, from

@@ -1,4 +1,4 @@
-"""What kind of map a denoiser is at noisy test images, and how far it looks.
+"""Homogeneity, linearity, equivariance and receptive field of a denoiser at noisy test images.
 
 Input: images.zarr, split.zarr, denoiser.safetensors. Output: properties.zarr with homogeneity,
 linearity, equivariance and radius (sigma, image), and the mean receptive field by offset, field

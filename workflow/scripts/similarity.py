@@ -196,7 +196,7 @@ def _memorized(made, training, found, test, diverged, mirrored) -> dict[str, xr.
         ),
         "false_positives": _parts(
             [f.memorized.cpu() for f in held_out],
-            "part of the test images that the rule takes for memorized",
+            "fraction of the test images that the rule flags",
         ),
         "held_out_ratio": store.variable(
             ("subset", "test_image"),
@@ -284,7 +284,7 @@ def _by_features(function, made, training, test, diverged, device) -> dict[str, 
         ),
         "false_positives": _parts(
             [embedded.ratio(cosine) <= 1 / 3 for cosine in of_test],
-            "part of the test images that the rule takes for memorized" + by,
+            "fraction of the test images that the rule flags" + by,
         ),
         "closest_test": store.variable(
             ("subset", "test_image"),

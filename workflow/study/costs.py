@@ -1,4 +1,4 @@
-"""What trainings, optima and theories are expected to cost, in seconds and megabytes.
+"""Expected cost of trainings, optima and theories, in seconds and megabytes.
 
 Seconds are operations and bytes over the speeds below, of one GPU for the stages that want one.
 They decide how much time and memory a job asks a cluster for; no result depends on them.
@@ -151,7 +151,7 @@ def agreement(config: dict, job: Mapping) -> tuple[float, float]:
 
 
 def resources(expected: Callable) -> dict[str, Callable]:
-    """What a rule asks for: twice the time that is expected; more at each new attempt.
+    """Time that a rule asks for: twice the expected time, more at each new attempt.
 
     Args:
         expected: wildcards -> seconds and megabytes of the host.

@@ -11,7 +11,7 @@ from snakemake_interface_logger_plugins.common import LogEvent
 
 
 def planned(arguments: list[str]) -> list[logging.LogRecord]:
-    """What `snakemake --dry-run` says of each job.
+    """The report of `snakemake --dry-run` on each job.
 
     Args:
         arguments: further ones of snakemake.

@@ -1,4 +1,4 @@
-"""What entries of the config say, where more than one module asks."""
+"""Questions about entries of the config that more than one module asks."""
 
 import math
 

@@ -23,7 +23,7 @@ _REACHED: dict[str, list[Path]] = {}
 
 
 def code(script: str, modules: Iterable[str], files: Iterable[Path] = ()) -> str:
-    """What stands for the code of a job: changes if and only if the job computes something else.
+    """A fingerprint of the code of a job: changes if and only if the job computes something else.
 
     Args:
         script: name of the file in workflow/scripts, without its ending.

@@ -1,4 +1,4 @@
-"""What every script does: its arguments, log, threads, device, progress and errors."""
+"""Common to every script: its arguments, log, threads, device, progress and errors."""
 
 import contextlib
 import dataclasses
@@ -34,7 +34,7 @@ class _Lines(tqdm):
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """What a script is told in addition to its files and values; the defaults are for a REPL.
+    """Settings of a script beyond its files and values; the defaults are for a REPL.
 
     name: the rule and its wildcards.
     parameters: the provenance of its stores: `values`, `code`, wildcards (`job`), and the content
@@ -62,7 +62,7 @@ class Job:
         return torch.device("cuda", place)
 
     def warn(self, text: str) -> None:
-        """Say it in the log, and on the terminal: nobody reads the log of a job that succeeds."""
+        """Say it in the log, and on the terminal: the log of a job that succeeds goes unread."""
         print(f"Warning: {text}")
         if self.name:
             print(f"Warning: {self.name}: {text}", file=sys.__stderr__, flush=True)

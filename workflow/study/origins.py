@@ -1,4 +1,4 @@
-"""What results say that they were made with, compared with what the config and the code say now.
+"""How results were made, compared with the config and the code as they are now.
 
 Snakemake keeps a record of what each file was made with. It knows nothing of a file whose record is
 lost, nor of an older file that was put in the place of a newer one. So each result carries its
@@ -44,7 +44,7 @@ def _said(path: str) -> dict:
 
 @functools.lru_cache(1000)
 def _read(path: str, _changed: int) -> dict:
-    """What a result says of itself: its `parameters` and, of data, the hash of its `content`."""
+    """A result's own record: its `parameters` and, of data, the hash of its `content`."""
     if path.endswith(".safetensors"):
         with safetensors.safe_open(path, "np") as file:
             return json.loads(file.metadata()["gahb"])
@@ -153,7 +153,7 @@ def _code(code: str) -> tuple[str, dict[str, str]]:
 
 
 def _change(key: str, old, new) -> str:
-    """What has become of one config value."""
+    """How one config value has changed, in words."""
     if key.endswith("seed"):  # derived: the numbers say nothing
         return "the seed has changed"
     if key == "files":
@@ -170,7 +170,7 @@ def _change(key: str, old, new) -> str:
 
 
 def _apart(entries: list[dict], others: list[dict]) -> str:
-    """What tells the entries that are not among `others` from these: "N = 50"."""
+    """The keys in which entries differ from `others`, in words: "N = 50"."""
     said = []
     for entry in entries:
         if entry not in others:

@@ -1,4 +1,4 @@
-"""What jobs were planned with, so that each can tell whether it still runs what was planned.
+"""A record of what jobs were planned with, so that each can check that it runs what was planned.
 
 A job may start hours after its run was planned: config and code can have changed since. Each run
 writes its plan; a job that finds other values or other code refuses to run.

@@ -20,7 +20,7 @@ INSTALLED = {name: importlib.metadata.version(name) for name in ("numpy", "torch
 
 
 def broken(folder: Path) -> list[str]:
-    """What is wrong with the stores and weights below `folder`."""
+    """Faults of the stores and weights below `folder`, in words."""
     found = []
     for path in tqdm(sorted(folder.rglob("*.zarr")), unit="stores", disable=None):
         found += store.problems(path)

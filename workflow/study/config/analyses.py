@@ -65,7 +65,7 @@ class Samples(Entry):
     steps: AtLeastTwo = 20
     """Noise levels of the ode, each but the last two evaluations of the denoiser."""
     h0: number(gt=0, le=1) = 0.01
-    """First step size h_1; the paper takes 0.01."""
+    """First step size h_1; the paper has 0.01."""
     beta: number(gt=0, le=1) = 0.5
     """1 adds no noise in the ascent, smaller values add more."""
     sigma_min: number(gt=0, le=0.5) = 0.01
@@ -77,9 +77,9 @@ class Samples(Entry):
     sigma_max: number(gt=1) = 3
     """A sample whose noise level exceeds this has diverged."""
     max_steps: Count = 2000
-    """A sample that takes more steps has diverged."""
+    """A sample that needs more steps has diverged."""
     levels: several(number(gt=0)) = [0.5, 0.2, 0.1, 0.05]
-    """Noise levels at which the samples on their way are kept."""
+    """Noise levels at which unfinished samples are kept."""
 
     def mistakes(self):
         if not self.sigma_min < self.sd < self.sigma_max:
@@ -112,11 +112,11 @@ class Agreement(Entry):
     samples.levels."""
 
     count: AtLeastTwo = 32
-    """Test images, the first ones, and samples on their way, at which it is measured."""
+    """Test images, the first ones, and unfinished samples, at which it is measured."""
 
 
 class Dynamics(Entry):
-    """What a network has learned at each snapshot of its training."""
+    """Memorization and agreement at each snapshot of a training."""
 
     count: AtLeastTwo = 32
     """Samples at each snapshot, from the starts of the first of `samples`, and noisy test images on
@@ -135,7 +135,7 @@ class Similarity(Entry):
     mirrored: bool = True
     """Whether the mirror images of training images are compared with samples, too."""
     embedding: Function | None = None
-    """module:name of a function of yours, called without arguments; it returns a torch.nn.Module
+    """module:name of your own function, called without arguments; it returns a torch.nn.Module
     that maps images (image, channel, y, x) to features (image, feature), by which images are
     compared too. null: by pixels alone."""
 
@@ -158,7 +158,7 @@ class Eigenbasis(Entry):
 
 
 class Properties(Entry):
-    """What kind of map each denoiser is at noisy test images, and how far it looks."""
+    """Homogeneity, linearity, equivariance and receptive field of each denoiser."""
 
     sigma: Sigmas = [0.4, 0.2, 0.1, 0.05]
     """Noise levels."""

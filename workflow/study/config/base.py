@@ -1,4 +1,4 @@
-"""What the models of the config are made of: the entry, and types that several of them share."""
+"""Building blocks of the models of the config: the entry, and types that several of them share."""
 
 import re
 from collections.abc import Iterator

@@ -106,7 +106,7 @@ class Mixture(Made):
     of: str
     """Name of the data set of the templates."""
     templates: Count
-    """How many of its images are taken as templates."""
+    """How many of its images are the templates."""
     sd: number(gt=0)
     """Standard deviation of the noise."""
 
@@ -226,7 +226,7 @@ class Matched(Pictures):
     """Pictures in files with names, some of which are taken."""
 
     match: str | None = None
-    """Pattern of the names that are taken, as in "train/*.jpg"; all of them if null."""
+    """Pattern of the names that are used, as in "train/*.jpg"; all of them if null."""
 
 
 class Folder(Matched, Named):
@@ -253,7 +253,7 @@ class Parquet(Matched, Encoded, Fetched):
 
     source: Literal["parquet"]
     match: str | None = "*.parquet"
-    """Pattern of the names that are taken, as in "train/*.jpg"; all of them if null."""
+    """Pattern of the names that are used, as in "train/*.jpg"; all of them if null."""
     column: str = "image"
     """Column of the encoded images, binary or a struct with a field `bytes`."""
 

@@ -60,7 +60,7 @@ class Mlp(Network):
 
     architecture: Literal["mlp"]
     side: Side
-    """Side of the images in pixels; it takes no others."""
+    """Side of the images in pixels; the only side that it denoises."""
     channels: Count = 256
     """Units of every layer."""
     layers: Count = 2
@@ -72,7 +72,7 @@ class Transformer(Network):
 
     architecture: Literal["transformer"]
     side: Side
-    """Side of the images in pixels; it takes no others."""
+    """Side of the images in pixels; the only side that it denoises."""
     channels: Count = 96
     """Channels of a token, a multiple of `heads`."""
     layers: Count = 4
@@ -113,7 +113,7 @@ class Imported(Entry):
     parametrization: (
         Literal["vp-epsilon", "vp-v", "vp-sample", "edm", "sigma", "score"] | MISSING
     ) = MISSING
-    """What the module is told and returns; in place of `predicts` and `needs_sigma`."""
+    """What the module receives and returns; in place of `predicts` and `needs_sigma`."""
     predicts: Literal["denoised", "noise", "epsilon", "v", "score"] | MISSING = MISSING
     """What the module returns for a noisy image y: f(y), y - f(y), (y - f(y)) / sigma, v or the
     score."""
@@ -188,14 +188,14 @@ class Reference(Entry):
     """An entry sees the others whose Wiener gain, divided by its own, is at least this fraction of
     the largest (`pca_locality`)."""
     calibrated: str | MISSING = MISSING
-    """In place of `window` or `threshold`, the network of the config on which it is chosen for each
-    noise level; `flexible` always needs one."""
+    """Instead of `window` or `threshold`, the network for which it is chosen at each noise level;
+    `flexible` always needs one."""
     borders: bool | MISSING = MISSING
     """Whether `equivariant` sees the border, as networks with zero padding do."""
     most_images: Count | MISSING = MISSING
-    """Most training images that `equivariant` takes."""
+    """Most training images that `equivariant` uses."""
     contour: Literal["known"] | MISSING = MISSING
-    """known makes `optimum` the oracle that is told the contour of C^alpha images, of 256 at
+    """known makes `optimum` the oracle that knows the contour of C^alpha images, of 256 at
     most."""
     steps: Count | MISSING = MISSING
     """Steps of the chains of `optimum` for C^alpha images, 300 if not given."""

@@ -28,7 +28,7 @@ LIMITS = {
 
 
 class ConfigError(Exception):
-    """What is wrong with the config, one line for each mistake."""
+    """The mistakes in the config, one line each."""
 
     def __init__(self, mistakes: list[str]):
         lines = "\n".join(f"  {mistake}" for mistake in mistakes)
@@ -91,7 +91,7 @@ def _choice(expected: str) -> str:
 def _as_yaml_takes_it(kind: str, found) -> str:
     """The end of a message about a type, where YAML reads something else than was meant."""
     if kind == "string_type" and isinstance(found, int | float | datetime.date):
-        return "; text that YAML takes for a number, a date or a boolean needs quotes"
+        return "; text that YAML reads as a number, a date or a boolean needs quotes"
     exponent = isinstance(found, str) and re.fullmatch(r"([+-]?[\d.]+)e([+-]?)(\d+)", found, re.I)
     if kind not in ("int_type", "float_type") or not exponent:
         return ""

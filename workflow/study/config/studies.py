@@ -17,7 +17,7 @@ class Study(Entry):
     denoisers: Names
     """Names of entries of denoisers."""
     references: several(str, least=0) = []
-    """Names of entries of denoisers that figures show beside each of `denoisers`, trained on the
+    """Names of entries of denoisers that figures compare with each of `denoisers`, trained on the
     same images."""
     sizes: several(Count)
     """Sizes N of the training sets."""

@@ -31,7 +31,7 @@ class Config(Entry):
     training: dict[Name, Training]
     """Training recipes by name."""
     studies: dict[Name, Study]
-    """Studies by name. What is computed is what their figures need."""
+    """Studies by name. Whatever their figures need is computed."""
     psnr: analyses.Psnr = Field(default_factory=analyses.Psnr)
     samples: analyses.Samples = Field(default_factory=analyses.Samples)
     calibration: analyses.Calibration = Field(default_factory=analyses.Calibration)

@@ -1,4 +1,4 @@
-"""What each stage of the study uses of the config, and which modules its script imports."""
+"""The config values that each stage of the study uses, and the modules that its script imports."""
 
 from study.stages import analyses, denoisers, figures, images
 

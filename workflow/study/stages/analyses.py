@@ -1,4 +1,4 @@
-"""What is computed with denoisers, and a store for each."""
+"""Analyses of denoisers, with a store for each."""
 
 from collections.abc import Mapping
 

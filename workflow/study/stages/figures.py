@@ -1,4 +1,4 @@
-"""What is drawn and written from stores: figures, pages, and the table of all numbers."""
+"""Everything drawn and written from stores: figures, pages, and the table of all numbers."""
 
 import functools
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What the planning knows of a stage; its inputs, outputs and resources stand in its rule."""
+"""A stage as the planning sees it; its inputs, outputs and resources stand in its rule."""
 
 import dataclasses
 import functools
