@@ -331,7 +331,8 @@ def drawn_texts(figure) -> list[Text]:
 
 
 def words(figure) -> str:
-    return "\n".join(text.get_text() for text in drawn_texts(figure))
+    said = "\n".join(text.get_text() for text in drawn_texts(figure))
+    return said.replace("\N{NO-BREAK SPACE}", " ")
 
 
 def assert_legible(figure) -> None:

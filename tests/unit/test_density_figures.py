@@ -29,7 +29,8 @@ def test_nats_are_lost_on_test_images_and_gained_on_training_images(references):
         assert ("memory_low" in row) == (row["N"] > 1)
     left, right = (ax for sub in figure.subfigs for ax in sub.axes)
     names = [text.get_text() for text in figure.subfigs[0].legends[0].get_texts()]
-    assert names[2:] == [f"lost by {reference}" for reference in references]
+    named = {"wiener": "Wiener filter", "memorizer": "memorizer"}
+    assert names[2:] == [f"lost by the {named[reference]}" for reference in references]
     assert [t.get_text() for t in figure.subfigs[1].legends[0].get_texts()] == [
         "1",
         "10",
@@ -47,7 +48,9 @@ def test_log_densities_of_two_networks(sizes):
     figure = likelihood.draw(stores, shown(sizes))
     assert_legible(figure)
     panels = figure.subfigs[0].axes
-    assert [ax.get_title(loc="left") for ax in panels] == [f"$N$ = {N:,}" for N in sizes]
+    correlations = [row["correlation"] for row in likelihood.numbers(stores, shown(sizes))]
+    titles = [f"$N$ = {N:,}, $r$ = {r:.2f}" for N, r in zip(sizes, correlations, strict=True)]
+    assert [ax.get_title(loc="left") for ax in panels] == titles
     first = stores.first("density", N=sizes[0], subset="S1").log_density.isel(sigma=-1)
     np.testing.assert_allclose(panels[0].lines[0].get_xdata(), first.sel(set="test") / 64)
     # Below, the likeliest first.
@@ -72,7 +75,7 @@ def test_dimensions(references):
     stores, values = density_stores([100], references=references), shown([100], *references)
     figure = dimension.draw(stores, values)
     assert_legible(figure)
-    assert ("dimension of the data, 5" in words(figure)) and (
+    assert ("dimension of the data: 5" in words(figure)) and (
         ("FLIPD" in words(figure)) == bool(references)
     )
     other = dimension.draw(stores, values | {"source": ["calpha"]})

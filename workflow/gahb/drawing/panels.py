@@ -6,9 +6,16 @@ from collections.abc import Iterator
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import (
+    EngFormatter,
+    LogLocator,
+    MaxNLocator,
+    NullFormatter,
+    StrMethodFormatter,
+)
 
 from gahb.drawing import style
 from gahb.drawing.stores import together
@@ -197,6 +204,14 @@ def log_axis(ax: Axes, room: float = 300) -> None:
     ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < room * low else (1,)))
     ax.xaxis.set_major_formatter(EngFormatter(sep=""))
     ax.xaxis.set_minor_formatter(NullFormatter())
+
+
+def plain_numbers(axis: Axis) -> None:
+    """Numbers such as 0.1 and 20 on a logarithmic axis; twos and fives, too, of few decades."""
+    low, high = axis.get_view_interval()
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 300 * low else (1,)))
+    axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def mean_psnr(curves: xr.Dataset, which: str) -> xr.DataArray:

@@ -63,6 +63,7 @@ def number(value: float, digits: int = 2) -> str:
 def headline(figure: Figure, sentence: str) -> None:
     """Write what a figure shows above it, and make it higher by as much."""
     width = int(LETTERS * figure.get_figwidth())
-    said = textwrap.fill(sentence, width, break_on_hyphens=False)
+    together = sentence.replace(" = ", "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}")
+    said = textwrap.fill(together, width, break_on_hyphens=False)
     figure.suptitle(said, x=0.01, ha="left", weight="bold")
     figure.set_figheight(figure.get_figheight() + LINE * len(said.splitlines()) + 0.08)

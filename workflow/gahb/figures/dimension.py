@@ -9,7 +9,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from gahb.drawing import panels, style
+from gahb.drawing import panels, style, words
 from gahb.drawing.stores import Stores, together
 from gahb.summaries import tables
 
@@ -26,8 +26,8 @@ FIGURE = {
 KNOWN = {"disks": 5}
 #: Measures, in words.
 WORDS = {
-    "trace": r"tr $J$",
-    "scaled_error": r"$|x - f(y)|^2 / \sigma^2$",
+    "trace": "trace of the Jacobian",
+    "scaled_error": r"squared error / $\sigma^2$",
     "flipd": "FLIPD at clean images",
 }
 LINES = {"trace": "-", "scaled_error": "--", "flipd": ":"}
@@ -38,27 +38,39 @@ def draw(stores: Stores, shown: dict) -> Figure:
     """Three measures of dimension against noise, and the singular values of scores."""
     figure = Figure((style.PAGE, 2.9))
     left, right = figure.subplots(1, 2)
-    for i, denoiser in enumerate(_denoisers(shown)):
+    names = _denoisers(shown)
+    color = [words.NETWORK, *(line["color"] for line in words.looks(names[1:]).values())]
+    for c, denoiser in zip(color, names, strict=True):
         each = stores.of("density", denoiser=denoiser, subset="S1")
         measures = together([_measures(data) for data in each])
+        called = "network" if denoiser == shown["denoiser"] else words.called(denoiser)
         for name in measures:
-            line = {
-                "color": f"C{i}",
-                "linestyle": LINES[name],
-                "label": f"{denoiser}, {WORDS[name]}",
-            }
+            line = {"color": c, "linestyle": LINES[name], "label": f"{called}: {WORDS[name]}"}
             panels.curve(left, measures.input_psnr, measures[name], **line)
-        _spectrum(right, each[0], color=f"C{i}", label=denoiser)
-    for known in {KNOWN[s] for s in shown["source"] if s in KNOWN}:
-        line = {"color": "black", "linewidth": 0.8, "zorder": 1}
-        left.axhline(known, label=f"dimension of the data, {known}", **line)
-        right.axvline(known, **line)
-    left.set(xlabel="input PSNR (dB)", ylabel="dimension", yscale="log")
+            if denoiser == shown["denoiser"] and name == "trace":
+                ends = measures[name].median("seed").values[[0, -1]]
+        _spectrum(right, each[0], color=c)
+    known = {KNOWN[s] for s in shown["source"] if s in KNOWN}
+    for dimension in known:
+        line = {"color": words.OPTIMUM, "linewidth": 0.8, "zorder": 1}
+        left.axhline(dimension, label=f"dimension of the data: {dimension}", **line)
+        right.axvline(dimension, **line)
+    left.set(xlabel="input PSNR (dB)", ylabel="dimensions", yscale="log")
+    panels.plain_numbers(left.yaxis)
     right.axhline(1, **panels.REFERENCE)
     right.set(xlabel="rank, from the smallest", ylabel="singular value of scores")
     right.set(xscale="log", yscale="log")
+    for axis in (right.xaxis, right.yaxis):
+        panels.plain_numbers(axis)
     figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    words.headline(figure, _sentence(*ends, known))
     return figure
+
+
+def _sentence(most: float, least: float, known: set[int]) -> str:
+    """How many dimensions the network keeps at the most and at the least noise."""
+    said = f"At the most noise the network keeps {most:.0f} dimensions, at the least {least:.0f}"
+    return said + "".join(f"; the data have {dimension}" for dimension in known) + "."
 
 
 def _denoisers(shown: dict) -> list[str]:

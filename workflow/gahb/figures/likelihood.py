@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from gahb import store
-from gahb.drawing import panels, style
+from gahb.drawing import panels, style, words
 from gahb.drawing.stores import Stores
 from gahb.summaries import density as nats
 from gahb.summaries import tables
@@ -29,30 +29,53 @@ COLUMNS, IMAGES = 5, 10
 #: Sets of images: their names and how they are drawn.
 POINT = {"linestyle": "none", "markersize": 2.5, "markeredgewidth": 0, "alpha": 0.7}
 SETS = {
-    "test": ("test images", {"marker": "o", "color": "C0"} | POINT),
-    "S1": ("training images of network 1", {"marker": "s", "color": "C1"} | POINT),
+    "test": ("test images", {"marker": "o", "color": words.NETWORK} | POINT),
+    "S1": ("training images of network 1", {"marker": "s", "color": words.TRAINING} | POINT),
 }
 
 
 @style.sheet()
 def draw(stores: Stores, shown: dict) -> Figure:
     """A panel for each N: an image a point. Below: the extreme test images at the largest N."""
-    sizes = shown["sizes"]
-    rows = -(-len(sizes) // COLUMNS)
-    heights = [1.65 * rows + 0.5, panels.mosaic_height(style.PAGE - 1, IMAGES, 2) + 0.1]
+    sizes, found = shown["sizes"], numbers(stores, shown)
+    columns = min(max(len(sizes), 3), COLUMNS)
+    rows = -(-len(sizes) // columns)
+    heights = [
+        (5.5 / columns + 0.6) * rows + 0.4,
+        panels.mosaic_height(style.PAGE - 1, IMAGES, 2) + 0.1,
+    ]
     figure = Figure((style.PAGE, sum(heights)))
     top, bottom = figure.subfigures(2, 1, height_ratios=heights)
-    axes = top.subplots(rows, COLUMNS, squeeze=False).ravel()
-    for ax, N in zip(axes, sizes, strict=False):
+    axes = top.subplots(rows, columns, squeeze=False).ravel()
+    for ax, N, row in zip(axes, sizes, found, strict=False):
         _panel(ax, *(nats.per_entry(each) for each in _pair(stores, N)))
-        ax.set_title(f"$N$ = {N:,}")
+        ax.set_title(f"$N$ = {N:,}, $r$ = {words.number(row['correlation'])}")
+        ax.set_xlabel("network 1")
+    for i, ax in enumerate(axes[: len(sizes)]):
+        if i % columns == 0:
+            ax.set_ylabel("network 2")
     for ax in axes[len(sizes) :]:
         ax.remove()
-    top.supxlabel(r"$\log q$ under network 1 (nats for each entry)", size=8)
-    top.supylabel("under network 2", size=8)
-    top.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
+    top.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     _extremes(bottom.subplots(), stores, max(sizes))
+    words.headline(figure, _sentence(found))
     return figure
+
+
+def _sentence(rows: list[dict]) -> str:
+    """By how much training images are likelier, and how two networks agree."""
+    said = [_likelier(rows[i]) for i in dict.fromkeys([0, len(rows) - 1])]
+    r = words.number(rows[-1]["correlation"])
+    return f"{'. '.join(said)}, and the log-densities of two networks correlate to {r}."
+
+
+def _likelier(row: dict) -> str:
+    """By how much training images are likelier than test images, if an interval says so."""
+    gap = row["log_density_gap"]
+    said = f"N = {row['N']:,}: training images are "
+    if row.get("log_density_gap_low", gap) <= 0:
+        return said + "no likelier than test images"
+    return said + f"{gap:.2g} nats per entry likelier than test images"
 
 
 def _pair(stores: Stores, N: int) -> list[xr.Dataset]:
