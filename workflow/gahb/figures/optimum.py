@@ -7,9 +7,9 @@ training images N, or the networks themselves.
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, NullLocator
+from matplotlib.ticker import NullLocator
 
-from gahb.drawing import style
+from gahb.drawing import style, words
 from gahb.drawing.optimum import bars
 from gahb.drawing.stores import Stores
 from gahb.summaries import optimum as optima
@@ -27,39 +27,53 @@ FIGURE = {
 }
 
 #: What is drawn, and how it is called.
-ROWS = {"below_optimum": "below optimum (dB)", "closed": "gap closed"}
+MEASURES = {"below_optimum": "below the optimum (dB)", "closed": "fraction of the gap closed"}
 MARKERS = "osD^vP*X"
 
 
 @style.sheet()
 def draw(stores: Stores, shown: dict) -> Figure:
-    """DB below the optimum, and the share of the gap between Wiener filter and optimum that is
-    closed: a panel for each input PSNR, a point for each network."""
+    """DB below the optimum, and the fraction of the gap between Wiener filter and optimum that is
+    closed: a point for each network and input PSNR."""
     rows = numbers(stores, shown)
     levels = list(dict.fromkeys(row["input_psnr"] for row in rows))
-    measures = [name for name in ROWS if name in rows[0]]
-    axis = _axis(rows)
-    figure = Figure((style.PAGE, 1.1 + 1.5 * len(measures) + (0.5 if axis == "denoiser" else 0)))
-    axes = figure.subplots(len(measures), len(levels), sharex=True, sharey="row", squeeze=False)
-    for level, column in zip(levels, axes.T, strict=True):
-        at = [row for row in rows if row["input_psnr"] == level]
-        for ax, name in zip(column, measures, strict=True):
-            _points(ax, at, name, axis)
-            ax.axhline(0 if name == "below_optimum" else 1, color="black", linewidth=0.8, zorder=1)
-        # Between the optimum that was measured and the exact one.
-        column[0].axhspan(-at[0]["optimum_error"], 0, color=style.GRAY, alpha=0.3, linewidth=0)
-        column[0].set_title(f"input PSNR {level:g} dB")
-        _x_axis(column[-1], at, axis)
-        if "per_doubling" in at[0]:
-            _line(column[0], at)
-    for row, name in zip(axes, measures, strict=True):
-        row[0].set_ylabel(ROWS[name])
-        row[0].set_ylim(bottom=min(0, row[0].get_ylim()[0]))
-        row[0].yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    if len(handles) > 1:
-        figure.legend(handles, labels, ncols=5, loc="outside lower center")
+    measures = [name for name in MEASURES if name in rows[0]]
+    axis, color = _axis(rows), style.shades(levels)
+    figure = Figure((style.PAGE, 3.6 if axis == "denoiser" else 3))
+    axes = figure.subplots(1, len(measures), squeeze=False)[0]
+    for ax, name in zip(axes, measures, strict=True):
+        for i, level in enumerate(levels):
+            at = [row for row in rows if row["input_psnr"] == level]
+            _points(ax, at, name, axis, color[level], (i - (len(levels) - 1) / 2) / len(levels))
+        ax.axhline(0 if name == "below_optimum" else 1, color=words.OPTIMUM, linewidth=0.8)
+        ax.set_ylabel(MEASURES[name])
+        ax.set_ylim(bottom=min(0, ax.get_ylim()[0]))
+        _x_axis(ax, at, axis)
+    # Between the optimum that was measured and the exact one.
+    error = max(row["optimum_error"] for row in rows)
+    axes[0].axhspan(-error, 0, color=style.GRAY, alpha=0.3, linewidth=0)
+    figure.legend(*axes[0].get_legend_handles_labels(), ncols=6, loc="outside lower center")
+    words.headline(figure, _sentence(rows))
     return figure
+
+
+def _sentence(rows: list[dict]) -> str:
+    """Which network is closest, and how close."""
+    total = {}
+    for row in rows:
+        of = (row["denoiser"], row["N"])
+        total[of] = total.get(of, 0) + row["below_optimum"]
+    name, N = min(total, key=total.get)
+    best = [row for row in rows if (row["denoiser"], row["N"]) == (name, N)]
+
+    def span(key: str) -> str:
+        ends = [words.number(pick(row[key] for row in best)) for pick in (min, max)]
+        return " to ".join(dict.fromkeys(ends))
+
+    said = (
+        f"The closest network, {name} (N = {N:,}), is {span('below_optimum')} dB below the optimum"
+    )
+    return said + (f" and closes {span('closed')} of the gap." if "closed" in best[0] else ".")
 
 
 def _axis(rows: list[dict]) -> str:
@@ -74,24 +88,28 @@ def _place(at: list[dict], axis: str) -> np.ndarray:
     return np.arange(len(at)) if axis == "denoiser" else np.array([row[axis] for row in at])
 
 
-def _points(ax: Axes, at: list[dict], name: str, axis: str) -> None:
-    """A point with its interval for each network, alike in colour if it is the same denoiser."""
+def _points(ax: Axes, at: list[dict], name: str, axis: str, color: str, shift: float) -> None:
+    """A point with its interval for each network at one level, and the line that was fitted."""
     denoisers = list(dict.fromkeys(row["denoiser"] for row in at))
-    for x, row in zip(_place(at, axis), at, strict=True):
-        i = denoisers.index(row["denoiser"])
-        look = {"color": f"C{i % 6}", "fmt": MARKERS[i % len(MARKERS)], "markersize": 4}
-        label = "" if axis == "denoiser" or _among(ax, row["denoiser"]) else row["denoiser"]
-        bars(ax, [x], row, [name], label=label or None, **look)
-
-
-def _among(ax: Axes, label: str) -> bool:
-    return label in ax.get_legend_handles_labels()[1]
+    places = _place(at, axis)
+    # Side by side, so that intervals do not hide each other.
+    beside = places + 0.5 * shift if axis == "denoiser" else places * 1.25**shift
+    for i, (x, row) in enumerate(zip(beside, at, strict=True)):
+        marker = "o" if axis == "denoiser" else MARKERS[denoisers.index(row["denoiser"]) % 8]
+        label = None if i else f"{row['input_psnr']:g} dB"
+        bars(ax, [x], row, [name], color=color, fmt=marker, markersize=4, label=label)
+    if name == "below_optimum" and "per_doubling" in at[0]:
+        n = np.log2(places.astype(float))
+        line = np.mean([row[name] for row in at]) + at[0]["per_doubling"] * (n - n.mean())
+        order = np.argsort(places)
+        ax.plot(beside[order], line[order], "--", color=color, linewidth=0.9, zorder=1)
 
 
 def _x_axis(ax: Axes, at: list[dict], axis: str) -> None:
     if axis == "denoiser":
         names = [row["denoiser"] for row in at]
-        ax.set_xticks(range(len(at)), names, rotation=90)
+        upright = 90 if len(at) > 4 else 0
+        ax.set_xticks(range(len(at)), names, rotation=upright)
         ax.set_xlim(-0.5, len(at) - 0.5)
         return
     values = np.unique(_place(at, axis))
@@ -108,15 +126,6 @@ def _short(number: float) -> str:
         if number >= size:
             return f"{number / size:.3g}{letter}"
     return f"{number:g}"
-
-
-def _line(ax: Axes, at: list[dict]) -> None:
-    """The line that was fitted, over the images that were seen."""
-    n = np.log2([row["images_seen"] for row in at])
-    mean = np.mean([row["below_optimum"] for row in at])
-    ends = np.array([n.min(), n.max()])
-    line = mean + at[0]["per_doubling"] * (ends - n.mean())
-    ax.plot(2**ends, line, "--", color=style.GRAY, linewidth=0.9, zorder=1)
 
 
 def numbers(stores: Stores, shown: dict) -> list[dict]:
