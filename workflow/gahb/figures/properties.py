@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from gahb import statistics
-from gahb.drawing import panels, style
+from gahb.drawing import panels, style, words
 from gahb.drawing.stores import Stores, together
 
 FIGURE = {
@@ -22,43 +22,56 @@ FIGURE = {
     "uses": {"count": "properties.count", "pixels": "properties.pixels"},
 }
 
-#: Measures, in words, and the scale of their axes.
+#: Measures, and those that are drawn, in words: maps that are homogeneous are their tangents.
+MEASURES = ("homogeneity", "linearity", "equivariance", "radius")
 WORDS = {
-    "homogeneity": ("not homogeneous", "linear"),
-    "linearity": ("not its tangent", "log"),
-    "equivariance": ("not equivariant", "linear"),
-    "radius": ("receptive field (pixels)", "linear"),
+    "homogeneity": "not homogeneous",
+    "equivariance": "not equivariant",
+    "radius": "receptive field (pixels)",
 }
+#: Up to where a denoiser in single precision counts as homogeneous.
+HOMOGENEOUS = 1e-4
 #: Decades of the receptive fields that are seen.
 DECADES = 3
 
 
 @style.sheet()
 def draw(stores: Stores, shown: dict) -> Figure:
-    """Each measure against the noise level, a line for each denoiser; below, receptive fields."""
+    """Measures against the noise level, a line for each denoiser; below, receptive fields."""
     names = shown["denoisers"]
     width = style.PAGE / max(len(names), 6)
-    figure = Figure((style.PAGE, 3.7 + width))
-    top, bottom = figure.subfigures(2, 1, height_ratios=[3.7, width])
-    axes = top.subplots(2, 2, sharex=True)
+    figure = Figure((style.PAGE, 2.7 + width))
+    top, bottom = figure.subfigures(2, 1, height_ratios=[2.7, width])
+    axes = top.subplots(1, len(WORDS))
     found = {name: _of(stores, shown, name) for name in names}
-    axes[1, 1].axhline(next(iter(found.values())).attrs["even"], **panels.REFERENCE)
-    for ax, (measure, (words, scale)) in zip(axes.flat, WORDS.items(), strict=True):
+    first = next(iter(found.values()))
+    axes[-1].axhline(first.attrs["even"], label="all pixels alike", **panels.REFERENCE)
+    for ax, measure in zip(axes, WORDS, strict=True):
         for i, name in enumerate(names):
-            line = {"color": f"C{i % 6}", "linestyle": "-" if i < 6 else "--", "label": name}
+            line = {"color": words.series(i), "linestyle": "-" if i < 6 else "--", "label": name}
             _band(ax, found[name], measure, **line)
-        ax.set(ylabel=words, xscale="log", yscale=scale)
-        if scale == "linear":
-            ax.set_ylim(bottom=0)
-    for ax in axes[1]:
-        levels = next(iter(found.values())).sigma.values
-        ax.set_xticks(levels, [f"{level:g}" for level in levels])
+        ax.set(ylabel=WORDS[measure], xscale="log", xlabel=r"noise level $\sigma$")
+        ax.set_ylim(bottom=0)
+        ax.set_xticks(first.sigma.values, [f"{level:g}" for level in first.sigma.values])
         ax.minorticks_off()
-        ax.set_xlabel("noise level $\\sigma$")
-    top.legend(*axes[0, 0].get_legend_handles_labels(), ncols=6, loc="outside lower center")
+    top.legend(*axes[-1].get_legend_handles_labels(), ncols=4, loc="outside lower center")
     tiles = [(_picture(found[name]), name) for name in names]
     panels.mosaic(bottom.subplots(), [tiles])
+    words.headline(figure, _sentence(found))
     return figure
+
+
+def _sentence(found: dict[str, xr.Dataset]) -> str:
+    """Which denoisers are homogeneous, and between which receptive fields differ."""
+    means = {name: each.mean("image") for name, each in found.items()}
+    bent = [name for name, each in means.items() if each.homogeneity.max() > HOMOGENEOUS]
+    radius = {name: float(each.radius.mean()) for name, each in means.items()}
+    low, high = (pick(radius, key=radius.get) for pick in (min, max))
+    said = "All are homogeneous" if not bent else f"All are homogeneous but {', '.join(bent)}"
+    if len(bent) == len(found):
+        said = "None is homogeneous"
+    said += f"; receptive fields reach {radius[low]:.1f} pixels ({low})"
+    return said + (f" to {radius[high]:.1f} pixels ({high})." if low != high else ".")
 
 
 def _of(stores: Stores, shown: dict, denoiser: str) -> xr.Dataset:
@@ -92,7 +105,7 @@ def numbers(stores: Stores, shown: dict) -> list[dict]:
         found = _of(stores, shown, name)
         for sigma in found.sigma.values:
             row = {"denoiser": name, "N": shown["sizes"][-1], "sigma": float(sigma)}
-            for measure in WORDS:
+            for measure in MEASURES:
                 values = found[measure].sel(sigma=sigma).values
                 names = (measure, f"{measure}_low", f"{measure}_high")
                 row |= dict(zip(names, map(float, statistics.mean(values)), strict=True))
