@@ -5,7 +5,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from gahb.drawing import panels, style
+from gahb.drawing import panels, style, words
 from gahb.drawing.stores import Stores, together
 from gahb.summaries import tables
 from gahb.summaries.harmonics import adaptive, coefficients, measures
@@ -25,8 +25,8 @@ LEAST_ROWS = 3
 BAND = 0.95
 MARKERS = "osD^vP"
 NULLS = {
-    "permuted": ("pixels permuted, or images swapped", {"color": "0.8"}),
-    "mixed": ("eigenvectors mixed", {"color": "0.5"}),
+    "permuted": ("chance: pixels permuted (left), images swapped (middle)", {"color": "0.85"}),
+    "mixed": ("eigenvectors mixed", {"color": "0.45"}),
 }
 
 
@@ -35,9 +35,9 @@ def draw(stores: Stores, shown: dict) -> Figure:
     """A row for each data set and denoiser: how harmonic and how adaptive; frequency by rank."""
     rows = _rows(stores, shown)
     figure = Figure((style.PAGE, AROUND + ROW * max(len(rows), LEAST_ROWS)))
-    harmonic, adapted, rising = figure.subplots(1, 3, width_ratios=[1, 1, 1])
+    harmonic, adapted, rising = figure.subplots(1, 3)
     for y, (_, each) in enumerate(rows):
-        line = {"color": f"C{y % 6}", "marker": MARKERS[y % len(MARKERS)]}
+        line = {"color": words.series(y), "marker": MARKERS[y % len(MARKERS)]}
         _harmonic(harmonic, y, each, line)
         _adaptive(adapted, y, each, line)
         frequency = together([one.frequency.isel(sigma=0).median("image") for one in each])
@@ -46,15 +46,37 @@ def draw(stores: Stores, shown: dict) -> Figure:
     for ax in (harmonic, adapted):
         ax.set(ylim=(len(rows) - 0.4, -0.6), yticks=[])
         ax.axvline(0, **panels.REFERENCE)
-    harmonic.set_yticks(range(len(rows)), [name for name, _ in rows])
+        # Ratios have no lower bound.
+        ax.set_xlim(max(-1, min(ax.get_xlim()[0], -0.1)), 1.06)
+    # In two lines: names of data sets are long.
+    names = [name.replace(", ", ",\n").replace("-shuffled", "\nshuffled") for name, _ in rows]
+    harmonic.set_yticks(range(len(rows)), names)
     harmonic.tick_params(axis="y", length=0)
-    harmonic.set(xlabel="harmonic (0: noise, 1: waves)", xlim=(None, 1.03))
-    # Ratios have no lower bound.
-    least = max(-1, min(adapted.get_xlim()[0], -0.06))
-    adapted.set(xlabel="adaptive (0: as others' bases)", xlim=(least, 1.06))
+    harmonic.set_xlabel("harmonic (0: noise, 1: waves)")
+    adapted.set_xlabel("adaptive (0: as others' bases)")
     rising.set(xscale="log", xlabel="rank $k$", ylabel="frequency (1/pixel)", ylim=(0, None))
+    panels.plain_numbers(rising.xaxis)
     figure.legend(*harmonic.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    words.headline(figure, _sentence(rows))
     return figure
+
+
+def _sentence(rows: list[tuple[str, list[xr.Dataset]]]) -> str:
+    """How harmonic and adaptive the bases of most and of least are."""
+    found = {
+        name: tuple(
+            np.median([value(one) for one in each])
+            for value in (lambda one: float(one.harmonic.mean()), lambda one: adaptive(one)[0])
+        )
+        for name, each in rows
+    }
+    ends = dict.fromkeys([max(found, key=found.get), min(found, key=found.get)])
+    said = []
+    for name in ends:
+        harmonic, adapted = found[name]
+        more = "" if np.isnan(adapted) else f" and {words.number(adapted)} adaptive"
+        said.append(f"bases of {name} are {words.number(harmonic)} harmonic{more}")
+    return "On a scale up to 1, " + "; ".join(said) + "."
 
 
 def _rows(stores: Stores, shown: dict) -> list[tuple[str, list[xr.Dataset]]]:
