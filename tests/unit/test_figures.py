@@ -257,7 +257,7 @@ def test_pairs(N, channels, dtype):
     assert len(top.images) == 2 * N
     # The most similar pair stands first, S1 above S2.
     best = int(similarity.closest_pair.values.argmax())
-    assert words(figure).startswith(f"{float(similarity.closest_pair[best]):.3f}")
+    assert top.texts[0].get_text() == f"{float(similarity.closest_pair[best]):.3f}"
     first, second = sorted(top.images, key=lambda im: im.get_extent()[::3])[:2]
     for shown, index in ((first, best), (second, 19 - best)):
         pixels = shown.get_array()[:: 200 // SIDE, :: 200 // SIDE]

@@ -10,7 +10,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from gahb.decibels import projection_psnr
-from gahb.drawing import panels, style
+from gahb.drawing import panels, style, words
 from gahb.drawing.optimum import below_panel, optimum_curve
 from gahb.drawing.stores import Stores, together
 from gahb.summaries import eigenbasis, psnr, tables
@@ -74,6 +74,8 @@ def draw(stores: Stores, shown: dict) -> Figure:
         [(panels.photo(one.noisy), "noisy"), *panels.eigenvectors(one, second)],
     ]
     panels.mosaic(bottom.subplots(), rows, space=panels.NOTE)
+    kept = f"the network keeps {dimension} dimensions; its slope is {row['slope']:.2f}"
+    words.headline(figure, f"Of this disk, which has {DIMENSION} parameters, {kept}.")
     return figure
 
 

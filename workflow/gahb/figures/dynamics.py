@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from gahb.drawing import panels, style
+from gahb.drawing import panels, style, words
 from gahb.drawing.stores import Stores, together
 from gahb.summaries import dynamics as times
 from gahb.summaries import tables
@@ -41,16 +41,35 @@ def draw(stores: Stores, shown: dict) -> Figure:
         panels.curve(errors, found.images_seen, psnr.sel(set="train"), color=color[N], alpha=0.45)
     for ax in (memorized, collapsed):
         ax.axhline(times.THRESHOLD, **panels.REFERENCE)
-        ax.set(ylim=(-0.03, 1.03), ylabel="memorized part of the samples")
+        ax.set(ylim=(-0.03, 1.03), ylabel="fraction of samples memorized")
     errors.set_ylabel("output PSNR (dB)")
-    for ax, words in ((memorized, "images seen"), (errors, "images seen")):
-        ax.set_xlabel(words)
+    for ax in (memorized, errors):
+        ax.set_xlabel("images seen")
     collapsed.set_xlabel("images seen / $N$")
     errors.set_title("on training (pale) and test images")
     for ax in figure.axes:
         panels.log_axis(ax, 40)
-    figure.legend(*memorized.get_legend_handles_labels(), title="$N$", loc="outside right upper")
+    figure.legend(*memorized.get_legend_handles_labels(), title="$N$", loc="outside right center")
+    words.headline(figure, _sentence(numbers(stores, shown)))
     return figure
+
+
+def _sentence(rows: list[dict]) -> str:
+    """Where most samples are memorized at the end, and how the time to memorize grows."""
+    *rows, growth = rows
+    most = [f"{row['N']:,}" for row in rows if row["memorized"] > times.THRESHOLD]
+    said = (
+        f"Most samples are memorized at the end at N = {', '.join(most)}"
+        if most
+        else ("At no N are most samples memorized at the end")
+    )
+    name = "tau_mem_exponent"
+    if isinstance(growth.get(name), float):
+        said += f"; the time to memorize grows like N to the power {words.number(growth[name])}"
+        low, high = (growth.get(f"{name}_{end}") for end in ("low", "high"))
+        if isinstance(low, float) and isinstance(high, float):
+            said += f" [{words.number(low)}, {words.number(high)}]"
+    return said + "."
 
 
 def numbers(stores: Stores, shown: dict) -> list[dict]:

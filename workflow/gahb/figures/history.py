@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from gahb.drawing import panels, style
+from gahb.drawing import panels, style, words
 from gahb.drawing.stores import Stores, together
 from gahb.summaries import tables
 
@@ -45,8 +45,19 @@ def draw(stores: Stores, shown: dict) -> Figure:
     test.sharey(train)
     for ax in (loss, train, test):
         panels.log_axis(ax)
-    figure.legend(*loss.get_legend_handles_labels(), title="$N$", loc="outside right upper")
+    figure.legend(*loss.get_legend_handles_labels(), title="$N$", loc="outside right center")
+    words.headline(figure, _sentence(numbers(stores, shown)))
     return figure
+
+
+def _sentence(rows: list[dict]) -> str:
+    """By how much the test PSNR falls again, for the least and the most N."""
+    said = [
+        f"{rows[i]['best_test_psnr'] - rows[i]['test_psnr']:.1f} dB below its best at "
+        f"N = {rows[i]['N']:,}"
+        for i in dict.fromkeys([0, len(rows) - 1])
+    ]
+    return f"At the end of training the test PSNR is {' and '.join(said)}."
 
 
 def _psnr(history: xr.Dataset, which: str) -> xr.DataArray:

@@ -7,7 +7,7 @@ likelier. Large N: neither.
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from gahb.drawing import panels, style
+from gahb.drawing import panels, style, words
 from gahb.drawing.stores import Stores, together
 from gahb.summaries import density as nats
 from gahb.summaries import tables
@@ -34,7 +34,8 @@ def draw(stores: Stores, shown: dict) -> Figure:
     """Nats lost on test images and gained on training images against N; lost, by cut-off."""
     figure = Figure((style.PAGE, 3.2))
     left, right = figure.subfigures(1, 2)
-    _by_size(left, numbers(stores, shown), shown)
+    rows = numbers(stores, shown)
+    _by_size(left, rows, shown)
     ax, color = right.subplots(), style.shades(shown["sizes"])
     for N in shown["sizes"]:
         curves = [
@@ -49,20 +50,36 @@ def draw(stores: Stores, shown: dict) -> Figure:
     right.legend(
         *ax.get_legend_handles_labels(), title="$N$", loc="outside lower center", ncols=ncols
     )
+    words.headline(figure, _sentence([row for row in rows if row["denoiser"] == shown["denoiser"]]))
     return figure
+
+
+def _sentence(rows: list[dict]) -> str:
+    """What is lost on test images and gained on training images, of the least and of the most."""
+    said = [
+        f"N = {rows[i]['N']:,}: test images {_nats(-rows[i]['kl'])} and training images "
+        f"{_nats(rows[i]['memory'])} nats"
+        for i in dict.fromkeys([0, len(rows) - 1])
+    ]
+    return f"Log-densities relative to the best known. {'; '.join(said)}."
+
+
+def _nats(value: float) -> str:
+    """With its sign, and in nats."""
+    return f"{value:+,.0f}".replace("-", "\N{MINUS SIGN}")
 
 
 def _by_size(left, rows: list[dict], shown: dict) -> None:
     """What is lost and what is gained, with intervals."""
     ax, lines = left.subplots(), {}
-    lines["kl", "lost on test images"] = shown["denoiser"], {"color": "C0", "marker": "o"}
+    lines["kl", "lost on test images"] = shown["denoiser"], {"color": words.NETWORK, "marker": "o"}
     lines["memory", "gained on training images"] = (
         shown["denoiser"],
-        {"color": "C1", "marker": "s"},
+        {"color": words.TRAINING, "marker": "s"},
     )
-    for i, reference in enumerate(shown["references"]):
-        line = {"color": f"C{2 + i}", "linestyle": "--", "marker": "."}
-        lines["kl", f"lost by {reference}"] = reference, line
+    for reference, look in words.looks(shown["references"]).items():
+        line = look | {"linestyle": "--", "marker": "."}
+        lines["kl", f"lost by the {line.pop('label')}"] = reference, line
     for (name, label), (denoiser, line) in lines.items():
         _line(ax, [row for row in rows if row["denoiser"] == denoiser], name, label=label, **line)
     ax.set(xscale="log", xlabel="images in the training set, $N$", ylabel="nats for each image")

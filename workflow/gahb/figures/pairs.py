@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from gahb import store
-from gahb.drawing import panels, style
+from gahb.drawing import panels, style, words
 from gahb.drawing.stores import Stores, together
 from gahb.summaries import memorization, tables
 
@@ -47,22 +47,35 @@ def draw(stores: Stores, shown: dict) -> Figure:
     panels.mosaic(top, rows, ["$S_1$", "$S_2$"])
     _histograms(bottom, pairs.closest_pair, similarity.between, similarity.closest)
     figure.legend(ncols=3, loc="outside lower center")
+    words.headline(figure, _sentence(numbers(stores, shown)[0]))
     return figure
+
+
+def _sentence(row: dict) -> str:
+    """Whether samples of two networks are more alike than images of the two sets."""
+    pair = f"median cosine {words.number(row['closest_pair'])}"
+    if np.isnan(row["between"]):
+        return f"Most samples diverged; images of the two sets have a {pair} to the closest."
+    more = "more" if row["between"] > row["closest_pair"] else "no more"
+    return (
+        f"Samples of two networks are {more} alike ({words.number(row['between'])}) than training "
+        f"images are to the closest of the other set ({pair})."
+    )
 
 
 def _histograms(ax: Axes, *kinds: xr.DataArray) -> None:
     """Histograms of three kinds of cosines, each scaled to its peak."""
     lines = {
         "$S_1$ to closest in $S_2$": {"color": "black"},
-        "between the two networks": panels.FILLED | {"color": "C0"},
-        "sample to closest training image": panels.FILLED | {"color": "C1"},
+        "between the two networks": panels.FILLED | {"color": words.NETWORK},
+        "sample to closest training image": panels.FILLED | {"color": words.TRAINING},
     }
     found = [kind.values[~np.isnan(kind.values)] for kind in kinds]
     low = min(0.5, *(cosines.min() for cosines in found if len(cosines)))
-    for (words, line), cosines in zip(lines.items(), found, strict=True):
+    for (kind, line), cosines in zip(lines.items(), found, strict=True):
         counts, edges = np.histogram(cosines.clip(max=1), BINS, (low, 1))
-        words = f"{words} ({len(cosines):,})"
-        ax.stairs(counts / max(counts.max(), 1), edges, label=words, **line)
+        label = f"{kind} ({len(cosines):,})"
+        ax.stairs(counts / max(counts.max(), 1), edges, label=label, **line)
     ax.set(xlabel="cosine", ylabel="count, scaled to its peak", ylim=(0, None))
 
 

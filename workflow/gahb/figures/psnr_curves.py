@@ -7,7 +7,7 @@ the largest training set.
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from gahb.drawing import panels, style
+from gahb.drawing import panels, style, words
 from gahb.drawing.optimum import optimum_curve
 from gahb.drawing.stores import Stores, together
 from gahb.summaries import psnr, tables
@@ -22,6 +22,8 @@ FIGURE = {
     "uses": {"slope_range": "psnr.slope_range", "count": "psnr.count"},
 }
 
+#: Sets of images, whose means are compared.
+SETS = ("train", "test")
 #: Of the lines of references, in their order.
 DASHES = [(4, 1.5), (1, 1), (6, 1, 1, 1), (8, 2), (2, 2)]
 
@@ -46,8 +48,20 @@ def draw(stores: Stores, shown: dict) -> Figure:
     if len(axes) == 2:  # else there is no training set that references could be of
         _references(axes, stores, shown)
     axes[-1].label_outer()
-    figure.legend(*axes[-1].get_legend_handles_labels(), title="$N$", loc="outside right upper")
+    figure.legend(*axes[-1].get_legend_handles_labels(), title="$N$", loc="outside right center")
+    if len(axes) == 2:
+        words.headline(figure, _sentence(curves))
     return figure
+
+
+def _sentence(curves: dict) -> str:
+    """How much better networks are on their training images than on test images."""
+    said = []
+    for N in dict.fromkeys([min(curves), max(curves)]):
+        train, test = (panels.mean_psnr(curves[N], which).median("seed") for which in SETS)
+        gap = float((train - test).max())
+        said.append(f"up to {max(gap, 0):.1f} dB at N = {N:,}")
+    return f"The network denoises training images better than test images by {', and '.join(said)}."
 
 
 def _references(axes, stores: Stores, shown: dict) -> None:
@@ -69,7 +83,7 @@ def _lines(ax: Axes, found: dict, which: str) -> None:
     for (name, curves), dashes in zip(found.items(), DASHES, strict=False):
         mean = panels.mean_psnr(together([curves]), which).isel(seed=0)
         line = {"color": "black", "dashes": dashes, "linewidth": 0.9, "zorder": 1.5}
-        ax.plot(mean.input_psnr, mean, label=name, **line)
+        ax.plot(mean.input_psnr, mean, label=words.called(name), **line)
 
 
 def _beside(stores: Stores, shown: dict) -> dict:

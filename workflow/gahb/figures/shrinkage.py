@@ -9,7 +9,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from gahb.drawing import panels, style
+from gahb.drawing import panels, style, words
 from gahb.drawing.stores import Stores
 from gahb.oracles import oracle_psnr
 from gahb.summaries import eigenbasis, tables
@@ -44,7 +44,16 @@ def draw(stores: Stores, shown: dict) -> Figure:
         _coefficients(coefficients, bases[0])
         ranks = panels.spread_ranks(bases[0], EIGENVECTORS)
         panels.mosaic(bottom.subplots(), [panels.eigenvectors(bases[0], ranks)])
+    words.headline(figure, _sentence([bases[0] for bases in images]))
     return figure
+
+
+def _sentence(bases: list[xr.Dataset]) -> str:
+    """How many of all dimensions are kept."""
+    kept = [float(basis.trace) for basis in bases]
+    ends = " to ".join(dict.fromkeys(f"{pick(kept):.0f}" for pick in (min, max)))
+    of = f"{bases[0].clean.size:,}"
+    return f"The network keeps {ends} of {of} dimensions of a noisy image (the trace of J)."
 
 
 def _shown(stores: Stores) -> list[list[xr.Dataset]]:
@@ -56,7 +65,9 @@ def _shown(stores: Stores) -> list[list[xr.Dataset]]:
 
 def _coefficients(ax: Axes, basis: xr.Dataset) -> None:
     """Sizes of the coefficients of the clean image against rank, beside the noise level."""
-    ax.loglog(basis["rank"], np.abs(basis.clean_coefficients), ".", color="C1", markersize=2)
+    ax.loglog(
+        basis["rank"], np.abs(basis.clean_coefficients), ".", color=words.TRAINING, markersize=2
+    )
     sigma = float(basis.sigma)
     ax.axhline(sigma, label=rf"$\sigma = {sigma:g}$", **panels.REFERENCE)
     ax.legend(loc="upper right")

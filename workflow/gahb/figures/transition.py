@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from gahb import statistics
-from gahb.drawing import panels, style
+from gahb.drawing import panels, style, words
 from gahb.drawing.stores import Stores
 from gahb.summaries import beyond, memorization, tables
 
@@ -30,7 +30,7 @@ FIGURE = {
 
 #: Input PSNR in dB at which errors are shown.
 INPUT_PSNR = 15
-NULL, EXPECTED = {"color": "C1"}, {"color": "0.35", "linestyle": "--", "linewidth": 0.9}
+NULL, EXPECTED = {"color": words.GAUSSIAN}, {"color": "0.35", "linestyle": "--", "linewidth": 0.9}
 
 
 @style.sheet()
@@ -45,8 +45,8 @@ def draw(stores: Stores, shown: dict) -> Figure:
     for ax in (between, errors):
         ax.set_yscale("log")
     lines = {
-        "between": {"color": "C0", "label": "networks"},
-        "ceiling": {"color": "C2", "label": "ceiling"},
+        "between": {"color": words.NETWORK, "label": "networks"},
+        "ceiling": {"color": words.NETWORK, "linestyle": ":", "label": "ceiling"},
         "null": {"label": "Gaussian null", **NULL},
     }
     for name, line in lines.items():
