@@ -3,18 +3,17 @@
 from conftest import TINY
 
 STUDIES = TINY["studies"]
+#: Studies that are the tiny one's.
+KEPT = "photographs", "slopes", "geometry", "crossover"
 
 #: Every kind of data set, denoiser and figure, small: the tiny study and what it has no time for.
 EVERY_KIND = TINY | {
     "run": [
         "pair", "photographs", "slopes", "disks", "geometry", "seeds", "closed-forms", "phase",
-        "truths",
+        "truths", "crossover",
     ],
     "datasets": TINY["datasets"] | {
         "gauss": {"source": "gaussian", "of": "photo", "images": 40, "test": 10},
-        "mixed": {
-            "source": "mixture", "of": "disk", "templates": 3, "sd": 0.1, "images": 40, "test": 10
-        },
     },
     "denoisers": TINY["denoisers"] | {
         "equivariant": {"reference": "equivariant", "most_images": 3, "calibrated": "tiny"},
@@ -22,7 +21,7 @@ EVERY_KIND = TINY | {
         "nonlocal": {"reference": "nonlocal"},
     },
     "training": TINY["training"] | {"tiny": {"steps": 60, "batch": 8, "learning_rate": 0.01}},
-    "studies": {name: STUDIES[name] for name in ("photographs", "slopes", "geometry")} | {
+    "studies": {name: STUDIES[name] for name in KEPT} | {
         "pair": STUDIES["pair"] | {
             "figures": [
                 "psnr_curves", "samples", "pairs", "patches", "history", "nats", "likelihood",

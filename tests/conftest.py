@@ -25,7 +25,8 @@ ROOT = Path(__file__).resolve().parent.parent
 #: A study of every rule and every figure, with as few jobs as possible. Studies share networks.
 TINY = {
     "run": [
-        "pair", "seeds", "slopes", "photographs", "geometry", "phase", "closed-forms", "truths"
+        "pair", "seeds", "slopes", "photographs", "geometry", "phase", "closed-forms", "truths",
+        "crossover",
     ],
     "datasets": {
         "calpha": {"source": "calpha", "alpha": 2, "side": 8, "images": 60, "test": 10},
@@ -33,6 +34,9 @@ TINY = {
         "disk": {"source": "disks", "side": 8, "images": 60, "test": 10},
         "photo": {"source": "photographs", "side": 8, "stride": 16, "test": 20},
         "photo-shuffled": {"source": "shuffled", "of": "photo"},
+        "mixed": {
+            "source": "mixture", "of": "disk", "templates": 3, "sd": 0.1, "images": 40, "test": 10
+        },
     },
     "denoisers": {
         "tiny": {
@@ -45,6 +49,9 @@ TINY = {
         "wiener": {"reference": "wiener"},
         "memorizer": {"reference": "memorizer"},
         "flexible": {"reference": "flexible", "calibrated": "tiny"},
+        "generalizer": {"reference": "optimum"},
+        "partial": {"reference": "partial_memorizer", "memorized": 3},
+        "means": {"architecture": "gaussians", "side": 8, "means": 4, "training": "constant"},
         "optimum": {"reference": "optimum", "psnr": {"count": 4, "input_psnr": [10, 15, 20]}},
     },
     "training": {
@@ -92,6 +99,11 @@ TINY = {
         "truths": {
             "datasets": ["disk"], "denoisers": ["watched"], "references": ["optimum"],
             "sizes": [8], "figures": ["optimum"],
+        },
+        "crossover": {
+            "datasets": ["mixed"], "denoisers": ["means"],
+            "references": ["generalizer", "partial"],
+            "sizes": [8], "figures": ["crossover"],
         },
     },
     "psnr": {"input_psnr": [0, 10, 15, 20, 30], "count": 10},

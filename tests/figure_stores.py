@@ -10,6 +10,7 @@ from gahb.drawing.stores import Stores
 from gahb.figures import (
     agreement,
     along,
+    crossover,
     dimension,
     disks,
     dynamics,
@@ -500,6 +501,26 @@ def phase_stores(sizes, seeds=1) -> Stores:
 NETWORKS = ["small", "large", "huge", "cnn"]
 
 
+def crossover_stores(count: int) -> tuple[Stores, dict]:
+    """Mixtures of 4 and 8 means and memorizers of as many of N = 8 images; and what is shown."""
+    templates = store.variable(("template", *PIXELS), np.zeros((2, 1, SIDE, SIDE)), "templates")
+    images = xr.Dataset({"templates": templates, "spread": 0.2})
+    entries = {f"means-{M}": {"architecture": "gaussians", "means": M, "training": "quick"}
+               for M in (4, 8)}  # fmt: skip
+    partial = {f"partial-{M}": {"memorized": M} for M in (4, 8)}
+    learned = {name: {"psnr": {8: tuple(psnr_store(1, M + s / 50) for s in range(count))},
+                      "dynamics": {8: (dynamics_store(1e4 / M),) * count}}
+               for M, name in zip((4, 8), entries, strict=True)}  # fmt: skip
+    known = {name: {"psnr": {8: psnr_store(0, 10 + of["memorized"])}}
+             for name, of in partial.items()}  # fmt: skip
+    best = {"optimum": {"psnr": {8: psnr_store(0.8, 15)}}}
+    opened = stores_of(learned | known | best)._opened
+    shown = {"denoisers": [*entries], "references": ["optimum", *partial], "optimum": "optimum",
+             "entries": entries | partial | {"optimum": {}}, "sizes": [8],
+             "recipes": {"quick": {"noise": "mixed"}}}  # fmt: skip
+    return Stores([*opened, ("images", {}, images)], "means-4"), shown
+
+
 def density_store(N=10**6, excess=1.0, seed=0, told=False) -> xr.Dataset:
     """Errors of test images are sigma^2 (5 + excess), of training images sigma^2 (5 - excess)."""
     generator = np.random.default_rng(seed)
@@ -633,6 +654,7 @@ def several(count: int) -> dict:
         transition: (transition_stores(sizes, seeds=count), values),
         verdict: (verdict_stores(sizes, diverged=1, seeds=count), values),
         phase: (phase_stores(sizes, seeds=count), values | {"denoisers": NETWORKS}),
+        crossover: crossover_stores(count),
         properties: (properties_stores(NETWORKS, count), values | {"denoisers": NETWORKS}),
         nats: (densities, values),
         likelihood: (densities, values),

@@ -63,6 +63,8 @@ def main(
     }
     described = {"architecture": architecture, "image_channels": pixels.shape[1], **options}
     network = denoisers.initialized(seed=initialization_seed, **described).to(job.device)
+    if hasattr(network, "start_at"):
+        network.start_at(torch.from_numpy(store.take(pixels, members)).to(job.device))
     compiled = compiling_pays(network, pixels.shape[1:], recipe, job.device)
     if compiled:
         # One place for all jobs, so that a network is compiled once.

@@ -49,6 +49,8 @@ def forward_flop(network: dict, side: int, image_channels: int = 1) -> float:
         tokens = (side // patch) ** 2
         each = layers * (12 * c * c + 2 * tokens * c)
         return 2 * tokens * (each + 2 * image_channels * patch**2 * c)
+    if kind == "gaussians":
+        return 4 * network["means"] * image_channels * side**2
     c = network.get("channels", 64)
     ends = 9 * 2 * image_channels * c
     if kind == "bfcnn":

@@ -11,7 +11,8 @@
 title: in the report. reads: kinds of stores, and of which subsets or pairs. sizes: every N of the
 study, or the largest. compares: whether one figure shows all "datasets" of a study, all its
 "denoisers", "everything", or "nothing": one of each.
-uses: config values by the names that the figure gives them; `*` stands for each data set shown.
+uses: config values by the names that the figure gives them, each a section, a key in
+one or, with `*`, a key of each data set shown.
 beside (optional): of which references of its study it also reads stores, by kind of store: modules
 in gahb/denoisers/references, of the largest N, or "every", of every N. needs (optional): a
 reference that its studies must have.
@@ -166,7 +167,8 @@ def stores(config: dict, job: Mapping, declared: Mapping) -> dict[str, list[dict
 
 
 def used(config: dict, uses: Mapping[str, str], datasets: list[str]) -> dict:
-    """Config values by name, each given as a path: "psnr.count", or "datasets.*.alpha"."""
+    """Config values by name, each given as a path: "denoisers", "psnr.count" or
+    "datasets.*.alpha"."""
 
     def value(path: list[str], entry):
         for key in path:
@@ -176,7 +178,7 @@ def used(config: dict, uses: Mapping[str, str], datasets: list[str]) -> dict:
     found = {}
     for name, path in uses.items():
         section, *rest = path.split(".")
-        if rest[0] == "*":
+        if rest[:1] == ["*"]:
             found[name] = [value(rest[1:], config[section][d]) for d in datasets]
         else:
             found[name] = value(rest, config[section])

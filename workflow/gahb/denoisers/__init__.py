@@ -6,7 +6,8 @@ Miyasawa's formula the score of the density of y is (f(y) - y) / sigma^2 when f(
 file each:
 
 - a network, `networks/architecture.py`, holds `build(**options) -> nn.Module`, which predicts the
-  noise: (image, channel, y, x) -> same shape; one with `needs_sigma` = True is called (y, sigma).
+  noise: (image, channel, y, x) -> same shape; one with `needs_sigma` = True is called (y, sigma),
+  and one with `start_at` is given its training images before the first step.
 - a reference, the closed form of a training set, `references/reference.py`, holds
   `fit(training) -> dict`, the tensors that are kept of it, and `build(tensors, training) ->
   nn.Module`, the denoiser. Keyword arguments of `fit` are its options in the config.

@@ -40,7 +40,8 @@ def training_flop(network: nn.Module, shape: tuple[int, ...]) -> int:
     parameter, mode = next(network.parameters()), network.training
     network.eval()  # so that running statistics stay
     with FlopCounterMode(display=False) as counter, torch.no_grad():
-        network(torch.zeros(1, *shape, device=parameter.device))
+        y = torch.zeros(1, *shape, device=parameter.device)
+        network(y, 1.0) if getattr(network, "needs_sigma", False) else network(y)
     network.train(mode)
     return 3 * counter.get_total_flops()
 

@@ -7,10 +7,7 @@ import math
 
 import torch
 
-from gahb.training.recipe import LOWEST
-
-#: Part of the levels of "mixed" that are square roots of U(0, 1): samples start there.
-HIGH = 0.4
+from gahb.training.recipe import HIGH, LOWEST
 
 
 def squared_levels(n: int, generator: torch.Generator) -> torch.Tensor:

@@ -7,6 +7,8 @@ import numpy as np
 
 #: The lowest noise level of the noise "mixed": 46 dB.
 LOWEST = 0.005
+#: Part of the levels of "mixed" that are square roots of U(0, 1): samples start there.
+HIGH = 0.4
 
 
 @dataclasses.dataclass(frozen=True)

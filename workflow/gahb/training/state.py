@@ -24,7 +24,8 @@ class Training:
     """The state of one training: it can be saved at any step and resumed exactly.
 
     Args:
-        network: predicts the noise; moved to the device of `images`.
+        network: predicts the noise; moved to the device of `images`. One with `needs_sigma` = True
+            is told the noise level of each image.
         images: training set (image, channel, y, x), bytes or floats in [0, 1], or `Streamed`.
         recipe: how to train.
         seed: of the batches, noise levels and noises.
@@ -53,6 +54,7 @@ class Training:
         self.network = network.to(self.device, memory_format=torch.channels_last)
         self.averaged = copy.deepcopy(network) if recipe.ema else network
         self.forward = torch.compile(network) if compiled else network
+        self.told = getattr(network, "needs_sigma", False)
         self.images = images
         self.recipe, self.seed = recipe, seed
         self.autocast = recipe.precision == "bf16" or (
@@ -95,7 +97,7 @@ class Training:
         for x, sigma, noise in zip(*parts, strict=True):
             y = (x + noise).to(memory_format=torch.channels_last)
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast):
-                predicted = self.forward(y)
+                predicted = self.forward(y, sigma.flatten()) if self.told else self.forward(y)
             squared = (predicted.float() - noise).square()
             error = squared.sum() / n
             loss += error.detach()

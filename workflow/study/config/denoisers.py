@@ -20,11 +20,16 @@ from study.config.messages import closest, renamed
 from study.fingerprint import REFERENCES, constant, defining, keywords
 
 
-class Network(Entry):
-    """A network that is trained here."""
+class Learned(Entry):
+    """A denoiser that is trained here."""
 
     training: str
     """Name of an entry of `training`."""
+
+
+class Network(Learned):
+    """A network with norms."""
+
     gain: number(gt=0) | MISSING | None = MISSING
     """Where the norms' gains start; null draws them near 0 as the authors do."""
 
@@ -91,6 +96,16 @@ class Transformer(Network):
                     whole,
                     (f"found {getattr(self, whole)}, no multiple of {part}, {getattr(self, part)}"),
                 )
+
+
+class Gaussians(Learned):
+    """The posterior mean of a mixture of Gaussians whose means and common variance are learned."""
+
+    architecture: Literal["gaussians"]
+    side: Side
+    """Side of the images in pixels; it takes no others."""
+    means: Count
+    """Gaussians, at most as many as training images."""
 
 
 class Weights(Entry):
@@ -194,6 +209,8 @@ class Reference(Entry):
     """Whether `equivariant` sees the border, as networks with zero padding do."""
     most_images: Count | MISSING = MISSING
     """Most training images that `equivariant` uses."""
+    memorized: Count | MISSING = MISSING
+    """Training images that `partial_memorizer` knows, the first ones."""
     contour: Literal["known"] | MISSING = MISSING
     """known makes `optimum` the oracle that knows the contour of C^alpha images, of 256 at
     most."""
@@ -247,7 +264,8 @@ def _kind(entry) -> str:
 
 
 Trained = Annotated[
-    Unet | BiasedUnet | Bfcnn | Mlp | Transformer, Field(discriminator="architecture")
+    Unet | BiasedUnet | Bfcnn | Mlp | Transformer | Gaussians,
+    Field(discriminator="architecture"),
 ]
 Denoiser = Annotated[
     Annotated[Trained, Tag("architecture")]

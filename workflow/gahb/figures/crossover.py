@@ -1,0 +1,149 @@
+"""How many means a mixture of Gaussians may have until it memorizes, and what predicts that.
+
+Errors on the training set, mean over the noise levels of the training, of mixtures that were
+trained, of partial memorizers and of the optimum, which is the generalizer of Buchanan et al.
+(2025); `gahb.crossover` has their predictions.
+"""
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from gahb import crossover, statistics
+from gahb.drawing import style
+from gahb.drawing.stores import Stores
+from gahb.summaries import tables
+
+FIGURE = {
+    "title": "The crossover to memorization",
+    "reads": {"dynamics": ["S1"], "psnr": ["S1"], "images": []},
+    "sizes": "largest",
+    "compares": "denoisers",
+    "beside": {"psnr": ["optimum", "partial_memorizer"]},
+    "needs": "optimum",
+    "sources": "mixture",
+    "uses": {"entries": "denoisers", "recipes": "training", "count": "dynamics.count"},
+}
+
+
+@style.sheet()
+def draw(stores: Stores, shown: dict) -> Figure:
+    """Errors against M, and below the memorized part of the samples, with both crossovers."""
+    rows = numbers(stores, shown)
+    figure = Figure((style.PAGE, 3))
+    errors, memorized = figure.subplots(1, 2)
+    trained = [row for row in rows if "memorized" in row]
+    partial = [row for row in rows if row["model"] == "partial memorizer"]
+    _points(errors, trained, "error", label="trained", color="C0", fmt="o-")
+    _points(errors, partial, "error", label="partial memorizer", color="C1", fmt="s-")
+    M = [row["M"] for row in partial]
+    errors.plot(M, [row["predicted"] for row in partial], "C1--")
+    (optimum,) = (row for row in rows if row["model"] == "generalizer")
+    errors.axhline(optimum["error"], color="C2", label="generalizer")
+    errors.axhline(optimum["predicted"], color="C2", linestyle="--")
+    errors.plot([], [], "--", color=style.GRAY, label="predicted")
+    errors.set(ylabel="squared error on training images", ylim=(0, None))
+    _points(memorized, trained, "memorized", color="C0", fmt="o-")
+    for name, look in (("M_predicted", "--"), ("M_measured", ":")):
+        memorized.axvline(optimum[name], color="black", linestyle=look, label=LABELS[name])
+    memorized.set(ylabel="memorized part of the samples", ylim=(-0.03, 1.03))
+    for ax in (errors, memorized):
+        ax.set(xlabel=f"means, $M$ ($N$ = {shown['sizes'][-1]})")
+    figure.legend(loc="outside lower center", ncols=6)
+    return figure
+
+
+LABELS = {"M_predicted": "$M^*$", "M_measured": "errors cross"}
+
+
+def _points(ax: Axes, rows: list[dict], name: str, **look) -> None:
+    M, y = ([row[key] for row in rows] for key in ("M", name))
+    bounds = np.array([[row[f"{name}_low"], row[f"{name}_high"]] for row in rows]).T
+    ax.errorbar(M, y, np.abs(bounds - y), markersize=4, **look)
+
+
+def numbers(stores: Stores, shown: dict) -> list[dict]:
+    """A row for each model: M, its error, the predicted one, and what a trained one memorized; in
+    the generalizer's both crossovers."""
+    N, entries = shown["sizes"][-1], shown["entries"]
+    images = stores.first("images")
+    d, v = images.templates[0].size, float(images.spread) ** 2
+    sigma = _levels(shown)
+    rows = []
+    for name in sorted(shown["denoisers"], key=lambda name: entries[name]["means"]):
+        every = zip(
+            stores.of("psnr", denoiser=name, N=N),
+            stores.of("dynamics", denoiser=name, N=N),
+            strict=True,
+        )
+        each = [
+            _error(curves, d, sigma)
+            | tables.bounded(
+                "memorized", statistics.fraction(dynamics.memorized.isel(step=-1).values > 0)
+            )
+            for curves, dynamics in every
+        ]
+        given = {"model": "trained", "M": entries[name]["means"]}
+        rows.append(given | tables.over_seeds(each))
+    of = {name: entries[name]["memorized"] for name in _partial(shown)}
+    for name, M in sorted(of.items(), key=lambda item: item[1]):
+        given = {"model": "partial memorizer", "M": M}
+        found = _error(stores.first("psnr", denoiser=name, N=N), d, sigma)
+        loss = float(crossover.partial_memorizer_loss(d, v, M / N))
+        rows.append(given | found | {"predicted": loss})
+    best = _error(stores.first("psnr", denoiser=shown["optimum"], N=N), d, sigma)
+    partial = [row for row in rows if row["model"] == "partial memorizer"]
+    curve = ([row["M"] for row in partial], [row["error"] for row in partial])
+    crossovers = {
+        "predicted": float(crossover.generalizer_loss(d, v, sigma).mean()),
+        "M_predicted": crossover.predicted(N, v, sigma),
+        "M_measured": crossover.crossing(*curve, best["error"]),
+    }
+    return [*rows, {"model": "generalizer"} | best | crossovers]
+
+
+def _partial(shown: dict) -> list[str]:
+    """The study's partial memorizers."""
+    return [name for name in shown["references"] if "memorized" in shown["entries"][name]]
+
+
+def _levels(shown: dict) -> np.ndarray:
+    """Noise levels of the training, each as likely as any other.
+
+    Raises:
+        ValueError: denoisers that are no mixtures of learned means, or are trained with other
+            levels than the first.
+    """
+    entries = [shown["entries"][name] for name in shown["denoisers"]]
+    for name, entry in zip(shown["denoisers"], entries, strict=True):
+        if "means" not in entry:
+            raise ValueError(
+                f"denoisers.{name}: found {entry['architecture']}; the figure 'crossover' is of "
+                "architecture: gaussians"
+            )
+    noises = {shown["recipes"][entry["training"]]["noise"] for entry in entries}
+    if len(noises) > 1:
+        raise ValueError(f"noise: found {', '.join(sorted(noises))}; right is one for all networks")
+    return crossover.levels(noises.pop())
+
+
+def _error(curves: xr.Dataset, d: int, sigma: np.ndarray) -> dict:
+    """Mean squared error on training images over the noise levels `sigma`, sum over d pixels.
+
+    Between the noise levels of the curves it is interpolated in log sigma. The optimum has curves
+    on test images alone; it knows neither.
+
+    Raises:
+        ValueError: curves that end below the largest of these noise levels.
+    """
+    if curves.sigma.max() < 0.99 * sigma.max():
+        raise ValueError(
+            f"psnr.input_psnr: found a least input PSNR of {float(curves.input_psnr.min()):g} dB; "
+            "right is 0 dB, sigma = 1, up to which networks are trained"
+        )
+    errors = d * 10 ** (-curves.psnr.isel(set=0) / 10)
+    at = errors.sortby("sigma").transpose("image", "sigma")
+    logs = np.log(at.sigma.values)
+    mean = [np.interp(np.log(sigma), logs, one).mean() for one in at.values]
+    return tables.bounded("error", statistics.mean(mean))
