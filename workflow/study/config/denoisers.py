@@ -98,6 +98,17 @@ class Transformer(Network):
                 )
 
 
+class Edm(Learned):
+    """A UNet that is told the noise level, with EDM's preconditioning, group norms, additive
+    constants and attention at the lowest resolution."""
+
+    architecture: Literal["edm"]
+    channels: integer(ge=4) = 64
+    """Channels of the first block, doubled at each scale."""
+    blocks: integer(ge=1, le=6) = 3
+    """Scales below the middle; the image side must be a multiple of 2^blocks."""
+
+
 class Gaussians(Learned):
     """The posterior mean of a mixture of Gaussians whose means and common variance are learned."""
 
@@ -264,7 +275,7 @@ def _kind(entry) -> str:
 
 
 Trained = Annotated[
-    Unet | BiasedUnet | Bfcnn | Mlp | Transformer | Gaussians,
+    Unet | BiasedUnet | Bfcnn | Mlp | Transformer | Edm | Gaussians,
     Field(discriminator="architecture"),
 ]
 Denoiser = Annotated[
