@@ -1,5 +1,6 @@
 """The worked examples of docs/denoisers.md run."""
 
+import pickle
 import re
 import sys
 import types
@@ -28,17 +29,27 @@ class Unet(torch.nn.Module):
         return self.mix(x) * (1 + time[:, None, None, None] / 1000)
 
 
+def installed(monkeypatch, name, **contents):
+    package = types.ModuleType(name)
+    vars(package).update(contents)
+    monkeypatch.setitem(sys.modules, name, package)
+
+
+def example(function, folder, monkeypatch):
+    """mynets.py as the page has it, in the working directory."""
+    code = re.search(
+        rf"```python\n(# mynets\.py[^\n]*\n[^`]*def {function}\(.*?)```", PAGE.read_text(), re.S
+    )
+    (folder / "mynets.py").write_text(code[1])
+    monkeypatch.chdir(folder)
+    monkeypatch.syspath_prepend(folder)
+    monkeypatch.delitem(sys.modules, "mynets", raising=False)
+
+
 def test_a_checkpoint_of_lucidrains_trainer(tmp_path, monkeypatch):
     """Saved as its Trainer saves it: an EMA of a GaussianDiffusion, whose network is `model`."""
-    package = types.ModuleType("denoising_diffusion_pytorch")
-    package.Unet = Unet
-    monkeypatch.setitem(sys.modules, package.__name__, package)
-    code = re.search(
-        r"```python\n(# mynets\.py\n[^`]*def lucidrains.*?)```", PAGE.read_text(), re.S
-    )
-    (tmp_path / "mynets.py").write_text(code[1])
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delitem(sys.modules, "mynets", raising=False)
+    installed(monkeypatch, "denoising_diffusion_pytorch", Unet=Unet)
+    example("lucidrains", tmp_path, monkeypatch)
     network, steps = Unet(3, [1, 2], 1), torch.linspace(0.999, 1e-4, 1000)
     ema = {f"ema_model.model.{k}": v for k, v in network.state_dict().items()}
     ema |= {"initted": torch.tensor(True), "ema_model.alphas_cumprod": steps}
@@ -81,3 +92,60 @@ def test_a_closed_form_of_the_users_own(tmp_path, monkeypatch):
         torch.testing.assert_close(f(y, 0.1)[0], expected[0])
     with pytest.raises(ValueError, match=r"notimages:Flat makes images of shape \(1, 1, 4, 4\)"):
         denoisers.fit("own", images, closed_form="notimages:Flat")
+
+
+class Diffusion:
+    alphas_cumprod = np.linspace(0.999, 1e-4, 1000)
+
+
+class NoiseAndVariance(Unet):
+    def forward(self, x, time):
+        return torch.cat([super().forward(x, time)] * 2, 1)
+
+
+def test_a_checkpoint_of_guided_diffusion(tmp_path, monkeypatch):
+    """Its network predicts a variance after the noise, which does not count."""
+
+    def create(image_size, learn_sigma, channels):
+        return NoiseAndVariance(3, [1], channels), Diffusion
+
+    installed(monkeypatch, "guided_diffusion")
+    installed(
+        monkeypatch, "guided_diffusion.script_util", create_model_and_diffusion=create,
+        model_and_diffusion_defaults=lambda: {"image_size": 8, "learn_sigma": False},
+    )  # fmt: skip
+    example("guided", tmp_path, monkeypatch)
+    network = NoiseAndVariance(3, [1], 1)
+    torch.save(network.state_dict(), tmp_path / "ema.pt")
+    found = denoisers.build(
+        "function", function="mynets:guided", parametrization="vp-epsilon", range=(-1, 1),
+        arguments={"path": "ema.pt", "learn_sigma": True, "channels": 1},
+    )  # fmt: skip
+    a, x = Diffusion.alphas_cumprod[400], torch.rand(2, 1, 6, 6)
+    noise = network(x, torch.full((2,), 400.0))[:, :1]
+    y, sigma = (x / a**0.5 + 1) / 2, (1 / a - 1) ** 0.5 / 2
+    torch.testing.assert_close(found(y, sigma), sigma * noise, atol=1e-4, rtol=0)
+    largest = (1 / 1e-4 - 1) ** 0.5 / 2  # where its samples start
+    assert abs(found.convention.largest - largest) < 1e-6
+    sys.modules.pop("mynets", None)
+
+
+class Preconditioned(torch.nn.Module):
+    """The posterior mean of N(0, 1/4) images in [-1, 1], called as EDM's networks are."""
+
+    def forward(self, x, sigma, class_labels=None):
+        return x / (1 + 4 * sigma.reshape(-1, 1, 1, 1) ** 2)
+
+
+def test_a_pickle_of_edm(tmp_path, monkeypatch):
+    example("edm", tmp_path, monkeypatch)
+    (tmp_path / "net.pkl").write_bytes(pickle.dumps({"ema": Preconditioned()}))
+    found = denoisers.build(
+        "function", function="mynets:edm", parametrization="sigma", range=(-1, 1),
+        arguments={"path": "net.pkl"},
+    )  # fmt: skip
+    y, sigma = torch.rand(2, 1, 6, 6), 0.3
+    # Images of mean 1/2 and variance 1/16, with noise of 0.3.
+    shrunk = 0.5 + (y - 0.5) / (1 + 16 * sigma**2)
+    torch.testing.assert_close(y - found(y, sigma), shrunk)
+    sys.modules.pop("mynets", None)
