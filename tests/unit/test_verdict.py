@@ -69,12 +69,15 @@ def test_the_page(sizes):
     assert_legible(figure)
     said = words(figure).replace("\n", " ")
     if sizes == [1000]:
-        assert "no N that was tested is at risk" in said
+        assert "0 of 19 samples are taken for copies of its 1,000 training images" in said
+        assert "at most 16.8 % are" in said and "0 of 40 held-out images are" in said
     elif sizes == [1, 10]:
-        assert "at risk of memorizing at N = 10, the largest that was tested" in said
-    else:
+        assert "the largest N at risk of memorizing is 10, the largest that was tested" in said
+    elif len(sizes) > 1:
         assert "the largest N at risk of memorizing is 10 " in said
         assert f"Between N = 10 and {sizes[sizes.index(10) + 1]} nothing was tested." in said
+        assert "0 of 19 samples are taken for copies (at most 16.8 %), and 0 of 40" in said
+    assert ("at risk" in said) == (len(sizes) > 1)
     assert "Of 20 images 19 are different" in said
     rows = verdict.numbers(stores, shown)
     assert [row["at_risk"] for row in rows] == [("no", "yes")[N <= 10] for N in sizes]
@@ -116,3 +119,31 @@ def test_one_network_alone_has_the_same_verdict():
     said, of_both = (words(verdict.draw(s, shown)).replace("\n", " ") for s in (alone, pair))
     assert "Two networks of 100 different images agree to 0.99 beyond the covariance" in of_both
     assert "Two networks" not in said and "the largest N at risk of memorizing is 10" in said
+
+
+@pytest.mark.parametrize(("sizes", "words_"), [
+    ([10], "20 of 20 samples are taken for copies of its 10 training images"),
+    ([10, 1000], "copies of training images at N = 10."),
+    ([1000], "0 of 20 samples are taken for copies of its 1,000 training images"),
+])  # fmt: skip
+def test_without_held_out_images_nothing_is_called_at_risk(sizes, words_):
+    """And the page says why there is no gray histogram."""
+    shown = {"denoiser": "mine", "datasets": ["faces"], "sizes": sizes}
+    opened = [
+        (kind, of, data.drop_vars(["false_positives", "held_out_ratio"], errors="ignore"))
+        for kind, of, data in verdict_stores(sizes, count=20)._opened
+    ]
+    figure = verdict.draw(Stores(opened), shown)
+    assert_legible(figure)
+    said = words(figure).replace("\n", " ")
+    assert words_ in said and "no held-out images" in said and "at risk" not in said
+    assert not any("at_risk" in row for row in verdict.numbers(Stores(opened), shown))
+
+
+def test_of_one_training_set_alone_its_own_near_duplicates_are_said():
+    shown = {"denoiser": "mine", "datasets": ["faces"], "sizes": [10]}
+    opened = verdict_stores([10])._opened
+    (redundant,) = (data for kind, _, data in opened if kind == "redundancy")
+    redundant.images[:], redundant.different[:] = [20, 10, 0, 4], [19, 8, 0, 4]
+    said = words(verdict.draw(Stores(opened), shown)).replace("\n", " ")
+    assert "Of 10 training images 8 are different" in said

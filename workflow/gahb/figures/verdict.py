@@ -1,8 +1,8 @@
-"""At which N a network stops memorizing these images, on one page.
+"""Whether a network has copied its training images, or at which N it stops, on one page.
 
-A network of N images is at risk if the 95 % interval of the memorized part of its samples lies
+Of several N, those are at risk at which the 95 % interval of the memorized part of the samples lies
 above the part of held-out images that the same rule takes for memorized
-(`summaries.memorization.risk`).
+(`summaries.memorization.risk`). Without held-out images none is called so.
 """
 
 import textwrap
@@ -81,62 +81,99 @@ def _part(ax: Axes, rows: list[dict]) -> None:
         x = np.array([row["N"] for row in rows])
         ax.plot(x, value, zorder=3, **line)
         ax.vlines(x, low, high, color=line["color"], linewidth=2.5, alpha=0.4)
-    at_risk = [row["N"] for row in rows if row["at_risk"] == "yes"]
+    at_risk = [row["N"] for row in rows if row.get("at_risk") == "yes"]
     ax.set(
         xlabel="images in the training set, $N$",
         ylabel="part taken for memorized",
         xlim=(rows[0]["N"] / 1.5, 1.5 * rows[-1]["N"]),
         ylim=(-0.03, 1.03),
     )
-    if at_risk:
+    if at_risk and len(rows) > 1:
         ax.axvspan(ax.get_xlim()[0], max(at_risk), color="C4", alpha=0.2, linewidth=0)
     panels.log_axis(ax, 20)
 
 
 def _words(ax: Axes, rows: list[dict], shown: dict) -> None:
     """The verdict, as sentences."""
-    sizes = [row["N"] for row in rows]
-    largest = max((row["N"] for row in rows if row["at_risk"] == "yes"), default=0)
-    above = [row for row in rows if row["at_risk"] == "no" and row["N"] > largest]
-    unknown = [f"{row['N']:,}" for row in rows if row["at_risk"] not in ("yes", "no")]
-    if largest == sizes[-1]:
-        verdict = f"at risk of memorizing at N = {largest:,}, the largest that was tested (shaded)."
-    elif largest:
-        verdict = f"the largest N at risk of memorizing is {largest:,} (shaded)."
-    else:
-        verdict = f"{'no N that was tested is at risk of memorizing' if above else 'no verdict'}."
-    said = [_bounded(row) for row in above if row in (above[0], above[-1])]
-    if largest and above:
-        said.append(f"Between N = {largest:,} and {above[0]['N']:,} nothing was tested.")
-    if unknown:
-        said.append(f"Most samples diverged at N = {', '.join(unknown)}: no verdict there.")
+    verdict, said = _of_several(rows) if len(rows) > 1 else _of_one(rows[0])
+    if "held_out" not in rows[0]:
+        said.append(
+            "There are no held-out images, so how often the rule takes new images for copies is "
+            "not known, and no gray histogram is drawn."
+        )
     last = rows[-1]
     if not np.isnan(last.get("beyond", np.nan)):
         said.append(
             f"Two networks of {last['N']:,} different images agree to {last['beyond']:.2f} beyond "
             f"the covariance, two Wiener filters to {last['beyond_null']:.2f}."
         )
+    named = "training_images" if "training_images" in last else "images"
     said.append(
-        f"Of {rows[0]['images']:,} images {rows[0]['different']:,} are different. Pairs of "
-        f"near-duplicates on two sides of the split: {rows[0]['crossing']:,}."
+        f"Of {last[named]:,} {named.replace('_', ' ')} {last['different']:,} are different. Pairs "
+        f"of near-duplicates on two sides of the split: {last['crossing']:,}."
     )
     ax.set_axis_off()
-    title = _lines(f"{shown['denoiser']} on {shown['datasets'][0]}: {verdict}", BOLD)
+    title = _lines(f"{shown['denoiser']} on {shown['datasets'][0]}: {verdict}.", BOLD)
     ax.set_title(title, weight="bold", y=1, va="top")
     text = "\n".join(_lines(sentences, LINE) for sentences in said)
     ax.text(0, 0.96 - 0.11 * len(title.splitlines()), text, va="top", transform=ax.transAxes)
+
+
+def _of_one(row: dict) -> tuple[str, list[str]]:
+    """The verdict on networks of one N, and what is to be said of it."""
+    if "memorized_high" not in row:
+        return "no verdict", ["Most samples diverged."]
+    low, high = (f"{100 * row[f'memorized_{end}']:.1f}" for end in ("low", "high"))
+    verdict = f"{_counted(row)} are taken for copies of its {row['N']:,} training images"
+    part = f"between {low} and {high} %" if row["copies"] else f"at most {high} %"
+    said = [f"Of all samples that it could make, {part} are (95 %)."]
+    if "held_out" in row:
+        said.append(f"By the same rule {row['false']} of {row['held_out']:,} held-out images are.")
+    return verdict, said
+
+
+def _of_several(rows: list[dict]) -> tuple[str, list[str]]:
+    """The verdict on networks of several N, and what is to be said of it."""
+    judged = [row for row in rows if "memorized_high" in row]
+    unknown = [f"{row['N']:,}" for row in rows if row not in judged]
+    risky = [row["N"] for row in judged if row.get("at_risk") == "yes"]
+    largest, above = max(risky, default=0), judged
+    if not judged:
+        verdict = "no verdict"
+    elif "held_out" not in rows[0]:
+        copied = [f"{row['N']:,}" for row in judged if row["copies"]]
+        verdict = f"copies of training images at N = {', '.join(copied)}"
+        verdict = verdict if copied else "no sample is taken for a copy of a training image"
+    elif largest:
+        above = [row for row in judged if row["N"] > largest]
+        last = ", the largest that was tested" if largest == rows[-1]["N"] else ""
+        verdict = f"the largest N at risk of memorizing is {largest:,}{last} (shaded)"
+    else:
+        verdict = "no N that was tested is at risk of memorizing"
+    said = [_bounded(row) for row in above if row in (above[0], above[-1])]
+    if largest and above:
+        said.append(f"Between N = {largest:,} and {above[0]['N']:,} nothing was tested.")
+    if unknown:
+        said.append(f"Most samples diverged at N = {', '.join(unknown)}: no verdict there.")
+    return verdict, said
 
 
 def _lines(text: str, width: int) -> str:
     return "\n".join(textwrap.wrap(text, width, break_on_hyphens=False))
 
 
+def _counted(row: dict) -> str:
+    return f"{row['copies']:,} of {row['judged']:,} samples"
+
+
 def _bounded(row: dict) -> str:
     """What the samples of one N say, with how much they leave open."""
-    most = f" (at most {row['memorized_high']:.3f})" if "memorized_high" in row else ""
+    held_out = ""
+    if "held_out" in row:
+        held_out = f", and {row['false']} of {row['held_out']:,} held-out images"
     return (
-        f"N = {row['N']:,}: {row['memorized']:.3f} of the samples are taken for memorized"
-        f"{most}, and {row['false_positives']:.3f} of held-out images."
+        f"N = {row['N']:,}: {_counted(row)} are taken for copies (at most "
+        f"{100 * row['memorized_high']:.1f} %){held_out}."
     )
 
 
@@ -162,9 +199,10 @@ def _ratios(ax: Axes, similarity: dict[int, xr.Dataset], centres, half: float) -
     edges = np.linspace(0, 1, BINS + 1)
     said = []
     for s, centre in zip(similarity.values(), centres, strict=True):
-        # The same for all seeds.
-        held_out = s.held_out_ratio.isel(seed=0).values
-        panels.histogram(ax, held_out, edges, centre, -half, panels.FILLED | HELD_OUT)
+        if "held_out_ratio" in s:
+            # The same for all seeds.
+            held_out = s.held_out_ratio.isel(seed=0).values
+            panels.histogram(ax, held_out, edges, centre, -half, panels.FILLED | HELD_OUT)
         panels.histogram(ax, s.ratio.values.ravel(), edges, centre, half, panels.FILLED | SAMPLES)
         said.append(f"{int(s.memorized.sum())}/{int(s.memorized.notnull().sum())}")
     ax.axhline(1 / 3, label="the rule's 1/3", **{**panels.REFERENCE, "color": "C1"})
@@ -176,27 +214,41 @@ def _ratios(ax: Axes, similarity: dict[int, xr.Dataset], centres, half: float) -
 def numbers(stores: Stores, shown: dict) -> list[dict]:
     """For each N the memorized part, the false positives, whether it is at risk, and medians."""
     (redundant,) = stores.of("redundancy")
+    one_set = not int(redundant.images.sel(part="S2"))
+    of = redundant.sel(part="S1" if one_set else "all")
     given = {
-        "images": int(redundant.images.sel(part="all")),
-        "different": int(redundant.different.sel(part="all")),
+        "training_images" if one_set else "images": int(of.images),
+        "different": int(of.different),
         "crossing": int(np.triu(redundant.near_duplicates, 1).sum()),
     }
     rows = []
     for N in shown["sizes"]:
         each = stores.of("similarity", N=N, pair=KINDS)
-        first = each[0].isel(subset=0)
-        # No seed changes these.
-        held_out = tables.bounded("false_positives", first.false_positives.values)
-        held_out["held_out_ratio"] = float(first.held_out_ratio.median())
         measured = [_measured(s) for s in each]
         found = tables.over_seeds([{"N": N, **one} for one in measured])
         # Of several seeds, all that their intervals reach.
         for end, furthest in (("memorized_low", min), ("memorized_high", max)):
             ends = [one[end] for one in measured if end in one]
             found |= {end: furthest(ends)} if ends else {}
+        taken = np.concatenate([one.memorized.isel(subset=0).values for one in each])
+        found |= {"copies": int(np.nansum(taken)), "judged": int((~np.isnan(taken)).sum())}
         found |= beyond.over_seeds_of(stores.of("beyond", N=N, pair="disjoint"))
-        rows.append(found | memorization.risk(each) | held_out | given)
+        # No seed changes the held-out images.
+        rows.append(found | memorization.risk(each) | _held_out(each[0].isel(subset=0)) | given)
     return rows
+
+
+def _held_out(similarity: xr.Dataset) -> dict:
+    """What the rule says of held-out images; nothing where there are none."""
+    if "held_out_ratio" not in similarity:
+        return {}
+    count = similarity.sizes["test_image"]
+    false = tables.bounded("false_positives", similarity.false_positives.values)
+    return false | {
+        "false": round(count * false["false_positives"]),
+        "held_out": count,
+        "held_out_ratio": float(similarity.held_out_ratio.median()),
+    }
 
 
 def _measured(similarity: xr.Dataset) -> dict:

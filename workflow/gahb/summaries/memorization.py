@@ -36,7 +36,8 @@ def similarity(similarity: xr.Dataset) -> dict:
 
 
 def risk(each: list[xr.Dataset]) -> dict:
-    """Whether networks of one training set size are at risk of memorizing: `at_risk`, yes or no.
+    """Whether networks of one training set size are at risk of memorizing: `at_risk`, yes or no;
+    nothing without held-out images, which say how often the rule is wrong.
 
     At risk is one whose memorized part has a 95 % interval (Wilson's) above the part of held-out
     images that the same rule takes for memorized. One seed at risk is enough. A single memorized
@@ -45,6 +46,8 @@ def risk(each: list[xr.Dataset]) -> dict:
     Args:
         each: similarity.zarr of each seed; NaN if most samples of all diverged.
     """
+    if not all("false_positives" in one for one in each):
+        return {}
     found = []
     for one in each:
         memorized = one.memorized.isel(subset=0).values
