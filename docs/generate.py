@@ -76,7 +76,9 @@ def config_page() -> str:
     for place in trained["oneOf"]:
         name = _resolved(place)["properties"]["architecture"]["const"]
         parts += _denoiser(f"architecture: {name}", place)
-    for key, place in zip(("weights", "function", "diffusers", "reference"), others, strict=True):
+    for key, place in zip(
+        ("weights", "function", "diffusers", "reference", "samples"), others, strict=True
+    ):
         parts += _denoiser(key, place)
     parts += [
         _table(_references(), ("`reference`", "options")),

@@ -57,7 +57,7 @@ CODE = {
 def study_of_every_stage(folder: Path, url: str, sha256: str, project: Path) -> Study:
     """A study whose jobs are few, and of every stage, run by a checkout of the project."""
     config = TINY | {
-        "run": ["trained", "brought"],
+        "run": ["trained", "brought", "judged"],
         "datasets": {
             "mine": {"source": "arrays", "path": url, "sha256": sha256, "side": 8, "test": 10}
         },
@@ -69,6 +69,7 @@ def study_of_every_stage(folder: Path, url: str, sha256: str, project: Path) -> 
             },
             "wiener": {"reference": "wiener"},
             "flexible": {"reference": "flexible", "calibrated": "watched"},
+            "elsewhere": {"samples": "../images.npy"},
         },
         "studies": {
             "trained": {
@@ -80,6 +81,10 @@ def study_of_every_stage(folder: Path, url: str, sha256: str, project: Path) -> 
             "brought": {
                 "datasets": ["mine"], "denoisers": ["own"], "sizes": [4],
                 "figures": ["psnr_curves"],
+            },
+            "judged": {
+                "datasets": ["mine"], "denoisers": ["elsewhere"], "sizes": [4],
+                "figures": ["patches"],
             },
         },
     }  # fmt: skip

@@ -31,6 +31,7 @@ def job_of(stage: str) -> dict:
     special = {
         "duplicates": {"dataset": "mine"},
         "imported": RUN | {"denoiser": "own"},
+        "drawn": RUN | {"denoiser": "drawn"},
         "reference": RUN | {"denoiser": "flexible"},
         "calibration": RUN | {"denoiser": "flexible"},
         "agreement": RUN | {"study": "seeds"},
@@ -52,6 +53,7 @@ def config(tmp_path_factory) -> dict:
     (folder := tmp_path_factory.mktemp("images")).joinpath("a.png").touch()
     config["datasets"]["mine"] = {"source": "folder", "path": str(folder), "side": 8}
     config["denoisers"]["own"] = {"function": "torch.nn:Identity", "predicts": "denoised"}
+    config["denoisers"]["drawn"] = {"samples": str(folder)}
     return checked(config)
 
 
@@ -113,11 +115,11 @@ def test_a_script_takes_its_inputs_outputs_and_values_and_nothing_else(config, n
 
 
 #: Arguments that make nothing stale.
-MORE = {"images": {"path": None}, "fetched": {"url": ""}}
+MORE = {"images": {"path": None}, "drawn": {"path": ""}, "fetched": {"url": ""}}
 
 
 #: Light jobs on the machine where snakemake runs.
-UNMEASURED = {"figure_", "page", "summary", "fetched", "imported", "split", "oracles"}
+UNMEASURED = {"figure_", "page", "summary", "fetched", "imported", "split", "oracles", "drawn"}
 
 
 def test_a_log_and_a_benchmark_for_each_job():

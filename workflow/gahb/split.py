@@ -22,7 +22,7 @@ class Split:
 
     test: the test set. S1: every other image, so that a single network may train on all of them.
     S2: as many as a pair of networks can have each: for N <= len(S2) the first N of S1 and the
-    first N of S2 are disjoint.
+    first N of S2 are disjoint. Empty where S1 alone was chosen.
     """
 
     S1: np.ndarray
@@ -83,6 +83,50 @@ def split(
         )
     pairs = min(len(first), len(second))
     return Split(np.concatenate([first, second]), second[:pairs], held[:test])
+
+
+def around(
+    count: int,
+    chosen: dict[str, np.ndarray],
+    test: int,
+    seed: int,
+    dropped: np.ndarray | None = None,
+    duplicate_of: np.ndarray | None = None,
+) -> Split:
+    """A split of which some parts are chosen; the others are drawn from the images that are left.
+
+    Chosen images are kept even if they are near-duplicates of one another. Near-duplicates of them
+    are drawn for no other part.
+
+    Args:
+        count: number of images.
+        chosen: indices by part: "S1", "S2" with it, "test", or several. With S1 alone there is
+            no S2.
+        test: number of test images, where they are not chosen; 0 if there are none.
+        seed: of the shuffle.
+        dropped, duplicate_of: indices of near-duplicates, and of the images that they are too
+            close to.
+
+    Raises:
+        TooFewImages: fewer than `test` images are left or, where S1 is drawn, fewer than two more.
+    """
+    order = np.random.default_rng(seed).permutation(count)
+    taken = np.concatenate([*chosen.values()])
+    if dropped is not None:
+        taken = np.concatenate([taken, dropped, duplicate_of[np.isin(dropped, taken)]])
+    rest = order[~np.isin(order, taken)]
+    held = chosen.get("test", rest[:test])
+    rest = rest if "test" in chosen else rest[test:]
+    if ("test" not in chosen and len(held) < test) or ("S1" not in chosen and len(rest) < 2):
+        raise TooFewImages(
+            f"of {count} images {len(order) - len(np.unique(taken))} are neither chosen nor "
+            f"near-duplicates, too few for a test set of {test}"
+            + ("" if "S1" in chosen else " and two training sets")
+            + "; `held_out` names test images, or is null where there are none"
+        )
+    if "S1" in chosen:
+        return Split(chosen["S1"], chosen.get("S2", order[:0]), held)
+    return Split(rest, rest[::-1][: len(rest) // 2], held)
 
 
 def _parts(group: np.ndarray, test: int, seed: int, difficulty: np.ndarray | None) -> np.ndarray:

@@ -41,6 +41,8 @@ rule samples:
         "logs/samples/{dataset}/{denoiser}/{subset}-{N}-seed{seed}.log",
     benchmark:
         "logs/samples/{dataset}/{denoiser}/{subset}-{N}-seed{seed}.tsv"
+    wildcard_constraints:
+        denoiser=denoisers_at_hand(),
     conda:
         "../../envs/environment.yml"
     resources:
@@ -52,6 +54,28 @@ rule samples:
         code=code("samples"),
     script:
         "../scripts/samples.py"
+
+
+# Samples that were drawn elsewhere.
+rule drawn:
+    input:
+        images="results/{dataset}/images.zarr/zarr.json",
+        stale=stale("drawn"),
+    output:
+        directory("results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/samples.zarr"),
+        samples="results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/samples.zarr/zarr.json",
+    log:
+        "logs/drawn/{dataset}/{denoiser}/{subset}-{N}-seed{seed}.log",
+    wildcard_constraints:
+        denoiser=drawn_elsewhere(),
+    localrule: True
+    conda:
+        "../../envs/environment.yml"
+    params:
+        values=values("drawn"),
+        code=code("drawn"),
+    script:
+        "../scripts/drawn.py"
 
 
 # How alike the samples of a pair are, and how close to the training images.
@@ -95,6 +119,8 @@ rule beyond:
         "logs/beyond/{dataset}/{denoiser}/{pair}-{N}-seed{seed}.log",
     benchmark:
         "logs/beyond/{dataset}/{denoiser}/{pair}-{N}-seed{seed}.tsv"
+    wildcard_constraints:
+        pair="disjoint|same",
     conda:
         "../../envs/environment.yml"
     resources:

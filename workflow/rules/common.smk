@@ -22,7 +22,7 @@ os.environ.update(
 from study import costs, figures, missing, origins, planned
 from study.cluster import cancel_what_was_left_behind, interrupt_jobs_too
 from study.config import ConfigError, checked
-from study.entries import root
+from study.entries import is_drawn, root
 from study.files import is_url, name_of
 from study.stages import STAGES, analyses, denoisers, images
 from study.order import restore_order
@@ -79,12 +79,16 @@ def expected(cost):
     return costs.resources(lambda wildcards: cost(config, dict(wildcards.items())))
 
 
+def one_of(found):
+    """Pattern of these names."""
+    return "|".join(map(re.escape, found)) or "(?!)"  # or what matches nothing
+
+
 def names(section, *keys):
     """Pattern of the names of a section's entries: all, or those that have one of these keys."""
-    found = [
+    return one_of(
         n for n, e in config[section].items() if not keys or any(e.get(k) for k in keys)
-    ]
-    return "|".join(map(re.escape, found)) or "(?!)"  # or what matches nothing
+    )
 
 
 # Inputs and outputs of images.smk.
@@ -117,6 +121,10 @@ def table(wildcards):
     return [ancient(str(path))] if path else []
 
 
+def lists(wildcards):
+    return [ancient(str(path)) for path in images.lists(config, wildcards.dataset)]
+
+
 # Inputs and outputs of denoisers.smk.
 
 
@@ -141,6 +149,14 @@ def calibration(wildcards):
 
 
 # Inputs and outputs of analyses.smk.
+
+
+def drawn_elsewhere():
+    return one_of(n for n in config["denoisers"] if is_drawn(config, n))
+
+
+def denoisers_at_hand():
+    return one_of(n for n in config["denoisers"] if not is_drawn(config, n))
 
 
 def samples_of_pair(wildcards):

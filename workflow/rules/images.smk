@@ -71,6 +71,7 @@ rule split:
         images=unshuffled,
         duplicates=dropped,
         table=table,
+        lists=lists,
         stale=stale("split"),
     output:
         directory("results/{dataset}/split.zarr"),

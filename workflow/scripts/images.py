@@ -2,7 +2,8 @@
 
 Input: for a data set that is made from another one the store of its images, for a fetched one the
 file. Output: images.zarr with images (image, channel, y, x), bytes or floats; where images are
-files, their file (image); where they are cut from pictures, picture (image) and picture_name
+files, their file (image); where training or held-out images lie in a place of their own, part
+(image), the key that names it; where they are cut from pictures, picture (image) and picture_name
 (source); files that were left out, in skipped and skipped_because (skip); where their distribution
 is known, the arrays that it depends on.
 """
@@ -11,12 +12,17 @@ import numpy as np
 import xarray as xr
 from gahb import store
 from gahb.datasets import Source, open_source
+from gahb.datasets.base import joined
+from gahb.datasets.detect import source_of
 from gahb.datasets.variation import Variation
+from study.entries import places
 from study.files import existing
 from study.job import Job, run
 
 #: Images and bytes read at a time by each thread.
 BLOCK, BLOCK_BYTES = 128, 2**25
+#: How images are prepared, wherever they lie.
+PREPARATION = ("background", "landscape", "crop", "gray", "side")
 
 
 def as_source(path: str) -> Source:
@@ -32,6 +38,13 @@ def as_source(path: str) -> Source:
     )
 
 
+def opened_at(path: str, options: dict) -> Source:
+    """The images at a path, prepared as `options` say; their source is told by its content."""
+    source, where = source_of(existing(path))
+    prepared = {name: options[name] for name in PREPARATION if name in options}
+    return open_source(source, seed=0, **where, **prepared)
+
+
 def main(
     images: str,
     made_from: list[str],
@@ -41,13 +54,16 @@ def main(
     count: int | None = None,
     of: str | None = None,
     path: str | None = None,
+    places: dict[str, str] | None = None,
     job: Job = Job(),
     **options,
 ) -> None:
     """`path` is that of the user's files; `made_from` the store of the data set `of`, or a fetched
     file in place of `path`; `count` the number of images, where it is given; `options` are those
-    of the source. Without a `seed` nothing is drawn at random."""
-    options.pop("files", None)  # their hash, which makes the images stale
+    of the source. Without a `seed` nothing is drawn at random. `places`: paths by the keys `train`
+    and `held_out`, whose images come last."""
+    # Hashes make the images stale.
+    options = {k: v for k, v in options.items() if k not in ("files", "train", "held_out")}
     if count is not None:
         options["images"] = count
     if of:
@@ -55,6 +71,10 @@ def main(
     elif path:
         options["path"] = made_from[0] if made_from else existing(path)
     opened = open_source(source, seed=seed, **options)
+    if places:
+        others = [opened_at(path, options) for path in places.values()]
+        part = np.repeat(["", *places], [opened.count, *(other.count for other in others)])
+        opened = joined([opened, *others])
     first = opened.read(0, 1)
     shape = (opened.count, *first.shape[1:])
     dataset = xr.Dataset(
@@ -63,6 +83,8 @@ def main(
         },
         attrs=store.provenance("Images", job.parameters) | {"source": opened.origin},
     )
+    if places:
+        dataset["part"] = store.variable("image", part, "key of the data set that names its place")
     if opened.names:
         dataset["file"] = store.variable("image", opened.names, "file of the image")
     if opened.group is not None:
@@ -101,4 +123,4 @@ def main(
 if __name__ == "__main__":
     entry = snakemake.config["datasets"][snakemake.wildcards.dataset]
     # Where the data lie is not among the values: moving them makes nothing stale.
-    run(main, snakemake, path=entry.get("path"))
+    run(main, snakemake, path=entry.get("path"), places=places(entry))

@@ -3,7 +3,8 @@
 Input: images.zarr (of a shuffled data set, what it is a version of), and split.zarr. Output:
 redundancy.zarr. Near-duplicates have |cosine| above the threshold, pooled and mean-removed, as they
 are or, where `mirrored`, with one of them mirrored; blank images are near-duplicates. Parts are S1
-and S2, as long as both of a pair of networks can have them, and the test set.
+and S2, as long as both of a pair of networks can have them, or all of S1 if there is no S2, and the
+test set.
 cluster (image), the first image of the cluster of near-duplicates that each is in, itself if alone;
 images and different (part), how many images a part has, and how many count if a cluster is one;
 largest_cluster, how many images the largest cluster has; blank, how many images are flat;
@@ -22,7 +23,7 @@ from study.job import Job, run
 def main(images, split, redundancy, *, threshold, of_files, mirrored=True, job=Job()):
     pixels, parts = store.open_store(images).images, store.open_store(split)
     sides = {
-        "S1": parts.S1.values[: parts.sizes["member_S2"]],
+        "S1": parts.S1.values[: parts.sizes["member_S2"] or None],
         "S2": parts.S2.values,
         "test": parts.test.values,
     }
@@ -31,6 +32,8 @@ def main(images, split, redundancy, *, threshold, of_files, mirrored=True, job=J
     count = {name: different(found.cluster, part) for name, part in counted.items()}
     largest = int(np.bincount(found.cluster).max())
     print(f"{len(pixels)} images, {count['all']} different ones; largest cluster {largest}")
+    for name, part in sides.items():
+        print(f"{name}: {len(part)} images, {count[name]} different ones")
     if blank > 1:
         job.warn(f"{blank} of {len(pixels)} images are blank: flat, and so copies of one another")
     if found.across and of_files:

@@ -17,6 +17,9 @@ from gahb.samples.sampler import coarse_to_fine, sample
 from gahb.samples.start import named
 from study.job import Job, run
 
+#: Largest noise level at which samples start that the denoiser chooses: there nothing is left of
+#: images in [0, 1] (Karras et al., 2022, have 80 for images in [-1, 1]).
+LARGEST = 80
 TITLES = {
     "ascent": "Samples by stochastic coarse-to-fine ascent",
     "ode": "Samples by the probability flow",
@@ -44,8 +47,14 @@ def main(
     seed,
     job=Job(),
 ):
+    """Draw samples; with `sd` None from the largest noise level that the denoiser knows, and then
+    `sigma_max` may be None, too."""
     images = store.open_store(images).images
     denoiser = denoisers.load(denoiser, images).to(job.device)
+    if sd is None:
+        sd = min(denoiser.network.convention.largest, LARGEST)
+        print(f"from sigma = {sd:.3g}, of at most {denoiser.network.convention.largest:.3g}")
+    sigma_max = sigma_max or 3 * sd
     # Test images: both denoisers of a pair start alike, and no start knows a training image.
     test = Members(images, np.sort(store.open_store(split).test.values))
     first = named(start, seed, test, mean=mean, sd=sd)

@@ -13,8 +13,8 @@ memorized, ratio and scale (subset, sample), the 1/3 rule once contrast and mean
 and the contrast, where d2 is to an image of another cluster than the nearest;
 memorized_by_distance, the rule as published; memorized_fraction (subset, bound),
 and false_positives (subset, bound), that part of the test images, by their held_out_ratio (subset,
-test_image); blank (subset), how many training images are blank.
-Of the two denoisers' samples from the same noise:
+test_image), if there are any; blank (subset), how many training images are blank.
+Of the two denoisers' samples, where they are from the same noise:
 between (sample), their cosine;
 reproduced (sample), True where they are closer to each other than to either training set;
 reproducibility (bound), the part of the samples that are.
@@ -55,10 +55,17 @@ def main(
     patch: int,
     mirrored: bool = True,
     embedding: str | None = None,
+    paired: bool = True,
     job: Job = Job(),
 ) -> None:
     pixels, parts = store.open_store(images).images, store.open_store(split)
+    for subset in subsets:
+        if N > len(parts[subset]):
+            raise ValueError(f"N = {N}, but {subset} has {len(parts[subset])} images")
     drawn = [store.open_store(path) for path in samples]
+    if not paired:  # of no common starts, and perhaps of different number
+        count = min(d.sizes["sample"] for d in drawn)
+        drawn = [d.isel(sample=slice(count)) for d in drawn]
     diverged = np.any([d.diverged.values for d in drawn], 0)
     # In the order of the store, so that a block is read from neighbouring chunks.
     sets = {s: Members(pixels, np.sort(parts[s].values[:N])) for s in subsets}
@@ -76,14 +83,14 @@ def main(
     if len(made) > 1:
         pairs = closest_pairs(*training, device=job.device, mirrored=mirrored)
         variables |= _of_two(
-            paired_cosine(*made).cpu().numpy(),
+            paired_cosine(*made).cpu().numpy() if paired else None,
             variables["closest"],
             diverged,
             pairs.cosine[:, 0].numpy(),
             training[1].members[pairs.by_cosine[:, 0].numpy()],
         )
     if embedding:
-        variables |= _by_features(embedding, made, training, test, diverged, job.device)
+        variables |= _by_features(embedding, made, training, test, diverged, paired, job.device)
     neighbours = variables["nearest_cosine"].shape[2]
     dataset = xr.Dataset(
         {**variables, "diverged": store.variable("sample", diverged, "a sample did not end")},
@@ -172,12 +179,9 @@ def _memorized(made, training, found, test, diverged, mirrored) -> dict[str, xr.
     """Which samples, and which test images, the 1/3 rule takes for copies; arguments as above."""
     fits = [fit(*each, mirrored) for each in zip(made, training, found, strict=True)]
     published = [memorized_by_distance(s, f) for s, f in zip(made, found, strict=True)]
-    held_out = [
-        fit(test, t, nearest_images(test, t, 2, mirrored=mirrored), mirrored) for t in training
-    ]
     blanks = [sum(int(blank(block).sum()) for _, block in read_ahead(t, 4096)) for t in training]
     samplewise = functools.partial(_of_samples, diverged=diverged)
-    return {
+    variables = {
         "memorized": samplewise(
             [f.memorized.float() for f in fits],
             "1 where memorized by the 1/3 rule, contrast and mean fitted, 0 where not",
@@ -194,6 +198,19 @@ def _memorized(made, training, found, test, diverged, mirrored) -> dict[str, xr.
             [m.float() for m in published],
             "1 where memorized by the 1/3 rule as published, which contrast changes",
         ),
+        "memorized_fraction": _parts(
+            [f.memorized.cpu()[~diverged] for f in fits],
+            "part of the samples that are memorized",
+            nan="all diverged",
+        ),
+        "blank": store.variable("subset", blanks, "training images that are blank"),
+    }
+    if not len(test):
+        return variables
+    held_out = [
+        fit(test, t, nearest_images(test, t, 2, mirrored=mirrored), mirrored) for t in training
+    ]
+    return variables | {
         "false_positives": _parts(
             [f.memorized.cpu() for f in held_out],
             "fraction of the test images that the rule flags",
@@ -203,12 +220,6 @@ def _memorized(made, training, found, test, diverged, mirrored) -> dict[str, xr.
             np.stack([f.ratio.cpu().numpy() for f in held_out]),
             "ratio of each test image",
         ),
-        "memorized_fraction": _parts(
-            [f.memorized.cpu()[~diverged] for f in fits],
-            "part of the samples that are memorized",
-            nan="all diverged",
-        ),
-        "blank": store.variable("subset", blanks, "training images that are blank"),
     }
 
 
@@ -216,40 +227,38 @@ def _of_two(cosines, closest, diverged, closest_pair, closest_pair_image, by="")
     """What is said of two denoisers' samples, and of their training sets, beside each other.
 
     Args:
-        cosines, diverged: (sample,), between the samples of both, and as above.
+        cosines: (sample,), between the samples of both; None where they have no common starts.
+        diverged: (sample,), as above.
         closest: (subset, sample), the variable.
         closest_pair, closest_pair_image: (member,), of each image of S1 the closest one of S2.
         by: "" for pixels, or by what else.
     """
-    between = np.where(diverged, np.nan, cosines)
-    reproduced = between > closest.values.max(0)
-    part = fraction(reproduced[~diverged])
     variables = {
-        "between": ("sample", between, "cosine between the two samples", "diverged"),
-        "reproduced": ("sample", reproduced, "closer to each other than to either training set"),
-        "reproducibility": (
-            "bound",
-            part,
-            "part of the samples that are reproduced",
-            "all diverged",
-        ),
         "closest_pair": ("member", closest_pair, "cosine to the closest image of S2"),
         "closest_pair_image": ("member", closest_pair_image, "index of the closest image of S2"),
     }
+    if cosines is not None:
+        between = np.where(diverged, np.nan, cosines)
+        reproduced = between > closest.values.max(0)
+        part, words = fraction(reproduced[~diverged]), "part of the samples that are reproduced"
+        variables |= {
+            "between": ("sample", between, "cosine between the two samples", "diverged"),
+            "reproduced": ("sample", reproduced, "closer to each other than to any training image"),
+            "reproducibility": ("bound", part, words, "all diverged"),
+        }
     return {
         name: store.variable(dim, values, long_name + by, nan="".join(nan))
         for name, (dim, values, long_name, *nan) in variables.items()
     }
 
 
-def _by_features(function, made, training, test, diverged, device) -> dict[str, xr.Variable]:
-    """The same by the features of a network that a function of the user's returns, which the names
-    say; arguments as above."""
+def _by_features(function, made, training, test, diverged, paired, device) -> dict:
+    """The same by the features of a network of the user's, as NAME_embedded; arguments as above."""
     network = embedded.embedding(function, device)
     try:
-        drawn, (held_out,) = (
+        drawn, held_out = (
             [embedded.features(network, images, device) for images in sets]
-            for sets in (made, [test])
+            for sets in (made, [test] if len(test) else [])
         )
         # Once, where both were trained on the same images.
         of_sets = {id(t): embedded.features(network, t, device) for t in set(training)}
@@ -258,7 +267,6 @@ def _by_features(function, made, training, test, diverged, device) -> dict[str, 
     known = [of_sets[id(t)] for t in training]
     ranks = embedded.RANKS
     found = [embedded.nearest(d, k, ranks, device) for d, k in zip(drawn, known, strict=True)]
-    of_test = [embedded.nearest(held_out, k, ranks, device)[0] for k in known]
     ratio, by = [embedded.ratio(cosine) for cosine, _ in found], ", by features"
 
     samplewise = functools.partial(_of_samples, diverged=diverged)
@@ -282,20 +290,22 @@ def _by_features(function, made, training, test, diverged, device) -> dict[str, 
             "part of the samples that are memorized by the 1/3 rule" + by,
             nan="all diverged",
         ),
-        "false_positives": _parts(
+    }
+    for test_features in held_out:
+        of_test = [embedded.nearest(test_features, k, ranks, device)[0] for k in known]
+        variables["false_positives"] = _parts(
             [embedded.ratio(cosine) <= 1 / 3 for cosine in of_test],
             "fraction of the test images that the rule flags" + by,
-        ),
-        "closest_test": store.variable(
+        )
+        variables["closest_test"] = store.variable(
             ("subset", "test_image"),
             np.stack([cosine[:, 0] for cosine in of_test]),
             "cosine of a test image to the closest training image" + by,
-        ),
-    }
+        )
     if len(made) > 1:
         cosine, index = embedded.nearest(*known, 1, device)
         variables |= _of_two(
-            (drawn[0] * drawn[1]).sum(1).clip(-1, 1),
+            (drawn[0] * drawn[1]).sum(1).clip(-1, 1) if paired else None,
             variables["closest"],
             diverged,
             cosine[:, 0],

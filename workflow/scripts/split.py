@@ -1,17 +1,22 @@
 """Which images train the first network, which the second, and which test both.
 
 Input: images.zarr (of a shuffled data set, what it is a version of), duplicates.zarr where
-near-duplicates are dropped, and the CSV of the groups if there is one. Output: split.zarr with S1
-(member_S1), S2 (member_S2) and test (test_image): indices of images, in the order in which they are
-used. A training set of N images is the first N. Of images in groups, none of which is divided, also
-group (image), the number of each image's group, and group_name (numbered).
+near-duplicates are dropped, the CSV of the groups if there is one, and the lists of names that
+choose images. Output: split.zarr with S1 (member_S1), S2 (member_S2) and test (test_image): indices
+of images, in the order in which they are used. A training set of N images is the first N; where S1
+alone is chosen, S2 is empty. Of images in groups, none of which is divided, also group (image), the
+number of each image's group, and group_name (numbered).
 """
+
+import itertools
 
 import numpy as np
 import xarray as xr
 from gahb import store
+from gahb.chosen import ChoiceError
+from gahb.chosen import chosen as by_name
 from gahb.groups import of_names, read
-from gahb.split import check, difficulties
+from gahb.split import around, check, difficulties
 from gahb.split import split as divided
 from study.job import Job, run
 
@@ -27,6 +32,8 @@ def main(
     without_duplicates=False,
     groups=None,
     table_content=None,
+    lists=(),
+    chosen=None,
     job=Job(),
 ):
     """Divide a data set.
@@ -38,29 +45,39 @@ def main(
         without_duplicates: whether near-duplicates are dropped: those that `duplicates` holds.
         groups: how the group of an image follows from its name, unless `table` says it.
         table_content: hash of the table.
+        lists: files of names, one for each part that a list chooses.
+        chosen: by part (S1, S2, test) how it is chosen: {"list": its hash}, {"match": pattern}, or
+            {"place": what `part` in the images says of them}.
         job: of Snakemake.
     """
     opened = store.open_store(images)
     test = None if test == "all" else test
-    dropped = store.open_store(duplicates[0]).dropped.values if duplicates else None
-    variables = {}
-    if groups or table:
-        names, group = grouped(opened, groups, table[0] if table else None, job)
-        variables["group"] = store.variable("image", group, "number of the image's group")
-        variables["group_name"] = store.variable("numbered", names, "name of the group")
+    near = store.open_store(duplicates[0]) if duplicates else None
+    dropped, duplicate_of = (near.dropped.values, near.duplicate_of.values) if near else (None,) * 2
+    variables, group = {}, None
+    if chosen:
+        parts = chosen_images(opened, chosen, lists)
+        found = around(opened.sizes["image"], parts, test, seed, dropped, duplicate_of)
     else:
-        group = opened.picture.values if "picture" in opened else None
-    unequal = group is not None and test is not None
-    found = divided(
-        opened.sizes["image"],
-        test,
-        seed,
-        group,
-        dropped,
-        difficulties(opened.images) if unequal else None,
-        "group" if variables else "picture",
-    )
+        if groups or table:
+            names, group = grouped(opened, groups, table[0] if table else None, job)
+            variables["group"] = store.variable("image", group, "number of the image's group")
+            variables["group_name"] = store.variable("numbered", names, "name of the group")
+        elif "picture" in opened:
+            group = opened.picture.values
+        unequal = group is not None and test is not None
+        found = divided(
+            opened.sizes["image"],
+            test,
+            seed,
+            group,
+            dropped,
+            difficulties(opened.images) if unequal else None,
+            "group" if variables else "picture",
+        )
     check(found, opened.sizes["image"], group)
+    if chosen:
+        print(*(f"{len(part)} images in {name}" for name, part in vars(found).items()), sep=", ")
     if variables:
         say(found, group, names)
     index = "index of the image"
@@ -71,6 +88,29 @@ def main(
     } | variables
     attributes = store.provenance("Disjoint subsets and test set", job.parameters)
     store.save(xr.Dataset(variables, attrs=attributes), split)
+
+
+def chosen_images(images: xr.Dataset, by: dict, lists) -> dict[str, np.ndarray]:
+    """Indices of the images of each part that is chosen; by name, among those of no other place.
+
+    Raises:
+        ChoiceError: a name is of no image, or an image is chosen for two parts.
+    """
+    count, lists = images.sizes["image"], iter(lists)
+    names = images.file.values if "file" in images else np.arange(count).astype(str)
+    place = images.part.values if "part" in images else np.full(count, "")
+    here, found = np.flatnonzero(place == ""), {}
+    for part, how in by.items():
+        if "place" in how:
+            found[part] = np.flatnonzero(place == how["place"])
+            continue
+        choice = next(lists) if "list" in how else how["match"]
+        found[part] = here[by_name([str(name) for name in names[here]], choice)]
+    for one, other in itertools.combinations(found, 2):
+        both = np.intersect1d(found[one], found[other])
+        if len(both):
+            raise ChoiceError(f"{names[both[0]]!r} is chosen for {one} and for {other}")
+    return found
 
 
 def grouped(images: xr.Dataset, by, path, job) -> tuple[np.ndarray, np.ndarray]:

@@ -73,6 +73,8 @@ COLUMNS = [
 ]
 #: Stores of a kind that have another role.
 ROLES = {"optimum": "psnr", "ceiling": "similarity", "beyond_ceiling": "beyond"}
+#: How the numbers begin that say which images a denoiser was trained on.
+JUDGED = ("memorized", "at_risk")
 #: The numbers of a store, by its kind.
 MEASURES = {
     "similarity": similarity,
@@ -89,9 +91,10 @@ def main(summary, origin, *, rows, jobs, slope_range, job=Job(), **paths):
     Args:
         summary: the file to write.
         origin: a file that says what the table was made with, as a CSV file cannot.
-        rows: for each row study, dataset, denoiser, N and alpha (None if the images have none), and
-            `stores`: by role, what the stores of all seeds are of. The roles are psnr and, where a
-            study has them, similarity, beyond, eigenbasis, density, harmonics, ceiling and
+        rows: for each row study, dataset, denoiser, N and alpha (None if the images have none);
+            `judged`, whether it is known which images the denoiser was trained on; and
+            `stores`: by role, what the stores of all seeds are of. The roles are, where a study has
+            them, psnr, similarity, beyond, eigenbasis, density, harmonics, ceiling and
             beyond_ceiling (similarity and beyond of pairs on the same images) and optimum (PSNRs
             of the optimum, one store).
         jobs: by kind, what each store is of.
@@ -112,7 +115,7 @@ def main(summary, origin, *, rows, jobs, slope_range, job=Job(), **paths):
         partial.write_text(json.dumps({"parameters": job.parameters}, indent=0))
 
 
-def _row(slope_range, every, *, alpha, stores, **names) -> dict:
+def _row(slope_range, every, *, alpha, judged, stores, **names) -> dict:
     opened = {
         role: [every[ROLES.get(role, role), *sorted(of.items())] for of in jobs]
         for role, jobs in stores.items()
@@ -126,13 +129,15 @@ def _row(slope_range, every, *, alpha, stores, **names) -> dict:
         names["minimax_slope"] = minimax_slope(alpha)
     measured = [_measured(slope_range, best, **each) for each in seeds]
     at_risk = risk(opened["similarity"]) if "similarity" in opened else {}
-    return names | over_seeds(measured) | ceilings | at_risk
+    found = (over_seeds(measured) if measured else {}) | ceilings | at_risk
+    kept = found if judged else {k: v for k, v in found.items() if not k.startswith(JUDGED)}
+    return names | kept
 
 
-def _measured(slope_range, best, psnr, **others) -> dict:
+def _measured(slope_range, best, psnr=None, **others) -> dict:
     """The numbers of one seed."""
-    row = curves(psnr, *slope_range)
-    if best is not None:
+    row = {} if psnr is None else curves(psnr, *slope_range)
+    if best is not None and psnr is not None:
         row |= against_optimum(psnr, best, *slope_range)
     for kind, data in others.items():
         row |= MEASURES[kind](data)

@@ -2,6 +2,11 @@
 
 import math
 
+from gahb.chosen import chosen, is_list, read
+from gahb.datasets.listing import only_images
+
+from study.files import count, names
+
 
 def known_side(config: dict, dataset: str) -> int | None:
     """Side of the images in pixels; None if only the images tell."""
@@ -39,16 +44,70 @@ def is_private(config: dict, dataset: str) -> bool:
     return entry.get("private", False) or ("of" in entry and is_private(config, entry["of"]))
 
 
+def chosen_parts(entry: dict) -> dict[str, str | dict]:
+    """What a data set says of S1, S2 and test set: the path of a list or a pattern, or the place of
+    images of their own (`{path: ...}`)."""
+    train, held_out = entry.get("train"), entry.get("held_out")
+    found = {}
+    if isinstance(train, str) and "{subset}" in train:
+        found = {subset: train.replace("{subset}", subset) for subset in ("S1", "S2")}
+    elif train is not None:
+        found = {"S1": train}
+    return found | ({} if held_out is None else {"test": held_out})
+
+
+def chosen_count(entry: dict, part: str) -> int | None:
+    """How many images a data set chooses for a part; None if that is known only once they are read.
+
+    Raises:
+        ChoiceError: a list cannot be read or, of a folder, a name or pattern is of no image.
+    """
+    by = chosen_parts(entry)[part]
+    if isinstance(by, dict):
+        return count(by["path"], only_images(names(by["path"]) or ()))
+    found = names(entry["path"], pattern(entry))
+    if found is None:
+        return len(read(by)) if is_list(by) else None
+    return len(chosen(found, by))
+
+
+def places(entry: dict) -> dict[str, str]:
+    """The paths of a data set's images that lie in a place of their own, by key."""
+    keys = ("train", "held_out")
+    return {k: entry[k]["path"] for k in keys if isinstance(entry.get(k), dict)}
+
+
 def is_optimum(config: dict, denoiser: str) -> bool:
     """Whether a denoiser knows the distribution of the images, and so no training set."""
     return config["denoisers"][denoiser].get("reference") == "optimum"
 
 
+def is_elsewhere(config: dict, denoiser: str) -> bool:
+    """Whether a denoiser was trained, or its samples were drawn, elsewhere."""
+    entry = config["denoisers"][denoiser]
+    return "architecture" not in entry and "reference" not in entry
+
+
+def is_drawn(config: dict, denoiser: str) -> bool:
+    """Whether there is no denoiser, but samples that were drawn elsewhere."""
+    return isinstance(config["denoisers"][denoiser].get("samples"), str)
+
+
+def sampling(config: dict, denoiser: str) -> dict:
+    """How samples of a denoiser are drawn; sd and sigma_max are None where it tells them itself."""
+    entry, section = config["denoisers"][denoiser], config["samples"]
+    own = {} if is_drawn(config, denoiser) else entry.get("samples", {})
+    if "diffusers" in entry or entry.get("parametrization", "").startswith("vp-"):
+        section = section | {"start": "paper"}
+        section |= {} if "sd" in own else {"sd": None, "sigma_max": None}
+    return section | own
+
+
 def is_single(config: dict, denoiser: str) -> bool:
     """Whether there is one denoiser whatever the subset, so that no pair can be made of it."""
     entry = config["denoisers"][denoiser]
-    elsewhere = "function" in entry or "diffusers" in entry
-    return elsewhere or ("weights" in entry and "{subset}" not in entry["weights"])
+    path = entry.get("weights") or entry.get("samples")
+    return is_elsewhere(config, denoiser) and not (isinstance(path, str) and "{subset}" in path)
 
 
 def steps(recipe: dict, N: int) -> int:

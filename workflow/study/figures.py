@@ -29,7 +29,7 @@ import functools
 import itertools
 from collections.abc import Iterator, Mapping
 
-from study.entries import is_optimum, is_private, is_single
+from study.entries import is_drawn, is_optimum, is_private, is_single, root
 from study.fingerprint import ROOT, constant
 
 FOLDER = ROOT / "gahb" / "figures"
@@ -80,7 +80,7 @@ def shown(config: dict, job: Mapping, declared: Mapping) -> dict:
 
     `denoiser` is the one that it is of, the first where it compares several. `optimum` and `linear`
     are the study's references that are the optimum and the Wiener filter, if it has any. `private`
-    says whether any of the data sets is.
+    says whether any of the data sets is, `drawn` whether there are samples alone, from elsewhere.
     """
     study, compares = config["studies"][job["study"]], declared["compares"]
     names = job["of"].split("_")  # no name of an entry holds one
@@ -97,6 +97,7 @@ def shown(config: dict, job: Mapping, declared: Mapping) -> dict:
         "sizes": every if declared["sizes"] == "every" else every[-1:],
         "seeds": len(seeds(config, job["study"], denoisers[0])),
         "private": any(is_private(config, dataset) for dataset in datasets),
+        "drawn": is_drawn(config, denoisers[0]),
     }
 
 
@@ -124,15 +125,23 @@ def seeds(config: dict, study: str, denoiser: str) -> range:
 
 
 def jobs(config: dict, study: str, kind: str, dataset, denoiser, N, subset) -> list[dict]:
-    """The wildcards of the stores of one kind, subset or pair and size, a store for each seed."""
+    """The wildcards of the stores of one kind, subset or pair and size, a store for each seed.
+
+    Samples that were drawn elsewhere have no PSNRs, and no starts in common with others; without
+    held-out images there are no PSNRs either.
+    """
     asked = {"study": study} if kind in OF_STUDIES else {}
     if kind in OF_DATASETS:
         return [{"dataset": dataset, **asked}]
+    single, drawn = is_single(config, denoiser), is_drawn(config, denoiser)
+    untested = root(config, dataset)[1].get("held_out", "") is None
+    if (kind == "psnr" and (drawn or untested)) or (kind == "beyond" and (drawn or single)):
+        return []
     count = len(seeds(config, study, denoiser))
     if subset == "same":  # pairs of seeds s and s + 1 on the same images
         wanted = config["studies"][study]["ceiling"] and is_trained(config, denoiser)
         count = max(1, count - 1) if wanted else 0
-    elif is_single(config, denoiser):
+    elif single:
         count = 0 if subset == "S2" else 1
         subset = "single" if subset == "disjoint" else subset
     which = "pair" if kind in OF_PAIRS else "subset"

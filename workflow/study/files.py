@@ -142,11 +142,11 @@ def _status(entry: os.DirEntry) -> os.stat_result:
         return entry.stat(follow_symlinks=False)
 
 
-def recorded(store: str) -> str | None:
-    """The listing that a store of images was made from; None if there is no store."""
+def recorded(store: str, key: str = "files") -> str | None:
+    """The listing that a store of images was made from, by its key; None if there is no store."""
     try:
         attributes = json.loads(Path(store, "zarr.json").read_text())["attributes"]
-        return json.loads(attributes["parameters"])["values"]["files"]
+        return json.loads(attributes["parameters"])["values"][key]
     except (OSError, ValueError, KeyError):
         return None
 

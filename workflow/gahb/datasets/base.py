@@ -55,6 +55,47 @@ class Source:
         return in_order(lambda i: self.read(i, min(i + length, self.count)), starts, threads)
 
 
+def joined(sources: Sequence[Source]) -> Source:
+    """The images of several sources, one source after the other; without groups.
+
+    Bytes become floats where other sources have floats. Images without names are called by their
+    number.
+
+    Raises:
+        ImageError: the images of two sources have different shapes.
+    """
+    import numpy as np
+
+    firsts = [source.read(0, 1) for source in sources]
+    for source, first in zip(sources, firsts, strict=True):
+        if first.shape != firsts[0].shape:
+            one, other = (
+                "{1} x {2} pixels and {0} channel(s)".format(*f.shape[1:])
+                for f in (first, firsts[0])
+            )
+            raise ImageError(f"{source.origin}: has {one}, but {sources[0].origin} has {other}")
+    ends = np.cumsum([source.count for source in sources])
+    as_bytes = all(first.dtype == np.uint8 for first in firsts)
+
+    def read(start: int, stop: int) -> np.ndarray:
+        found = []
+        for source, end in zip(sources, ends, strict=True):
+            low, high = (min(max(i - end + source.count, 0), source.count) for i in (start, stop))
+            if low < high:
+                block = source.read(low, high)
+                scale = 1 if as_bytes or block.dtype != np.uint8 else np.float32(255)
+                found.append(block if scale == 1 else block / scale)
+        return np.concatenate(found)
+
+    return Source(
+        int(ends[-1]),
+        read,
+        ", ".join(source.origin for source in sources),
+        names=[name for s in sources for name in s.names or map(str, range(s.count))],
+        skipped=[skipped for source in sources for skipped in source.skipped],
+    )
+
+
 def in_order(function: Callable, items: Iterable, threads: int) -> Iterator:
     """map(function, items) on several threads, never more than a few results ahead."""
     with concurrent.futures.ThreadPoolExecutor(threads) as pool:

@@ -45,7 +45,7 @@ def draw(stores: Stores, shown: dict) -> Figure:
     rows[0] = [(image, f"{cosines[i]:.3f}") for (image, _), i in zip(rows[0], first, strict=True)]
     rows = [row + [(None, "")] * (PAIRS - len(row)) for row in rows]
     panels.mosaic(top, rows, ["$S_1$", "$S_2$"])
-    _histograms(bottom, pairs.closest_pair, similarity.between, similarity.closest)
+    _histograms(bottom, similarity.assign(closest_pair=pairs.closest_pair))
     figure.legend(ncols=3, loc="outside lower center")
     words.headline(figure, _sentence(numbers(stores, shown)[0]))
     return figure
@@ -54,8 +54,9 @@ def draw(stores: Stores, shown: dict) -> Figure:
 def _sentence(row: dict) -> str:
     """Whether samples of two networks are more alike than images of the two sets."""
     pair = f"median cosine {words.number(row['closest_pair'])}"
-    if np.isnan(row["between"]):
-        return f"Most samples diverged; images of the two sets have a {pair} to the closest."
+    if np.isnan(row.get("between", np.nan)):
+        diverged = "Most samples diverged. " if "between" in row else ""
+        return f"{diverged}Images of the two sets have a {pair} to the closest of the other."
     more = "more" if row["between"] > row["closest_pair"] else "no more"
     return (
         f"Samples of two networks are {more} alike ({words.number(row['between'])}) than training "
@@ -63,16 +64,18 @@ def _sentence(row: dict) -> str:
     )
 
 
-def _histograms(ax: Axes, *kinds: xr.DataArray) -> None:
-    """Histograms of three kinds of cosines, each scaled to its peak."""
+def _histograms(ax: Axes, similarity: xr.Dataset) -> None:
+    """Histograms of the kinds of cosines that there are, each scaled to its peak."""
     lines = {
-        "$S_1$ to closest in $S_2$": {"color": "black"},
-        "between the two networks": panels.FILLED | {"color": words.NETWORK},
-        "sample to closest training image": panels.FILLED | {"color": words.TRAINING},
+        "closest_pair": ("$S_1$ to closest in $S_2$", {"color": "black"}),
+        "between": ("between the two networks", panels.FILLED | {"color": words.NETWORK}),
+        "closest": ("sample to closest training image", panels.FILLED | {"color": words.TRAINING}),
     }
-    found = [kind.values[~np.isnan(kind.values)] for kind in kinds]
+    kinds = [similarity[name].values.ravel() for name in lines if name in similarity]
+    found = [kind[~np.isnan(kind)] for kind in kinds]
     low = min(0.5, *(cosines.min() for cosines in found if len(cosines)))
-    for (kind, line), cosines in zip(lines.items(), found, strict=True):
+    drawn = [line for name, line in lines.items() if name in similarity]
+    for (kind, line), cosines in zip(drawn, found, strict=True):
         counts, edges = np.histogram(cosines.clip(max=1), BINS, (low, 1))
         label = f"{kind} ({len(cosines):,})"
         ax.stairs(counts / max(counts.max(), 1), edges, label=label, **line)

@@ -7,24 +7,20 @@ import itertools
 from collections.abc import Iterator
 
 from gahb import groups
+from gahb.chosen import ChoiceError
 
-from study.config.between_studies import study_mistakes
 from study.config.messages import closest
-from study.entries import pattern
+from study.entries import chosen_count, chosen_parts, is_drawn, pattern, sampling
 from study.files import names
 
 
 def mistakes_between(config: dict) -> list[str]:
-    """One line for each mistake; of studies only where all names are right."""
+    """One line for each mistake."""
     loops = [*_loops(config)]
     if loops:  # in which no file can be counted
         return loops
-    found = [*_names(config), *_made_of_others(config), *_groups(config), *_levels(config)]
-    return found or [
-        mistake
-        for name in config["run"] or config["studies"]
-        for mistake in study_mistakes(config, name)
-    ]
+    checks = (_names, _made_of_others, _groups, _choices, _levels, _sampling)
+    return [mistake for check in checks for mistake in check(config)]
 
 
 def _named(config: dict) -> Iterator[tuple]:
@@ -58,12 +54,11 @@ def _made_of_others(config: dict) -> Iterator[str]:
         if "of" in datasets.get(entry.get("of"), {}):
             yield f"datasets.{name}.of: found {entry['of']!r}, itself made from another data set"
     for name, entry in denoisers.items():
-        if "reference" in denoisers.get(entry.get("calibrated"), {}):
-            network = entry["calibrated"]
-            yield (
-                f"denoisers.{name}.calibrated: found {network!r}, itself a reference; name a "
-                "network"
-            )
+        network = entry.get("calibrated")
+        drawn = network in denoisers and is_drawn(config, network)
+        if drawn or "reference" in denoisers.get(network, {}):
+            what = "which is samples" if drawn else "itself a reference"
+            yield f"denoisers.{name}.calibrated: found {network!r}, {what}; name a network"
 
 
 def _loops(config: dict) -> Iterator[str]:
@@ -89,6 +84,29 @@ def _compared(config: dict) -> dict:
     studies = [config["studies"].get(name, {}) for name in config["run"] or config["studies"]]
     keys = itertools.product(studies, ("denoisers", "references"))
     return dict.fromkeys(name for study, key in keys for name in study.get(key, []))
+
+
+def _choices(config: dict) -> Iterator[str]:
+    """Lists that cannot be read, and names and patterns of no image of a folder."""
+    for name, entry in config["datasets"].items():
+        for part in chosen_parts(entry):
+            try:
+                chosen_count(entry, part)
+            except ChoiceError as error:
+                yield f"datasets.{name}.{'held_out' if part == 'test' else 'train'}: {error}"
+
+
+def _sampling(config: dict) -> Iterator[str]:
+    """Noise levels of a denoiser's samples that contradict one another."""
+    for name in config["denoisers"]:
+        found = sampling(config, name)
+        sd, least = found["sd"], found["sigma_min"]
+        most = found["sigma_max"] or (sd and 3 * sd)
+        if sd is not None and not least < sd < most:
+            yield (
+                f"denoisers.{name}.samples.sd: found {sd}, which must be above sigma_min = {least} "
+                f"and below sigma_max = {most}"
+            )
 
 
 def _levels(config: dict) -> Iterator[str]:

@@ -1,16 +1,26 @@
 """Mistakes in a study: sizes, figures and references that its entries cannot have."""
 
-import itertools
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 from gahb import groups
 from gahb.training.recipe import LOWEST
 
 from study import figures
-from study.entries import channels, is_optimum, is_single, known_side, pattern, root
+from study.config.asked import Asked, reads
+from study.config.between_elsewhere import chosen_mistakes, elsewhere_mistakes
+from study.config.messages import ConfigError
+from study.entries import (
+    channels,
+    chosen_count,
+    chosen_parts,
+    is_drawn,
+    is_elsewhere,
+    is_optimum,
+    known_side,
+    pattern,
+    root,
+)
 from study.files import count, names
 from study.fingerprint import OPTIMA
 
@@ -18,47 +28,16 @@ from study.fingerprint import OPTIMA
 OF_TEST_SETS = {"psnr", "eigenbasis", "harmonics", "properties", "oracles", "density"}
 
 
-@dataclass(frozen=True)
-class _Asked:
-    """A study, and the declarations of its figures."""
-
-    config: dict
-    path: str
-    study: dict
-    declared: dict[str, dict]
-
-    def reading(self, kind: str) -> list[str]:
-        """The figures that are drawn from a kind of store."""
-        return [figure for figure, d in self.declared.items() if kind in d["reads"]]
-
-    def pairs(self, denoiser: str) -> list[str]:
-        """The figures that need a second network, which was trained on S2."""
-        single = is_single(self.config, denoiser)
-        return [
-            figure
-            for figure, d in self.declared.items()
-            # `agreement` compares both networks itself.
-            if ("agreement" in d["reads"] or _reads(d, {"S2", "disjoint"}))
-            and not (single and d.get("single"))
-        ]
-
-    def compared(self) -> list[str]:
-        """Names of all denoisers, the references included."""
-        return [*self.study["denoisers"], *self.study["references"]]
-
-
-def _reads(declared: dict, subsets: set[str]) -> bool:
-    return any(subsets & {*of} for of in declared["reads"].values())
-
-
 def study_mistakes(config: dict, name: str) -> Iterator[str]:
     """One line for each mistake of a study whose names are all right."""
     study = config["studies"][name]
     declared = {figure: figures.declared()[figure] for figure in study["figures"]}
-    asked = _Asked(config, f"studies.{name}", study, declared)
+    asked = Asked(config, f"studies.{name}", study, declared)
     for dataset in study["datasets"]:
         if root(config, dataset)[1]["test"] == "all":
             yield from _untrained(asked, dataset)
+        elif "S1" in chosen_parts(root(config, dataset)[1]):
+            yield from chosen_mistakes(asked, dataset)
         else:
             yield from _too_few_images(asked, dataset)
         yield from _test_images_for_all(asked, dataset)
@@ -72,29 +51,64 @@ def study_mistakes(config: dict, name: str) -> Iterator[str]:
         if asked.reading("density"):
             yield from _density(config, denoiser)
         yield from _trained(asked, denoiser)
-        if {"weights", "function", "diffusers"} & config["denoisers"][denoiser].keys():
-            yield from _imported(asked, denoiser)
+        if is_elsewhere(config, denoiser):
+            yield from elsewhere_mistakes(asked, denoiser)
+    for reference in study["references"]:
+        if is_drawn(config, reference):
+            yield f"{asked.path}.references: found {reference!r}, which is samples, no denoiser"
     yield from _needs(asked, name)
+
+
+def size_of_all(config: dict, name: str) -> int:
+    """The size that `sizes: all` of a study stands for.
+
+    Raises:
+        ConfigError: its data sets differ, or only reading the images would tell.
+    """
+    path, datasets = f"studies.{name}.sizes: found 'all'", config["studies"][name]["datasets"]
+    found = {dataset: _all_of_S1(root(config, dataset)[1]) for dataset in datasets}
+    for dataset, size in found.items():
+        if size is None:
+            why = f"how many images S1 of {dataset} has is known only once they are read"
+            raise ConfigError(
+                [f"{path}; {why}: give the number, or datasets.{dataset}.train as a list of names"]
+            )
+    if len(set(found.values())) > 1:
+        raise ConfigError([f"{path}, which is not one size: {found}"])
+    return next(iter(found.values()))
+
+
+def _all_of_S1(entry: dict) -> int | None:
+    """How many images S1 has; None if that is known only once they are read."""
+    if "S1" in chosen_parts(entry):
+        return chosen_count(entry, "S1")
+    unsure = "groups" in entry or entry.get("duplicates") or entry.get("unreadable") == "skip"
+    available, test = _available(entry), _test_images(entry)
+    if unsure or "held_out" in entry or None in (available, test):
+        return None
+    return available - test
 
 
 # Data sets
 
 
-def _untrained(asked: _Asked, dataset: str) -> Iterator[str]:
+def _untrained(asked: Asked, dataset: str) -> Iterator[str]:
     """Training images asked for, where all are test images."""
     why = f"which needs training images; of {dataset} all are test images (`test: all`)"
     for name in asked.compared():
-        if not {"weights", "function", "diffusers"} & asked.config["denoisers"][name].keys():
+        if not is_elsewhere(asked.config, name):
             yield f"{asked.path}.denoisers: found {name!r}, {why}"
     for figure, d in asked.declared.items():
-        if d["reads"].keys() - OF_TEST_SETS or _reads(d, {"S2"}):
+        if d["reads"].keys() - OF_TEST_SETS or reads(d, {"S2"}):
             yield f"{asked.path}.figures: found {figure!r}, {why}"
 
 
-def _too_few_images(asked: _Asked, dataset: str) -> Iterator[str]:
+def _too_few_images(asked: Asked, dataset: str) -> Iterator[str]:
     entry, N = root(asked.config, dataset)[1], max(asked.study["sizes"])
     subsets = 2 if any(map(asked.pairs, asked.study["denoisers"])) else 1
-    available, test = _available(entry), entry["test"]
+    available, test = _available(entry), _test_images(entry) or 0
+    if isinstance(entry.get("held_out"), dict):  # in a place of their own
+        test = 0
     if available is not None and subsets * N + test > available:
         yield (
             f"{asked.path}.sizes: found {N}; {dataset} has {available} images, too few for "
@@ -120,28 +134,27 @@ def _available(entry: dict) -> int | None:
     return min((n for n in (entry.get("images"), files) if n is not None), default=None)
 
 
-def _test_images(entry: dict) -> float:
-    """How many test images a data set has; infinite if that is known only once it is read."""
-    if entry["test"] != "all":
-        return entry["test"]
-    available = _available(entry)
-    return math.inf if available is None else available
+def _test_images(entry: dict) -> int | None:
+    """How many test images a data set has; None if that is known only once it is read."""
+    if "held_out" in entry:
+        return 0 if entry["held_out"] is None else chosen_count(entry, "test")
+    return _available(entry) if entry["test"] == "all" else entry["test"]
 
 
-def _test_images_for_all(asked: _Asked, dataset: str) -> Iterator[str]:
+def _test_images_for_all(asked: Asked, dataset: str) -> Iterator[str]:
     """Too few test images to judge networks on some and calibrate references on others."""
     config, test = asked.config, _test_images(root(asked.config, dataset)[1])
     calibrated = any("calibrated" in config["denoisers"][name] for name in asked.compared())
     wanted = config["agreement"]["count"] * bool(asked.reading("agreement"))
     wanted += config["calibration"]["count"] * calibrated
-    if wanted > test:
+    if test is not None and wanted > test:
         yield (
             f"{asked.path}: {dataset} has {test} test images, and agreement.count and "
             f"calibration.count ask for {wanted} different ones"
         )
 
 
-def _optimum(asked: _Asked, dataset: str) -> Iterator[str]:
+def _optimum(asked: Asked, dataset: str) -> Iterator[str]:
     """The optimum where it is not known, or cannot be shown."""
     config, source = asked.config, asked.config["datasets"][dataset]["source"]
     for name in asked.study["denoisers"]:
@@ -164,7 +177,7 @@ def _optimum(asked: _Asked, dataset: str) -> Iterator[str]:
             )
 
 
-def _sides(asked: _Asked, dataset: str) -> Iterator[str]:
+def _sides(asked: Asked, dataset: str) -> Iterator[str]:
     """Images of a side that a network does not take."""
     side = known_side(asked.config, dataset)
     for denoiser in asked.study["denoisers"] if side else ():
@@ -186,15 +199,15 @@ def _eigenbasis(config: dict, dataset: str) -> Iterator[str]:
     """Images that are not there, and more eigenpairs than numbers in an image."""
     keep, last = config["eigenbasis"]["keep"], max(config["eigenbasis"]["images"])
     test, side = _test_images(root(config, dataset)[1]), known_side(config, dataset)
-    if last >= test:
+    if test is not None and last >= test:
         yield f"eigenbasis.images: found {last}; {dataset} has test images 0 to {test - 1}"
     if side and keep and keep > (pixels := channels(config, dataset) * side**2):
         yield f"eigenbasis.keep: found {keep}; the images of {dataset} have {pixels} pixels"
 
 
 def _properties(config: dict, dataset: str) -> Iterator[str]:
-    asked, test = config["properties"]["count"], root(config, dataset)[1]["test"]
-    if test != "all" and asked > test:
+    asked, test = config["properties"]["count"], _test_images(root(config, dataset)[1])
+    if test is not None and asked > test:
         yield f"properties.count: found {asked}; {dataset} has {test} test images"
 
 
@@ -213,7 +226,7 @@ def _density(config: dict, denoiser: str) -> Iterator[str]:
         )
 
 
-def _trained(asked: _Asked, denoiser: str) -> Iterator[str]:
+def _trained(asked: Asked, denoiser: str) -> Iterator[str]:
     """Figures of a training that did not happen here, or left no snapshots."""
     snapshots = asked.reading("dynamics")
     if (of_training := snapshots + asked.reading("history")) and not figures.is_trained(
@@ -232,35 +245,10 @@ def _trained(asked: _Asked, denoiser: str) -> Iterator[str]:
             )
 
 
-def _imported(asked: _Asked, denoiser: str) -> Iterator[str]:
-    """A denoiser that was trained elsewhere cannot be all that a study asks."""
-    key, sizes, pairs = f"denoisers.{denoiser}", asked.study["sizes"], asked.pairs(denoiser)
-    weights = asked.config["denoisers"][denoiser].get("weights", "")
-    if pairs and "{subset}" not in weights:
-        yield (
-            f"{asked.path}.figures: found {pairs[0]!r}, which compares networks of two training "
-            f"sets; {key} is one network, unless its `weights` hold {{subset}} (S1 or S2)"
-        )
-    if len(sizes) > 1 and "{N}" not in weights:
-        yield (
-            f"{asked.path}.sizes: found {sizes}; {key} is trained elsewhere: give one size, unless "
-            "its `weights` hold {N}"
-        )
-    subsets = ("S1", "S2") if pairs else ("S1",)
-    for subset, N in itertools.product(subsets, sizes) if weights else ():
-        try:
-            file = Path(weights.format(subset=subset, N=N))
-        except (LookupError, ValueError):
-            yield f"{key}.weights: found {weights!r}; only {{subset}} and {{N}} may be in braces"
-            return
-        if not file.is_file():
-            yield f"{key}.weights: found {str(file)!r}, but there is no such file"
-
-
 # Figures
 
 
-def _needs(asked: _Asked, name: str) -> Iterator[str]:
+def _needs(asked: Asked, name: str) -> Iterator[str]:
     """Figures without the reference or the data sets that they need."""
     datasets, has_optimum = asked.study["datasets"], bool(figures.optima(asked.config, name))
     sources = [asked.config["datasets"][dataset]["source"] for dataset in datasets]

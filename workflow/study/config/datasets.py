@@ -4,49 +4,12 @@ from typing import Annotated, Literal
 
 from pydantic import MISSING, Field
 
-from study.config.base import Count, Entry, OneOf, Side, integer, number, several
+from study.config.base import Count, Entry, OneOf, Side, integer, number
+from study.config.parts import Crop, GroupPattern, GroupTable, Patches, Place, Scales
 from study.files import is_url
 
 Images = integer(ge=4)
 ImageSide = Annotated[Side, Field(description="Height and width of the images in pixels.")]
-Range = Annotated[list[integer()], Field(min_length=2, max_length=2)]
-Scales = several(number(gt=0, le=1))
-
-
-class Crop(Entry):
-    """Rows and columns of a picture; all of them where they are not given."""
-
-    rows: Range | MISSING = MISSING
-    """First pixel, and the one after the last."""
-    columns: Range | MISSING = MISSING
-    """First pixel, and the one after the last."""
-
-    def mistakes(self):
-        if not self.model_fields_set:
-            yield "", "give rows, columns or both"
-
-
-class Patches(Entry):
-    """How patches are cut from pictures."""
-
-    stride: Count = 8
-    """Pixels between neighboring patches."""
-    scales: Scales = [1]
-    """Pictures are rescaled by each of these before patches are cut."""
-
-
-class GroupPattern(Entry):
-    """Groups by the names of files."""
-
-    pattern: str
-    """Regular expression with one group in parentheses."""
-
-
-class GroupTable(Entry):
-    """Groups from a table."""
-
-    csv: str
-    """Path of a table with the columns name and group."""
 
 
 class Source(Entry):
@@ -149,7 +112,17 @@ class Own(Source):
     mirrored: bool = True
     """Whether the mirror image of an image counts as a near-duplicate of it."""
 
+    train: Annotated[str | Place, OneOf] | MISSING = MISSING
+    """Images that a network was trained on: S1, in this order. A list of names (.txt, a line each,
+    or .csv with a column name), a pattern of names as `match` has, or {path: PLACE} for images that
+    lie elsewhere; a list or pattern with {subset} in it gives S1 and S2. Without {subset} there is
+    no S2. Names are those of files, or the numbers of images that have none."""
+    held_out: Annotated[str | Place | None, OneOf] | MISSING = MISSING
+    """The test set, as `train`; null if there is none. If not given, `test` of the other images are
+    drawn."""
+
     def mistakes(self):
+        yield from self._chosen()
         fetched, checksum = is_url(self.path), "sha256" in self.model_fields_set
         if fetched and "sha256" not in type(self).model_fields:
             alone = f"a {self.source} is not a single file, so it cannot be fetched"
@@ -160,6 +133,21 @@ class Own(Source):
             yield "sha256", f"is for a file from a URL, but path is {self.path!r}"
         if "groups" in self.model_fields_set and self.test == "all":
             yield "groups", "there is nothing to divide; all images are test images (`test: all`)"
+
+    def _chosen(self):
+        """Mistakes of `train` and `held_out`."""
+        given = self.model_fields_set
+        for key in [key for key in ("train", "held_out") if key in given]:
+            if "groups" in given:
+                yield "groups", f"`{key}` says which images are used; nothing is divided by groups"
+            if getattr(self, "patches", None):
+                yield key, "patches have no names; save them as images to choose some"
+            if self.test == "all":
+                yield "test", f"found 'all', but `{key}` chooses some"
+        if "held_out" in given and self.held_out is None and "train" not in given:
+            yield "held_out", "found null, which needs `train`"
+        elif {"held_out", "test"} <= given and self.test != "all":
+            yield "test", f"found {self.test}, but `held_out` is the test set"
 
 
 class Fetched(Own):

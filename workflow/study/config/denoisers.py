@@ -127,6 +127,26 @@ class Weights(Entry):
     {subset} and {N} in its name stand for the training set."""
 
 
+class Sampling(Entry):
+    """How samples of one denoiser are drawn, in place of what the section `samples` says."""
+
+    start: Literal["gaussian", "paper"] | MISSING = MISSING
+    """As there. Of a denoiser that knows its largest noise level (diffusers, vp-*) paper, if not
+    given."""
+    sampler: Literal["ascent", "ode"] | MISSING = MISSING
+    """As there."""
+    steps: integer(ge=2) | MISSING = MISSING
+    """As there."""
+    sigma_min: number(gt=0, le=0.5) | MISSING = MISSING
+    """As there."""
+    sd: number(gt=0) | MISSING = MISSING
+    """As there. Of a denoiser that knows its largest noise level that one, at most 80, if not
+    given."""
+    sigma_max: number(gt=1) | MISSING = MISSING
+    """As there; three times sd, if neither is given and the denoiser knows its largest noise
+    level."""
+
+
 class Imported(Entry):
     """A denoiser that a function of the user's returns."""
 
@@ -151,6 +171,8 @@ class Imported(Entry):
     """Noise levels of the steps of vp-*; the module's `alphas_cumprod` if not given."""
     repeat_channels: Count | MISSING = MISSING
     """How often each channel of gray images is repeated for the module."""
+    samples: Sampling | MISSING = MISSING
+    """How its samples are drawn, where other than the section `samples` says."""
 
     def mistakes(self):
         given = self.model_fields_set
@@ -174,10 +196,20 @@ class Diffusers(Entry):
     """Class of a class-conditional network whose images it is to denoise."""
     repeat_channels: Count | MISSING = MISSING
     """How often each channel of gray images is repeated for the network."""
+    samples: Sampling | MISSING = MISSING
+    """How its samples are drawn, where other than the section `samples` says."""
 
     def mistakes(self):
         if not Path(self.diffusers).is_dir():
             yield "diffusers", f"found {self.diffusers!r}, but there is no such folder"
+
+
+class Drawn(Entry):
+    """Images that a denoiser made which is not at hand."""
+
+    samples: Annotated[str, Field(min_length=1)]
+    """File or folder of images, whatever a source of images reads; {subset} and {N} in its name
+    stand for the training set."""
 
 
 class OwnCurves(Entry):
@@ -270,7 +302,7 @@ def options(reference: str, with_network: bool) -> tuple[dict[str, bool], str | 
 def _kind(entry) -> str:
     """The key that tells which kind of denoiser an entry is."""
     given = entry if isinstance(entry, dict) else getattr(entry, "model_fields_set", ())
-    kinds = ("weights", "function", "diffusers", "reference")
+    kinds = ("weights", "function", "diffusers", "reference", "samples")
     return next((kind for kind in kinds if kind in given), "architecture")
 
 
@@ -283,6 +315,7 @@ Denoiser = Annotated[
     | Annotated[Weights, Tag("weights")]
     | Annotated[Imported, Tag("function")]
     | Annotated[Diffusers, Tag("diffusers")]
-    | Annotated[Reference, Tag("reference")],
+    | Annotated[Reference, Tag("reference")]
+    | Annotated[Drawn, Tag("samples")],
     Discriminator(_kind),
 ]

@@ -1,10 +1,20 @@
 """Studies: which figures are drawn, and of what."""
 
+from typing import Annotated, Literal
+
+from pydantic import TypeAdapter, WrapValidator
+
 from study import figures
 from study.config.base import Count, Entry, several
 from study.config.messages import closest, renamed
 
 Names = several(str)
+_SIZES = TypeAdapter(several(Count))
+
+
+def _sizes(value, _):
+    """Errors of a list, and not of all alternatives."""
+    return value if value == "all" else _SIZES.validate_python(value, strict=True)
 
 
 class Study(Entry):
@@ -19,8 +29,9 @@ class Study(Entry):
     references: several(str, least=0) = []
     """Names of entries of denoisers that figures compare with each of `denoisers`, trained on the
     same images."""
-    sizes: several(Count)
-    """Sizes N of the training sets."""
+    sizes: Annotated[several(Count) | Literal["all"], WrapValidator(_sizes)]
+    """Sizes N of the training sets; all, where it is known before they are read how many images S1
+    has: those of `train` in the data set, or the others than test images."""
     seeds: Count = 1
     """Networks trained alike but for the seed, for each training set; with more than one, curves
     and numbers are medians over them, with the smallest and the largest."""

@@ -7,6 +7,7 @@ from pydantic import Field, ValidationError
 from study.config import analyses
 from study.config.base import Entry, Name, integer, several
 from study.config.between import mistakes_between
+from study.config.between_studies import size_of_all, study_mistakes
 from study.config.datasets import Dataset
 from study.config.denoisers import Denoiser
 from study.config.messages import ConfigError
@@ -56,5 +57,11 @@ def checked(config: Mapping) -> dict:
         pairs = sorted(whole["ctx"]["mistakes"], key=lambda pair: pair[0])
         raise ConfigError([f"{key or 'the top level'}: {text}" for key, text in pairs]) from None
     if mistakes := mistakes_between(found):
+        raise ConfigError(mistakes)
+    run = found["run"] or list(found["studies"])
+    for name in run:
+        if found["studies"][name]["sizes"] == "all":
+            found["studies"][name]["sizes"] = [size_of_all(found, name)]
+    if mistakes := [mistake for name in run for mistake in study_mistakes(found, name)]:
         raise ConfigError(mistakes)
     return found

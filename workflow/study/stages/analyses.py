@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 
 from study import figures
-from study.entries import is_optimum, is_single, root
-from study.files import code_file
+from study.entries import is_drawn, is_optimum, is_single, root, sampling
+from study.files import code_file, listing, recorded
 from study.fingerprint import GEOMETRIES
 from study.stages.denoisers import modules
+from study.stages.images import OF_FILES
 from study.stages.stage import Stage, derived_seed
 
 #: The two networks of a pair: subset, and how many seeds further. A pair on disjoint subsets starts
@@ -35,7 +36,18 @@ def _psnr(config: dict, job: Mapping) -> dict:
 
 def _samples(config: dict, job: Mapping) -> dict:
     # The same noise for every denoiser of a data set, so that their samples can be compared.
-    return {**config["samples"], "seed": derived_seed(config, "samples", job["dataset"])}
+    seed = derived_seed(config, "samples", job["dataset"])
+    return {**sampling(config, job["denoiser"]), "seed": seed}
+
+
+def _drawn(config: dict, job: Mapping) -> dict:
+    # The content of the files counts, not where they lie. Results outlive the files.
+    made = "results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/samples.zarr".format(**job)
+    path = config["denoisers"][job["denoiser"]]["samples"].format(**job)
+    return {
+        "files": listing(path) or recorded(made),
+        "gray": config["datasets"][job["dataset"]].get("gray", "mean"),
+    }
 
 
 def of_pair(config: dict, job: Mapping) -> list[dict]:
@@ -65,6 +77,8 @@ def _similarity(config: dict, job: Mapping) -> dict:
         **config["similarity"],
         "subsets": [subset for subset, _ in PAIRS[job["pair"]]],
         "N": int(job["N"]),
+        # Samples that were drawn elsewhere have no common starts.
+        **({"paired": False} if is_drawn(config, job["denoiser"]) else {}),
     }
 
 
@@ -242,6 +256,7 @@ def _prediction(config: dict, job: Mapping) -> dict:
 STAGES = {
     "psnr": Stage("psnr", _psnr, modules),
     "samples": Stage("samples", _samples, modules),
+    "drawn": Stage("drawn", _drawn, lambda *_: [f"gahb.datasets.{name}" for name in OF_FILES]),
     "similarity": Stage("similarity", _similarity, files=_embedding),
     "beyond": Stage("beyond", _beyond),
     "matrix": Stage("matrix", _matrix),

@@ -57,7 +57,7 @@ def weights(config: dict, job: Mapping) -> list[Path]:
 def _imported(config: dict, job: Mapping) -> dict:
     # The content of files counts, wherever they lie.
     entry, files = _entry(config, job), weights(config, job)
-    used = {k: v for k, v in entry.items() if k not in ("weights", "files", "diffusers")}
+    used = {k: v for k, v in entry.items() if k not in ("weights", "files", "diffusers", "samples")}
     if "diffusers" in entry:
         used["weights_content"] = [listing(entry["diffusers"])]
     elif files:

@@ -4,6 +4,7 @@ import functools
 from collections.abc import Mapping
 
 from study import figures
+from study.entries import is_elsewhere, root
 from study.stages.stage import Stage
 
 #: A page shows the eigenbasis of the largest training set.
@@ -67,6 +68,8 @@ def _row(config: dict, study: str, dataset: str, denoiser: str, N: int):
             stores[kind] = of(kind, subset="S1")
     alpha = config["datasets"][dataset].get("alpha")
     row = {"study": study, "dataset": dataset, "denoiser": denoiser, "N": N, "alpha": alpha}
+    # Of a denoiser from elsewhere, S1 is its training set only if the data set says so.
+    row["judged"] = "train" in root(config, dataset)[1] or not is_elsewhere(config, denoiser)
     return row, {kind: jobs for kind, jobs in stores.items() if jobs}
 
 

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from gahb import groups
+from gahb.chosen import is_list
 
-from study.entries import pattern, root
+from study.entries import chosen_parts, pattern, places, root
 from study.files import listing, recorded
 from study.stages.stage import Stage, content, derived_seed
 
@@ -15,15 +16,17 @@ ALIKE = 0.95
 
 def _images(config: dict, job: Mapping) -> dict:
     entry = dict(config["datasets"][job["dataset"]])
-    for later in ("test", "duplicates", "mirrored", "groups", "private"):
+    own, made = places(entry), f"results/{job['dataset']}/images.zarr"
+    for later in ("test", "duplicates", "mirrored", "groups", "private", "train", "held_out"):
         entry.pop(later, None)
+    entry |= {key: listing(path) or recorded(made, key) for key, path in own.items()}
     if "images" in entry:
         entry["count"] = entry.pop("images")
     path, known = entry.pop("path", None), entry.pop("sha256", None)
     if path is not None:
         # The content of the files counts, not where they lie. Results outlive the files.
         found = known or listing(path, pattern(entry))
-        entry["files"] = found or recorded(f"results/{job['dataset']}/images.zarr")
+        entry["files"] = found or recorded(made)
         if entry.get("count") is None:
             return entry  # of which nothing is drawn at random
     return {**entry, "seed": derived_seed(config, "images", job["dataset"])}
@@ -35,6 +38,25 @@ def table(config: dict, dataset: str) -> Path | None:
     return path and Path(path)
 
 
+def lists(config: dict, dataset: str) -> list[Path]:
+    """The lists of names by which a data set chooses images, in the order of their parts."""
+    chosen = chosen_parts(root(config, dataset)[1]).values()
+    return [Path(by).expanduser() for by in chosen if isinstance(by, str) and is_list(by)]
+
+
+def _chosen(entry: dict) -> dict[str, dict]:
+    """How each part of the split is chosen. The content of a list counts, wherever it lies."""
+    found = {}
+    for part, by in chosen_parts(entry).items():
+        if isinstance(by, dict):
+            found[part] = {"place": "held_out" if part == "test" else "train"}
+        elif is_list(by):
+            found[part] = {"list": content(Path(by).expanduser())}
+        else:
+            found[part] = {"match": by}
+    return found
+
+
 def _split(config: dict, job: Mapping) -> dict:
     # A shuffled data set is split as the one that it is a version of.
     name, entry = root(config, job["dataset"])
@@ -43,6 +65,8 @@ def _split(config: dict, job: Mapping) -> dict:
         "without_duplicates": bool(entry.get("duplicates")),
         "seed": derived_seed(config, "split", name),
     }
+    if chosen := _chosen(entry):
+        used |= {"chosen": chosen, "test": 0 if "held_out" in entry else entry["test"]}
     if "groups" in entry:
         by, listed = entry["groups"], table(config, job["dataset"])
         used["groups"] = by if isinstance(by, str) else by.get("pattern")
@@ -61,12 +85,21 @@ def _redundancy(config: dict, job: Mapping) -> dict:
     }
 
 
+#: The sources of files, any of which may lie in a place of its own.
+OF_FILES = ("archive", "arrays", "folder", "hdf5", "idx", "lmdb", "parquet", "tensors", "zarr")
+
+
+def _sources(config: dict, job: Mapping) -> list[str]:
+    entry = config["datasets"][job["dataset"]]
+    return [f"gahb.datasets.{name}" for name in (entry["source"], *OF_FILES * bool(places(entry)))]
+
+
 STAGES = {
     "fetched": Stage("fetched", lambda config, job: {"sha256": job["sha256"]}),
     "images": Stage(
         "images",
         _images,
-        lambda config, job: [f"gahb.datasets.{config['datasets'][job['dataset']]['source']}"],
+        _sources,
     ),
     "duplicates": Stage(
         "duplicates",

@@ -72,6 +72,12 @@ class Convention:
         """Whether f depends on sigma."""
         return self.told != "nothing" or self.predicts not in ("denoised", "noise")
 
+    @property
+    def largest(self) -> float:
+        """The largest finite sigma of a step, for images in [0, 1]."""
+        a = min(a for a in self.alphas_cumprod if a > 0)
+        return (1 / a - 1) ** 0.5 / (self.range[1] - self.range[0]) / self.repeat**0.5
+
     def __str__(self) -> str:
         """As the config says it."""
         names = {pair: name for name, pair in PARAMETRIZATIONS.items()}
