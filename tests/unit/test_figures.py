@@ -31,7 +31,7 @@ from figure_stores import (
     words,
 )
 from gahb import store
-from gahb.drawing import panels, style
+from gahb.drawing import panels, pictures, style
 from gahb.drawing.stores import Stores
 from gahb.figures import (
     agreement,
@@ -261,7 +261,7 @@ def test_pairs(N, channels, dtype):
     first, second = sorted(top.images, key=lambda im: im.get_extent()[::3])[:2]
     for shown, index in ((first, best), (second, 19 - best)):
         pixels = shown.get_array()[:: 200 // SIDE, :: 200 // SIDE]
-        np.testing.assert_allclose(pixels, panels.photo(images[index]))
+        np.testing.assert_allclose(pixels, pictures.photo(images[index]))
     for count in (f"S_2$ ({N})", "networks (4)", "image (8)"):
         assert count in words(figure)
 
@@ -293,7 +293,7 @@ def test_patchwork_of_the_images_that_the_sample_was_cut_from():
         sample[place] = 0.2 + 0.1 * (row + column) + image[place] / 1000
     among = xr.DataArray(images, dims=("image", *PIXELS))
     found = patches.patchwork(sample, among, np.arange(4).reshape(2, 2), 4)
-    np.testing.assert_allclose(found, panels.photo(sample), atol=1e-6)
+    np.testing.assert_allclose(found, pictures.photo(sample), atol=1e-6)
     # Patches of 3 pixels leave two rows and columns, white.
     found = patches.patchwork(sample, among, np.arange(4).reshape(2, 2), 3)
     assert (found[6:] == 1).all() and (found[:, 6:] == 1).all()
@@ -548,18 +548,18 @@ def test_tables_are_csv(tmp_path):
 def test_colors_of_eigenvectors_are_centred_on_zero():
     vector = np.zeros((1, SIDE, SIDE))
     vector[0, 0, :2] = -0.5, 0.5
-    red, _, blue = np.moveaxis(panels.signed(vector), -1, 0)
+    red, _, blue = np.moveaxis(pictures.signed(vector), -1, 0)
     assert red[0, 1] > 0.3 > blue[0, 1]
     assert blue[0, 0] > 0.3 > red[0, 0]
     assert red[1, 1] == pytest.approx(blue[1, 1], abs=0.01) and red[1, 1] > 0.95
-    assert (panels.signed(np.zeros((3, SIDE, SIDE))) == 0.5).all()
+    assert (pictures.signed(np.zeros((3, SIDE, SIDE))) == 0.5).all()
 
 
 def test_photos():
     gray = np.array([[[0, 51, 255]]], np.uint8)
-    np.testing.assert_allclose(panels.photo(gray)[0], [[0] * 3, [0.2] * 3, [1] * 3])
+    np.testing.assert_allclose(pictures.photo(gray)[0], [[0] * 3, [0.2] * 3, [1] * 3])
     color = np.array([-0.5, 0.3, 1.5], np.float32)[:, None, None]
-    np.testing.assert_allclose(panels.photo(color)[0, 0], [0, 0.3, 1])
+    np.testing.assert_allclose(pictures.photo(color)[0, 0], [0, 0.3, 1])
 
 
 def test_ranks_are_spread_from_first_to_last():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from figure_stores import FIGURES, several
-from gahb.drawing import panels
+from gahb.drawing import pictures
 from gahb.figures import new_images, patches, samples, verdict
 from study.config import checked
 from study.figures import drawn
@@ -16,15 +16,15 @@ OF_SAMPLES = (new_images, samples, patches, verdict)
 @pytest.fixture
 def seen(monkeypatch):
     """Every image that is not hidden when a figure is drawn."""
-    passed, photo = [], panels._photo
-    monkeypatch.setattr(panels, "_photo", lambda image: passed.append(image) or photo(image))
+    passed, photo = [], pictures._photo
+    monkeypatch.setattr(pictures, "_photo", lambda image: passed.append(image) or photo(image))
     return passed
 
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_only_samples_that_are_no_copies_are_shown(name, seen):
     stores, shown = several(1)[FIGURES[name]]
-    with panels.hiding(True):
+    with pictures.hiding(True):
         FIGURES[name].draw(stores, shown)
     if FIGURES[name] not in OF_SAMPLES:
         assert not seen
@@ -32,7 +32,7 @@ def test_only_samples_that_are_no_copies_are_shown(name, seen):
     new, copies = [], []
     for kind, of, data in stores._opened:
         if kind == "similarity" and of["pair"] == "disjoint":
-            for subset, copied in zip(("S1", "S2"), panels.copies(data).values, strict=True):
+            for subset, copied in zip(("S1", "S2"), pictures.copies(data).values, strict=True):
                 made = stores.first("samples", N=of["N"], subset=subset).samples.values
                 new += list(made[~copied])
                 copies += list(made[copied])
@@ -51,14 +51,14 @@ def test_everything_is_shown_of_a_data_set_that_is_not_private(seen):
 
 def test_hidden_tiles_are_alike_and_hiding_ends():
     images = np.random.default_rng(0).random((2, 3, 8, 6))
-    with panels.hiding(True):
-        hidden = [panels.photo(image) for image in images] + [panels.signed(images[0])]
-        hidden.append(panels.generated(images[0], copied=True))
+    with pictures.hiding(True):
+        hidden = [pictures.photo(image) for image in images] + [pictures.signed(images[0])]
+        hidden.append(pictures.generated(images[0], copied=True))
         np.testing.assert_allclose(
-            panels.generated(images[0], copied=False), np.moveaxis(images[0], 0, -1)
+            pictures.generated(images[0], copied=False), np.moveaxis(images[0], 0, -1)
         )
     assert all(np.array_equal(hidden[0], other) for other in hidden)
-    np.testing.assert_allclose(panels.photo(images[0]), np.moveaxis(images[0], 0, -1))
+    np.testing.assert_allclose(pictures.photo(images[0]), np.moveaxis(images[0], 0, -1))
 
 
 def _config(private, folder):

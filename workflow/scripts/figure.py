@@ -7,7 +7,7 @@ import importlib
 import json
 
 from gahb import store
-from gahb.drawing import panels, style
+from gahb.drawing import pictures, style
 from gahb.drawing.stores import Stores
 from gahb.summaries import tables
 from study.job import Job, run
@@ -34,7 +34,7 @@ def main(pdf, png, numbers, *, figure, jobs, job=Job(), **shown):
         shown["denoiser"],
     )
     module = importlib.import_module(f"gahb.figures.{figure}")
-    with panels.hiding(shown["private"]):
+    with pictures.hiding(shown["private"]):
         drawn = module.draw(stores, shown)
     style.save(drawn, [pdf, png], json.dumps({"parameters": job.parameters}))
     tables.write(module.numbers(stores, shown), numbers)

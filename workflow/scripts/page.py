@@ -3,7 +3,7 @@
 import json
 
 from gahb import store
-from gahb.drawing import panels
+from gahb.drawing import pictures
 from gahb.drawing.page import write
 from study.job import Job, run
 
@@ -11,7 +11,7 @@ from study.job import Job, run
 def main(eigenbasis, page, *, job=Job(), **shown):
     """Write the page of one eigenbasis.zarr."""
     (path,) = eigenbasis
-    with panels.hiding(shown["private"]):
+    with pictures.hiding(shown["private"]):
         write(store.open_store(path), page, json.dumps({"parameters": job.parameters}))
 
 

@@ -10,7 +10,7 @@ import xarray as xr
 from PIL import Image
 
 from gahb import store
-from gahb.drawing import panels
+from gahb.drawing import panels, pictures
 
 #: Most images, and most ranks of each.
 IMAGES, RANKS = 3, 150
@@ -97,8 +97,8 @@ def write(basis: xr.Dataset, path: str | Path, origin: str = "{}") -> None:
     ranks = panels.spread_ranks(basis, RANKS)
     basis = basis.sel(rank=ranks).compute()
     each = [basis.isel(image=i) for i in range(basis.sizes["image"])]
-    photos = _together([[panels.photo(one[name]) for name in PHOTOS] for one in each])
-    vectors = _together([[panels.signed(vector) for vector in one.vectors] for one in each])
+    photos = _together([[pictures.photo(one[name]) for name in PHOTOS] for one in each])
+    vectors = _together([[pictures.signed(vector) for vector in one.vectors] for one in each])
     data = {
         "names": PHOTOS,
         "width": basis.sizes["x"],

@@ -1,8 +1,5 @@
 """Parts that several figures are made of: grids of images, curves, cosines by N."""
 
-import contextlib
-from collections.abc import Iterator
-
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
@@ -17,20 +14,14 @@ from matplotlib.ticker import (
     StrMethodFormatter,
 )
 
-from gahb.drawing import style
+from gahb.drawing import pictures, style
 from gahb.drawing.stores import together
 from gahb.summaries import eigenbasis
 
 #: Space between the images of a grid, and above those that have a note, in parts of an image.
 GAP, NOTE = 0.08, 0.3
-#: Where the colours of an eigenvector end, in root mean squares.
-SATURATION = 2.5
 #: Of samples: most images side by side, and most of them for one N.
 COLUMNS, EACH = 12, 3
-#: |cosine| above which images are near-duplicates, the paper's.
-ALIKE = 0.95
-#: Whether figures of private images are being drawn.
-_hiding = False
 #: Keywords of a filled histogram, and of a line to compare with.
 FILLED = {"fill": True, "alpha": 0.6}
 REFERENCE = {"color": style.GRAY, "dashes": (4, 2), "linewidth": 0.8, "zorder": 1}
@@ -43,60 +34,6 @@ def label(variable: xr.DataArray) -> str:
 
 
 # Grids of images.
-
-
-@contextlib.contextmanager
-def hiding(private: bool) -> Iterator[None]:
-    """Where `private`, no image is shown but those that `generated` lets through."""
-    global _hiding
-    before, _hiding = _hiding, private
-    try:
-        yield
-    finally:
-        _hiding = before
-
-
-def _hidden(image: xr.DataArray | np.ndarray) -> np.ndarray:
-    """What stands in place of an image (channel, y, x): a cross, RGB (y, x, 3)."""
-    height, width = image.shape[-2:]
-    crossed = np.eye(height, width, dtype=bool)
-    return np.where(crossed | crossed[:, ::-1], 0.7, 0.9)[..., None].repeat(3, -1)
-
-
-def photo(image: xr.DataArray | np.ndarray) -> np.ndarray:
-    """An image (channel, y, x), bytes or intensities clipped to [0, 1], as RGB (y, x, 3)."""
-    return _hidden(image) if _hiding else _photo(image)
-
-
-def generated(sample: xr.DataArray | np.ndarray, copied: bool) -> np.ndarray:
-    """`photo` of a sample, shown of private images too unless it is a copy of one."""
-    return _hidden(sample) if _hiding and copied else _photo(sample)
-
-
-def copies(similarity: xr.Dataset) -> xr.DataArray:
-    """Samples of similarity.zarr that no figure of private images shows: memorized ones, and ones
-    as close to a training image as near-duplicates are."""
-    return (similarity.memorized == 1) | (similarity.closest > ALIKE)
-
-
-def _photo(image: xr.DataArray | np.ndarray) -> np.ndarray:
-    values = np.moveaxis(np.asarray(image), 0, -1)
-    values = values / 255 if values.dtype == np.uint8 else values.clip(0, 1)
-    return np.broadcast_to(values, (*values.shape[:2], 3)).astype(float)
-
-
-def signed(vector: xr.DataArray | np.ndarray) -> np.ndarray:
-    """An eigenvector (channel, y, x) as RGB (y, x, 3), saturated at SATURATION root mean squares.
-
-    Zero is white for gray images and middle gray for those in color. Not scaled by the largest
-    entry: a few pixels in a corner would hide the rest.
-    """
-    if _hiding:
-        return _hidden(vector)
-    values = np.moveaxis(np.asarray(vector), 0, -1)
-    scale = SATURATION * (np.sqrt(np.square(values).mean()) or 1)
-    values = (0.5 + 0.5 * values / scale).clip(0, 1)
-    return style.DIVERGING(values[..., 0])[..., :3] if values.shape[-1] == 1 else values
 
 
 def mosaic(
@@ -151,7 +88,7 @@ def mosaic_height(
 def eigenvectors(basis: xr.Dataset, ranks) -> list[tuple]:
     """A row of a mosaic: eigenvectors e_k of one image at one noise level, k among `ranks`."""
     vectors = basis.vectors.sel(rank=[k for k in ranks if k <= basis.sizes["rank"]]).compute()
-    return [(signed(vector), rf"$k = {int(vector['rank'])}$") for vector in vectors]
+    return [(pictures.signed(vector), rf"$k = {int(vector['rank'])}$") for vector in vectors]
 
 
 def spread_ranks(basis: xr.Dataset, count: int) -> np.ndarray:
@@ -163,9 +100,9 @@ def denoising(basis: xr.Dataset) -> list[tuple]:
     """A row of a mosaic: clean, noisy and denoised image, with PSNRs."""
     found = eigenbasis.denoising(basis)
     return [
-        (photo(basis.clean), "clean"),
-        (photo(basis.noisy), f"noisy\n{found['noisy_psnr']:.1f} dB"),
-        (photo(basis.denoised), f"denoised\n{found['denoised_psnr']:.1f} dB"),
+        (pictures.photo(basis.clean), "clean"),
+        (pictures.photo(basis.noisy), f"noisy\n{found['noisy_psnr']:.1f} dB"),
+        (pictures.photo(basis.denoised), f"denoised\n{found['denoised_psnr']:.1f} dB"),
     ]
 
 
@@ -173,8 +110,8 @@ def compare_bases(ax: Axes, bases: list[xr.Dataset], names, count: int) -> None:
     """A row for each eigenbasis: clean and noisy image, and `count` leading eigenvectors."""
     rows = [
         [
-            (photo(basis.clean), "clean"),
-            (photo(basis.noisy), "noisy"),
+            (pictures.photo(basis.clean), "clean"),
+            (pictures.photo(basis.noisy), "noisy"),
             *eigenvectors(basis, range(1, count + 1)),
         ]
         for basis in bases

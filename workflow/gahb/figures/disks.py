@@ -10,7 +10,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from gahb.decibels import projection_psnr
-from gahb.drawing import panels, style, words
+from gahb.drawing import panels, pictures, style, words
 from gahb.drawing.optimum import below_panel, optimum_curve
 from gahb.drawing.stores import Stores, together
 from gahb.summaries import eigenbasis, psnr, tables
@@ -70,8 +70,8 @@ def draw(stores: Stores, shown: dict) -> Figure:
 
     first, second = np.arange(1, 2 * EIGENVECTORS + 1).reshape(2, -1)
     rows = [
-        [(panels.photo(one.clean), "clean"), *panels.eigenvectors(one, first)],
-        [(panels.photo(one.noisy), "noisy"), *panels.eigenvectors(one, second)],
+        [(pictures.photo(one.clean), "clean"), *panels.eigenvectors(one, first)],
+        [(pictures.photo(one.noisy), "noisy"), *panels.eigenvectors(one, second)],
     ]
     panels.mosaic(bottom.subplots(), rows, space=panels.NOTE)
     kept = f"the network keeps {dimension} dimensions; its slope is {row['slope']:.2f}"

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from gahb import store
-from gahb.drawing import panels, style, words
+from gahb.drawing import panels, pictures, style, words
 from gahb.drawing.stores import Stores
 from gahb.summaries import density as nats
 from gahb.summaries import tables
@@ -105,7 +105,7 @@ def _extremes(ax: Axes, stores: Stores, N: int) -> None:
     images = stores.first("images").images
     rows = [
         [
-            (panels.photo(image), f"{value:.2f}")
+            (pictures.photo(image), f"{value:.2f}")
             for image, value in zip(
                 store.take(images, first.image_index.sel(set="test").values[chosen].astype(int)),
                 mean.values[chosen],

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from gahb.drawing import panels, style, words
+from gahb.drawing import panels, pictures, style, words
 from gahb.drawing.stores import Stores, together
 from gahb.summaries import beyond, memorization, tables
 
@@ -62,15 +62,15 @@ def draw(stores: Stores, shown: dict) -> Figure:
 def _tiles(stores: Stores, N: int) -> dict[str, list[tuple]]:
     """Rows of a mosaic: the samples of both networks, and of the Gaussian."""
     similarity = stores.first("similarity", N=N, pair="disjoint")
-    copied = panels.copies(similarity).values
+    copied = pictures.copies(similarity).values
     chosen = np.flatnonzero(~similarity.diverged.values)[:COLUMNS]
     rows = {}
     for i, subset in enumerate(("S1", "S2")):
         made = stores.first("samples", N=N, subset=subset).samples.values
-        tiles = [(panels.generated(made[j], copied[i, j]), "") for j in chosen]
+        tiles = [(pictures.generated(made[j], copied[i, j]), "") for j in chosen]
         rows[f"network {i + 1}"] = tiles
     made = stores.first("beyond", N=N, pair="disjoint").gaussian.values
-    rows["Gaussian"] = [(panels.generated(made[j], copied=False), "") for j in chosen]
+    rows["Gaussian"] = [(pictures.generated(made[j], copied=False), "") for j in chosen]
     return rows
 
 

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from gahb import store
-from gahb.drawing import panels, style, words
+from gahb.drawing import panels, pictures, style, words
 from gahb.drawing.stores import Stores, together
 from gahb.summaries import memorization, tables
 
@@ -39,7 +39,7 @@ def draw(stores: Stores, shown: dict) -> Figure:
     cosines = pairs.closest_pair.values
     first = np.argsort(-cosines, kind="stable")[:PAIRS]
     rows = [
-        [(panels.photo(image), "") for image in store.take(images, index)]
+        [(pictures.photo(image), "") for image in store.take(images, index)]
         for index in (pairs.member.values[first], pairs.closest_pair_image.values[first])
     ]
     rows[0] = [(image, f"{cosines[i]:.3f}") for (image, _), i in zip(rows[0], first, strict=True)]

@@ -9,7 +9,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from gahb import store
-from gahb.drawing import panels, style, words
+from gahb.drawing import panels, pictures, style, words
 from gahb.drawing.stores import Stores, together
 from gahb.summaries import memorization, tables
 
@@ -46,13 +46,13 @@ def draw(stores: Stores, shown: dict) -> Figure:
         samples = stores.first("samples", N=N, subset="S1").samples.isel(sample=chosen)
         columns[N] = [
             [
-                panels.generated(sample, copied),
+                pictures.generated(sample, copied),
                 patchwork(sample, images, index, shown["patch"]),
-                panels.photo(closest),
+                pictures.photo(closest),
             ]
             for sample, copied, index, closest in zip(
                 samples.values,
-                panels.copies(found).values,
+                pictures.copies(found).values,
                 found.closest_patch_image.values,
                 store.take(images, found.closest_image.values),
                 strict=True,
@@ -103,7 +103,7 @@ def patchwork(
         place = np.s_[:, row * patch : (row + 1) * patch, column * patch : (column + 1) * patch]
         contrast = sample[place].std() / (image[place].std() or 1)
         made[place] = sample[place].mean() + contrast * (image[place] - image[place].mean())
-    return panels.photo(made)
+    return pictures.photo(made)
 
 
 def numbers(stores: Stores, shown: dict) -> list[dict]:

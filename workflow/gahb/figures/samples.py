@@ -10,7 +10,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from gahb import store
-from gahb.drawing import panels, style, words
+from gahb.drawing import panels, pictures, style, words
 from gahb.drawing.stores import Stores, together
 from gahb.summaries import beyond, memorization, tables
 
@@ -100,10 +100,10 @@ def _columns(drawn, one: xr.Dataset, images: xr.DataArray, chosen: np.ndarray) -
     if "closest_mirrored" in one:
         for closest, mirrored in zip(real, one.closest_mirrored.values[:, chosen], strict=True):
             closest[mirrored == 1] = closest[mirrored == 1][..., ::-1]
-    real = [[panels.photo(image) for image in images] for images in real]
+    real = [[pictures.photo(image) for image in images] for images in real]
     made = [
-        list(map(panels.generated, samples.isel(sample=chosen).values, copied))
-        for samples, copied in zip(drawn, panels.copies(one).values[:, chosen], strict=True)
+        list(map(pictures.generated, samples.isel(sample=chosen).values, copied))
+        for samples, copied in zip(drawn, pictures.copies(one).values[:, chosen], strict=True)
     ]
     return [list(tiles) for tiles in zip(real[0], *made, *real[1:], strict=True)]
 

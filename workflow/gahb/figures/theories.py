@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from gahb.drawing import panels, style, words
+from gahb.drawing import panels, pictures, style, words
 from gahb.drawing.stores import Stores
 from gahb.summaries import tables
 
@@ -37,7 +37,7 @@ def draw(stores: Stores, shown: dict) -> Figure:
         names = _columns(found)
         at = found.isel(level=_middle(found)).compute()
         ends = found.ends.isel(sample=0).compute()
-        first = [(panels.photo(at.clean), "clean"), (panels.photo(at.noisy), "noisy")]
+        first = [(pictures.photo(at.clean), "clean"), (pictures.photo(at.noisy), "noisy")]
         above.append(first + _row(at.outputs, names))
         below.append([(None, "")] * 2 + _row(ends, names))
     for rows in (above, below):
@@ -65,7 +65,7 @@ def draw(stores: Stores, shown: dict) -> Figure:
 
 
 def _row(outputs: xr.DataArray, names: list[str]) -> list[tuple]:
-    pictures = [panels.photo(outputs.sel(output=name)) for name in names]
+    pictures = [pictures.photo(outputs.sel(output=name)) for name in names]
     return [(p, _called(name)) for p, name in zip(pictures, names, strict=True)]
 
 

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from gahb import statistics, store
-from gahb.drawing import panels, style
+from gahb.drawing import panels, pictures, style
 from gahb.drawing.stores import Stores, together
 from gahb.summaries import beyond, memorization, tables
 
@@ -179,7 +179,7 @@ def _bounded(row: dict) -> str:
 
 def _closest(similarity: xr.Dataset, drawn, images: xr.DataArray, each: int) -> list[list]:
     """The samples of the smallest ratios, each over its nearest training image, with notes."""
-    ratio, copied = similarity.ratio.values, panels.copies(similarity).values
+    ratio, copied = similarity.ratio.values, pictures.copies(similarity).values
     first = [i for i in np.argsort(ratio, kind="stable")[:each] if not np.isnan(ratio[i])]
     nearest = store.take(images, similarity.closest_image.values[first]) if first else []
     if "closest_mirrored" in similarity:
@@ -187,8 +187,8 @@ def _closest(similarity: xr.Dataset, drawn, images: xr.DataArray, each: int) -> 
         nearest = [x[..., ::-1] if m else x for x, m in zip(nearest, mirrored, strict=True)]
     return [
         [
-            (panels.generated(drawn[i], copied[i]), f"{float(similarity.closest[i]):.3f}"),
-            (panels.photo(image), f"{ratio[i]:.2f}"),
+            (pictures.generated(drawn[i], copied[i]), f"{float(similarity.closest[i]):.3f}"),
+            (pictures.photo(image), f"{ratio[i]:.2f}"),
         ]
         for i, image in zip(first, nearest, strict=True)
     ]

@@ -1,0 +1,70 @@
+"""Images as pictures in RGB: photographs, samples, eigenvectors; hidden where they are private."""
+
+import contextlib
+from collections.abc import Iterator
+
+import numpy as np
+import xarray as xr
+
+from gahb.drawing import style
+
+#: Where the colours of an eigenvector end, in root mean squares.
+SATURATION = 2.5
+#: |cosine| above which images are near-duplicates, the paper's.
+ALIKE = 0.95
+#: Whether figures of private images are being drawn.
+_hiding = False
+
+
+@contextlib.contextmanager
+def hiding(private: bool) -> Iterator[None]:
+    """Where `private`, no image is shown but those that `generated` lets through."""
+    global _hiding
+    before, _hiding = _hiding, private
+    try:
+        yield
+    finally:
+        _hiding = before
+
+
+def _hidden(image: xr.DataArray | np.ndarray) -> np.ndarray:
+    """What stands in place of an image (channel, y, x): a cross, RGB (y, x, 3)."""
+    height, width = image.shape[-2:]
+    crossed = np.eye(height, width, dtype=bool)
+    return np.where(crossed | crossed[:, ::-1], 0.7, 0.9)[..., None].repeat(3, -1)
+
+
+def photo(image: xr.DataArray | np.ndarray) -> np.ndarray:
+    """An image (channel, y, x), bytes or intensities clipped to [0, 1], as RGB (y, x, 3)."""
+    return _hidden(image) if _hiding else _photo(image)
+
+
+def generated(sample: xr.DataArray | np.ndarray, copied: bool) -> np.ndarray:
+    """`photo` of a sample, shown of private images too unless it is a copy of one."""
+    return _hidden(sample) if _hiding and copied else _photo(sample)
+
+
+def copies(similarity: xr.Dataset) -> xr.DataArray:
+    """Samples of similarity.zarr that no figure of private images shows: memorized ones, and ones
+    as close to a training image as near-duplicates are."""
+    return (similarity.memorized == 1) | (similarity.closest > ALIKE)
+
+
+def _photo(image: xr.DataArray | np.ndarray) -> np.ndarray:
+    values = np.moveaxis(np.asarray(image), 0, -1)
+    values = values / 255 if values.dtype == np.uint8 else values.clip(0, 1)
+    return np.broadcast_to(values, (*values.shape[:2], 3)).astype(float)
+
+
+def signed(vector: xr.DataArray | np.ndarray) -> np.ndarray:
+    """An eigenvector (channel, y, x) as RGB (y, x, 3), saturated at SATURATION root mean squares.
+
+    Zero is white for gray images and middle gray for those in color. Not scaled by the largest
+    entry: a few pixels in a corner would hide the rest.
+    """
+    if _hiding:
+        return _hidden(vector)
+    values = np.moveaxis(np.asarray(vector), 0, -1)
+    scale = SATURATION * (np.sqrt(np.square(values).mean()) or 1)
+    values = (0.5 + 0.5 * values / scale).clip(0, 1)
+    return style.DIVERGING(values[..., 0])[..., :3] if values.shape[-1] == 1 else values
