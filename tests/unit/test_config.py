@@ -318,7 +318,7 @@ def test_a_closed_form_that_is_not_there_is_named_and_its_code_counts(tmp_path, 
     codes = set()
     for text in ("def form(training): ...", "def form(training): return 1"):
         (tmp_path / "theory.py").write_text(text)
-        fingerprint.written.cache_clear()  # a run reads a file once
+        fingerprint._read.cache_clear()  # a run reads a file once
         fingerprint.content.cache_clear()
         codes.add(STAGES["reference"].code(checked(config), job))
     assert len(codes) == 2

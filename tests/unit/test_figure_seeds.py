@@ -154,7 +154,7 @@ def test_figures_say_beforehand_what_they_read_and_use(name):
     given = {"datasets", "denoiser", "denoisers", "sizes", "references", "optimum", *figure["uses"]}
     assert set(re.findall(r'shown\["(\w+)"\]', module)) <= given
     words = set(re.findall(r"shown\.(\w+)", caption(name)))
-    assert words <= given | {"linear", "seeds", "jobs"}
+    assert words <= given | {"linear", "seeds", "jobs", "private", "drawn"}
     # What is declared is used.
     assert set(figure["uses"]) <= words | set(re.findall(r'shown\["(\w+)"\]', module))
 
@@ -171,6 +171,7 @@ def test_captions_can_be_read(name, seeds, tmp_path):
     row = {"stores": {"psnr": ["a"] * seeds} | ({"ceiling": ["a"]} if seeds > 1 else {})}
     values = RANGE | {
         "denoiser": "unet", "datasets": ["one"], "sizes": [1, 10], "seeds": seeds, "rows": [row],
+        "private": seeds > 1, "drawn": False,
         "jobs": {"similarity": [pair]}, "count": 64, "sigma": [0.1], "precision": "float32",
         "alphas": [1], "patch": 4, "references": ["wiener"], "steps": 20, "noises": 4,
         "input_psnr": [0, 40], "source": ["disks"], "sampler": "ode", "pixels": 32,
@@ -236,12 +237,14 @@ def test_script_draws_a_figure_and_writes_its_numbers(tmp_path):
     scripts.figure.main(
         *files, figure="psnr_curves", jobs={"psnr": jobs[::2]}, psnr=[paths["few"], paths["a"]],
         denoiser="unet", datasets=["one"], sizes=[1, 10], slope_range=[10, 20], count=3,
+        private=False,
     )  # fmt: skip
     assert [row["slope"] for row in table(files[2])] == ["0.500", "0.600"]
     assert all(file.stat().st_size for file in files)
     scripts.figure.main(
         *files, figure="psnr_curves", jobs={"psnr": jobs[1:]}, psnr=[paths["b"], paths["a"]],
         denoiser="unet", datasets=["one"], sizes=[10], slope_range=[10, 20], count=3,
+        private=False,
     )  # fmt: skip
     (row,) = table(files[2])
     assert (row["slope_low"], row["slope"], row["slope_high"]) == ("0.600", "0.700", "0.800")
@@ -249,7 +252,7 @@ def test_script_draws_a_figure_and_writes_its_numbers(tmp_path):
 
 def test_script_of_the_page(tmp_path):
     paths = saved(tmp_path, basis=eigenbasis_store(3, images=2))
-    scripts.page.main([paths["basis"]], tmp_path / "a.html", denoiser="unet")
+    scripts.page.main([paths["basis"]], tmp_path / "a.html", denoiser="unet", private=False)
     assert "data:image/png;base64" in (tmp_path / "a.html").read_text()
 
 
@@ -260,7 +263,14 @@ def test_summary_has_columns_of_what_the_studies_have(tmp_path):
         tmp_path, psnr=psnr_store(0.5), second=psnr_store(0.8), basis=eigenbasis_store(),
         disjoint=stores.first("similarity", pair="disjoint"), same_0=same[0], same_1=same[1],
     )  # fmt: skip
-    row = {"study": "a", "dataset": "one", "denoiser": "unet", "N": 10, "alpha": None}
+    row = {
+        "study": "a",
+        "dataset": "one",
+        "denoiser": "unet",
+        "N": 10,
+        "alpha": None,
+        "judged": True,
+    }
     of = {name: {"of": name} for name in paths}
     one = row | {"stores": {"psnr": [of["psnr"]], "eigenbasis": [of["basis"]]}}
     two = row | {

@@ -13,7 +13,7 @@ from gahb.summaries import optimum
 from gahb.summaries.optimum import below_optimum
 from study import figures
 from study.config import checked
-from study.config.between import mistakes_between
+from study.config.between_studies import study_mistakes
 from study.stages import STAGES
 from study.stages.figures import summarized
 
@@ -180,7 +180,7 @@ def test_the_summary_reads_the_optimum_where_a_figure_shows_it():
 def test_a_figure_that_needs_an_optimum_says_so():
     found = config(references=["wiener"], figures=["psnr_curves"])
     found["studies"]["pair"]["figures"] = ["optimum"]
-    (mistake,) = mistakes_between(found)
+    (mistake,) = study_mistakes(found, "pair")
     assert mistake == (
         "studies.pair.references: found ['wiener']; the figure 'optimum' needs the reference "
         "'optimum'"

@@ -65,8 +65,7 @@ def draw(stores: Stores, shown: dict) -> Figure:
 
 
 def _row(outputs: xr.DataArray, names: list[str]) -> list[tuple]:
-    pictures = [pictures.photo(outputs.sel(output=name)) for name in names]
-    return [(p, _called(name)) for p, name in zip(pictures, names, strict=True)]
+    return [(pictures.photo(outputs.sel(output=name)), _called(name)) for name in names]
 
 
 def _called(name: str) -> str:

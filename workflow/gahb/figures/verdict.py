@@ -28,7 +28,7 @@ FIGURE = {
     },
     "sizes": "every",
     "compares": "nothing",
-    "uses": {"count": "samples.count", "sampler": "samples.sampler"},
+    "uses": {"count": "samples.count"},
     "single": True,
 }
 

@@ -1,4 +1,4 @@
-"""Denoisers: a model for each architecture, and for networks and closed forms from elsewhere."""
+"""Denoisers: networks trained here or elsewhere, closed forms, samples; a model for each kind."""
 
 import functools
 from pathlib import Path
@@ -11,112 +11,13 @@ from study.config.base import (
     Entry,
     Function,
     OddInteger,
-    Side,
     integer,
     number,
     several,
 )
 from study.config.messages import closest, renamed
+from study.config.networks import Trained
 from study.fingerprint import REFERENCES, constant, defining, keywords
-
-
-class Learned(Entry):
-    """A denoiser that is trained here."""
-
-    training: str
-    """Name of an entry of `training`."""
-
-
-class Network(Learned):
-    """A network with norms."""
-
-    gain: number(gt=0) | MISSING | None = MISSING
-    """Where the norms' gains start; null draws them near 0 as the authors do."""
-
-
-class Unet(Network):
-    """The paper's bias-free UNet."""
-
-    architecture: Literal["unet"]
-    channels: Count = 64
-    """Channels of the first block, doubled at each scale."""
-    blocks: integer(ge=1, le=6) = 3
-    """Encoder blocks; the image side must be a multiple of 2^blocks."""
-
-
-class BiasedUnet(Unet):
-    """The UNet with an additive constant for each channel before each ReLU and at the end."""
-
-    architecture: Literal["biased_unet"]
-
-
-class Bfcnn(Network):
-    """The bias-free convolutional network of the paper's appendix."""
-
-    architecture: Literal["bfcnn"]
-    channels: Count = 64
-    """Channels of every hidden layer."""
-    layers: integer(ge=3) = 21
-    """Number of convolutions."""
-
-
-class Mlp(Network):
-    """A bias-free multilayer perceptron on the flattened image."""
-
-    architecture: Literal["mlp"]
-    side: Side
-    """Side of the images in pixels; the only side that it denoises."""
-    channels: Count = 256
-    """Units of every layer."""
-    layers: Count = 2
-    """Pairs of matrices between the first and the last."""
-
-
-class Transformer(Network):
-    """A bias-free transformer of patches."""
-
-    architecture: Literal["transformer"]
-    side: Side
-    """Side of the images in pixels; the only side that it denoises."""
-    channels: Count = 96
-    """Channels of a token, a multiple of `heads`."""
-    layers: Count = 4
-    """Layers of attention and matrices."""
-    heads: Count = 4
-    """Heads of each attention."""
-    patch: Count = 2
-    """Side in pixels of the patch that is a token; `side` must be a multiple of it."""
-    window: OddInteger | None = None
-    """Side in patches of the window in which a token sees others, odd; null is the image."""
-
-    def mistakes(self):
-        for whole, part in (("side", "patch"), ("channels", "heads")):
-            if getattr(self, whole) % getattr(self, part):
-                yield (
-                    whole,
-                    (f"found {getattr(self, whole)}, no multiple of {part}, {getattr(self, part)}"),
-                )
-
-
-class Edm(Learned):
-    """A UNet that is told the noise level, with EDM's preconditioning, group norms, additive
-    constants and attention at the lowest resolution."""
-
-    architecture: Literal["edm"]
-    channels: integer(ge=4) = 64
-    """Channels of the first block, doubled at each scale."""
-    blocks: integer(ge=1, le=6) = 3
-    """Scales below the middle; the image side must be a multiple of 2^blocks."""
-
-
-class Gaussians(Learned):
-    """The posterior mean of a mixture of Gaussians whose means and common variance are learned."""
-
-    architecture: Literal["gaussians"]
-    side: Side
-    """Side of the images in pixels; it takes no others."""
-    means: Count
-    """Gaussians, at most as many as training images."""
 
 
 class Weights(Entry):
@@ -306,10 +207,6 @@ def _kind(entry) -> str:
     return next((kind for kind in kinds if kind in given), "architecture")
 
 
-Trained = Annotated[
-    Unet | BiasedUnet | Bfcnn | Mlp | Transformer | Edm | Gaussians,
-    Field(discriminator="architecture"),
-]
 Denoiser = Annotated[
     Annotated[Trained, Tag("architecture")]
     | Annotated[Weights, Tag("weights")]
