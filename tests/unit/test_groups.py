@@ -144,13 +144,13 @@ def test_a_mistake_in_groups_is_named_before_any_job(tmp_path):
 
 
 def test_a_size_that_whole_groups_cannot_give_is_named_before_any_job(tmp_path):
-    """Three videos of 10 frames: one has the test image, and each network one of the others."""
+    """Three videos of 10 frames: one has the test images, and each network one of the others."""
     for video, frame in itertools.product("abc", range(10)):
         (tmp_path / f"{video}_{frame}.png").touch()
     study = {"datasets": ["mine"], "denoisers": ["tiny"], "figures": ["samples"]}
     by_video, found = {"pattern": "^(.)_"}, {}
     for groups, N in ((by_video, 10), (by_video, 11), (None, 11)):
-        found[N, groups is None] = config(tmp_path, groups, test=1) | {"run": ["mine"]}
+        found[N, groups is None] = config(tmp_path, groups, test=2) | {"run": ["mine"]}
         found[N, groups is None]["studies"]["mine"] = study | {"sizes": [N]}
     checked(found[10, False]), checked(found[11, True])
     with pytest.raises(

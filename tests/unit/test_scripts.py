@@ -227,7 +227,7 @@ def test_what_cannot_denoise_these_images_is_refused(data, tmp_path):
             *data, [str(tmp_path / name)], str(tmp_path / "none"), subset="S1", N=N
         )
 
-    wrong = r"color\.pt takes images of 3 channel.* have 1; `gray: null` keeps their colours"
+    wrong = r"color\.pt takes images of 3 channel.* has 1; `gray: null` keeps their colours"
     with pytest.raises(ValueError, match=wrong):
         take_in(
             denoisers.initialized("unet", 0, image_channels=3, channels=4, blocks=1), "color.pt"
