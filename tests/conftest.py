@@ -88,7 +88,7 @@ TINY = {
             "datasets": ["disk"], "denoisers": ["watched"], "references": ["wiener"],
             "sizes": [8],
             "figures": [
-                "dynamics", "along", "transition", "phase", "disks", "dimension", "nats",
+                "dynamics", "along", "transition", "new_images", "phase", "disks", "dimension", "nats",
                 "likelihood",
             ],
         },

@@ -63,18 +63,21 @@ def _reversed(node):
 UNUSED = {"source": "disks", "side": 8, "images": 9, "test": 2}
 LONGER = TINY["training"]["tiny"] | {"steps": 61}
 OF_CNN = ("photo*/cnn/*", "figures/photographs/*", "figures/geometry/*", "summary.json")
-OF_DISKS = ("disk/*", *(f"figures/{s}/*" for s in ("phase", "closed-forms", "truths")),
+# The images `mixed` are made of disks.
+OF_DISKS = ("disk/*", "mixed/*",
+            *(f"figures/{s}/*" for s in ("phase", "closed-forms", "truths", "crossover")),
             "summary.json")  # fmt: skip
 OF_SAMPLES = (
     "*/samples.zarr", "*/similarity.zarr", "*/beyond.zarr", "*/matrix-*", "*/prediction-*",
     "*/agreement-*", "figures/*/matrix_*", "figures/*/samples_*",
     "figures/*/pa*_*", "figures/*/verdict_*", "figures/*/transition_*", "figures/*/agreement_*",
-    "figures/*/theories_*", "summary.json",
+    "figures/*/new_images_*", "figures/*/theories_*", "summary.json",
 )  # fmt: skip
 # The flow of a Gaussian, in closed form, takes no sampler.
 OF_SAMPLER = tuple(p for p in OF_SAMPLES if "prediction" not in p)
 OF_LEVELS = (
     *(f"*/{name}/*/psnr.zarr" for name in ("tiny", "cnn", "watched", "memorizer", "wiener")),
+    "mixed/*/psnr.zarr", "figures/crossover/*",
     "*/oracles.zarr", "*/prediction-*", "figures/*/psnr_curves_*", "figures/*/shrinkage_*",
     "figures/*/slopes_*", "figures/*/disks_*", "figures/*/geometry_*", "figures/*/transition_*",
     "figures/*/optimum_*", "summary.json",
@@ -348,7 +351,7 @@ def test_trained_networks_are_kept_on_purpose_after_a_change_of_code(own):
         own.folder / "results" / n.replace("history.zarr", "denoiser.safetensors")
         for n in histories
     ]
-    assert len(trained) == 11
+    assert len(trained) == 12
     before = [path.read_bytes() for path in trained]
     own.run("--touch", "--until", "training", "--", "all")
     assert [path.read_bytes() for path in trained] == before

@@ -22,11 +22,13 @@ FIGURES = [
     "geometry/geometry_cnn",
     "geometry/harmonics_all",
     *(f"phase/{name}_disk_watched"
-      for name in ("dynamics", "along", "transition", "disks", "dimension", "nats", "likelihood")),
+      for name in ("dynamics", "along", "transition", "new_images", "disks", "dimension", "nats",
+                   "likelihood")),
     "phase/phase_disk",
     "closed-forms/samples_disk_memorizer",
     "closed-forms/matrix_disk_memorizer",
     "truths/optimum_disk",
+    "crossover/crossover_mixed",
 ]  # fmt: skip
 
 
@@ -163,9 +165,10 @@ def test_summary_holds_every_network_and_is_printed(finished):
         ("phase", "disk", "8"),
         ("closed-forms", "disk", "8"),
         ("truths", "disk", "8"),
+        ("crossover", "mixed", "8"),
     ]
     assert all(r["train_psnr"] and r["test_psnr"] and r["slope"] for r in rows)
-    slopes = ["0.667", "0.667", "0.667", "0.500", "0.667", *[""] * 6]
+    slopes = ["0.667", "0.667", "0.667", "0.500", "0.667", *[""] * 7]
     assert [r["minimax_slope"] for r in rows] == slopes
     assert text in finished.output
 

@@ -11,8 +11,7 @@
 title: in the report. reads: kinds of stores, and of which subsets or pairs. sizes: every N of the
 study, or the largest. compares: whether one figure shows all "datasets" of a study, all its
 "denoisers", "everything", or "nothing": one of each.
-uses: config values by the names that the figure gives them, each a section, a key in
-one or, with `*`, a key of each data set shown.
+uses: config values by the names that the figure gives them; `*` stands for each entry shown.
 beside (optional): of which references of its study it also reads stores, by kind of store: modules
 in gahb/denoisers/references, of the largest N, or "every", of every N. needs (optional): a
 reference that its studies must have.
@@ -175,9 +174,12 @@ def stores(config: dict, job: Mapping, declared: Mapping) -> dict[str, list[dict
     return listed
 
 
-def used(config: dict, uses: Mapping[str, str], datasets: list[str]) -> dict:
-    """Config values by name, each given as a path: "denoisers", "psnr.count" or
-    "datasets.*.alpha"."""
+def used(config: dict, uses: Mapping[str, str], shown: Mapping) -> dict:
+    """Config values by name, each given as a path: "psnr.count", "datasets.*.alpha" (a list), or
+    "denoisers.*" and "training.*" (the entries that are shown, by name)."""
+    datasets, denoisers = shown["datasets"], [*shown["denoisers"], *shown["references"]]
+    recipes = [config["denoisers"][name].get("training") for name in denoisers]
+    entries = {"denoisers": denoisers, "training": [*filter(None, recipes)]}
 
     def value(path: list[str], entry):
         for key in path:
@@ -187,7 +189,9 @@ def used(config: dict, uses: Mapping[str, str], datasets: list[str]) -> dict:
     found = {}
     for name, path in uses.items():
         section, *rest = path.split(".")
-        if rest[:1] == ["*"]:
+        if rest == ["*"]:
+            found[name] = {entry: config[section][entry] for entry in entries[section]}
+        elif rest[0] == "*":
             found[name] = [value(rest[1:], config[section][d]) for d in datasets]
         else:
             found[name] = value(rest, config[section])

@@ -23,7 +23,7 @@ FIGURE = {
     "beside": {"psnr": ["optimum", "partial_memorizer"]},
     "needs": "optimum",
     "sources": "mixture",
-    "uses": {"entries": "denoisers", "recipes": "training", "count": "dynamics.count"},
+    "uses": {"entries": "denoisers.*", "recipes": "training.*", "count": "dynamics.count"},
 }
 
 

@@ -23,7 +23,7 @@ def _figure(name: str) -> Stage:
             "figure": name,
             "jobs": figures.stores(config, job, declared),
             **shown,
-            **figures.used(config, declared["uses"], shown["datasets"]),
+            **figures.used(config, declared["uses"], shown),
         }
 
     return Stage(
