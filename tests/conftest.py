@@ -88,8 +88,8 @@ TINY = {
             "datasets": ["disk"], "denoisers": ["watched"], "references": ["wiener"],
             "sizes": [8],
             "figures": [
-                "dynamics", "along", "transition", "new_images", "phase", "disks", "dimension", "nats",
-                "likelihood",
+                "dynamics", "along", "transition", "new_images", "phase", "disks", "dimension",
+                "nats", "likelihood",
             ],
         },
         "closed-forms": {
