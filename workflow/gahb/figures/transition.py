@@ -74,7 +74,23 @@ def draw(stores: Stores, shown: dict) -> Figure:
         ax.set(xlabel="training images, $N$", xlim=(min(sizes) / 1.3, 1.3 * max(sizes)))
         panels.log_axis(ax, 20)
     figure.legend(*between.get_legend_handles_labels(), ncols=4, loc="outside lower center")
+    ended = [row for row in rows if np.isfinite(row.get("beyond", np.nan))]
+    if ended:  # there are none where most samples diverged
+        words.headline(figure, _sentence(ended[0], ended[-1]))
     return figure
+
+
+def _sentence(first: dict, last: dict) -> str:
+    """What networks and Wiener filters share beyond the covariance, at both ends."""
+
+    def ends(name: str) -> str:
+        return f"{words.number(first[name])} to {words.number(last[name])}"
+
+    return (
+        f"From N = {first['N']:,} to {last['N']:,}, agreement beyond the covariance goes from "
+        f"{ends('beyond')} between two networks, from {ends('beyond_null')} between two Wiener "
+        "filters."
+    )
 
 
 def _of(rows: list[dict], name: str) -> list[float]:
