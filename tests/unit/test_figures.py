@@ -121,6 +121,15 @@ def test_new_images(sizes, same):
     np.testing.assert_allclose(beyond["two Wiener filters"], -two)
 
 
+@pytest.mark.filterwarnings("error")
+def test_new_images_that_all_diverged():
+    stores = sample_stores([1, 10], diverged=6)
+    figure = new_images.draw(stores, {"sizes": [1, 10]})
+    assert_legible(figure)
+    assert not figure.axes[0].images and "most samples diverged" in words(figure)
+    new_images.numbers(stores, {"sizes": [1, 10]})
+
+
 @pytest.mark.parametrize(("figure", "rows"), [(samples, 2), (patches, 3)])
 def test_one_network_alone(figure, rows):
     opened = []

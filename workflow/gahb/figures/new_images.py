@@ -27,6 +27,8 @@ FIGURE = {
 
 #: Samples side by side.
 COLUMNS = 7
+#: A row where all samples diverged.
+BLANK = [(None, "")]
 #: Inches of the curves next to them.
 CURVES = 2.6
 LINES = {
@@ -68,9 +70,9 @@ def _tiles(stores: Stores, N: int) -> dict[str, list[tuple]]:
     for i, subset in enumerate(("S1", "S2")):
         made = stores.first("samples", N=N, subset=subset).samples.values
         tiles = [(pictures.generated(made[j], copied[i, j]), "") for j in chosen]
-        rows[f"network {i + 1}"] = tiles
+        rows[f"network {i + 1}"] = tiles or BLANK
     made = stores.first("beyond", N=N, pair="disjoint").gaussian.values
-    rows["Gaussian"] = [(pictures.generated(made[j], copied=False), "") for j in chosen]
+    rows["Gaussian"] = [(pictures.generated(made[j], copied=False), "") for j in chosen] or BLANK
     return rows
 
 
@@ -87,11 +89,15 @@ def _curves(ax: Axes, rows: list[dict]) -> None:
         ax.fill_between(sizes, low, high, color=line["color"], alpha=0.2, linewidth=0)
     ax.axhline(0, **panels.REFERENCE)
     ax.set(ylim=(-1.05, 1.05), ylabel="cosine", xlabel="training images of each network, $N$")
+    # Said, because nothing is drawn where all samples diverged.
+    ax.set_xlim(min(sizes) / 1.3, 1.3 * max(sizes))
     panels.log_axis(ax, 20)
     ax.figure.legend(loc="outside lower right", ncols=2)
 
 
 def _sentence(row: dict, memorized: int, ended: int) -> str:
+    if not np.isfinite(row.get("beyond", np.nan)):
+        return f"At N = {row['N']:,} most samples diverged, and nothing can be said of them."
     return (
         f"Two networks, trained on {row['N']:,} different images each, agree to "
         f"{words.number(row['beyond'])} beyond the covariance, two Wiener filters to "
