@@ -129,7 +129,7 @@ def test_the_sum_over_a_study(finished, monkeypatch):
     jobs = cost.jobs([*finished.command()[3:], "--", "all"])
     jobs = jobs[jobs.rule != "all"]
     training = jobs[jobs.rule == "training"]
-    assert len(training) == 11 and (training.GPUs == 1).all()
+    assert len(training) == 12 and (training.GPUs == 1).all()
     assert (training["measured h"] > 0).all() and (training["most MB"] > 0).all()
     lines = cost.table(jobs).splitlines()
     row = next(line.split() for line in lines if line.startswith("training"))

@@ -30,7 +30,7 @@ FIGURE = {
 @style.sheet()
 def draw(stores: Stores, shown: dict) -> Figure:
     """Errors against M, and below the memorized part of the samples, with both crossovers."""
-    rows = numbers(stores, shown)
+    rows = _rows(stores, shown)
     figure = Figure((style.PAGE, 3))
     errors, memorized = figure.subplots(1, 2)
     trained = [row for row in rows if "memorized" in row]
@@ -65,7 +65,14 @@ def _points(ax: Axes, rows: list[dict], name: str, **look) -> None:
 
 def numbers(stores: Stores, shown: dict) -> list[dict]:
     """A row for each model: M, its error, the predicted one, and what a trained one memorized; in
-    the generalizer's both crossovers."""
+    the generalizer's both crossovers. What a model does not have is "none"."""
+    rows = _rows(stores, shown)
+    columns = dict.fromkeys(name for row in rows for name in row)
+    kept = [{k: v for k, v in row.items() if v == v} for row in rows]  # no NaN
+    return [{name: row.get(name, "none") for name in columns} for row in kept]
+
+
+def _rows(stores: Stores, shown: dict) -> list[dict]:
     N, entries = shown["sizes"][-1], shown["entries"]
     images = stores.first("images")
     d, v = images.templates[0].size, float(images.spread) ** 2
