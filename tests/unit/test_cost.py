@@ -133,7 +133,7 @@ def test_the_sum_over_a_study(finished, monkeypatch):
     assert (training["measured h"] > 0).all() and (training["most MB"] > 0).all()
     lines = cost.table(jobs).splitlines()
     row = next(line.split() for line in lines if line.startswith("training"))
-    assert row[1:3] == ["11", "1"] and row[-1] == "11"
+    assert row[1:3] == ["12", "1"] and row[-1] == "12"
     on_gpu = int((jobs.GPUs > 0).sum())
     assert lines[-2].startswith(f"{len(jobs)} jobs, {on_gpu} of them with a GPU: ")
     assert lines[-1].startswith(f"{(jobs['expected h'] > 0).sum()} of these have run, in ")
