@@ -391,6 +391,19 @@ def test_what_no_study_uses_is_not_held_to_the_users_settings(psnr):
     assert_refused(config | {"run": ["mine"]}, ["denoisers.optimum.psnr.input_psnr"])
 
 
+def test_a_matrix_compares_samples_from_the_same_starts_alone():
+    own = {"function": "torch.nn:Identity", "predicts": "noise"}
+    study = TINY["studies"]["closed-forms"]
+    study = study | {"references": ["own"], "figures": ["matrix"]}
+    for more, accepted in (({}, True), ({"samples": {"sd": 0.7}}, False)):
+        config = changed("denoisers.own", own | more) | {"run": ["closed-forms"]}
+        config["studies"] = config["studies"] | {"closed-forms": study}
+        if accepted:
+            checked(config)
+        else:
+            assert_refused(config, ["closed-forms.references", "'own'", "the same starts"])
+
+
 def test_all_mistakes_are_named_at_once():
     config = changed("sead", 1)
     config["samples"]["beta"] = 2

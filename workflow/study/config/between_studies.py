@@ -20,6 +20,7 @@ from study.entries import (
     known_side,
     pattern,
     root,
+    sampling,
 )
 from study.files import count, names
 from study.fingerprint import OPTIMA
@@ -56,6 +57,11 @@ def study_mistakes(config: dict, name: str) -> Iterator[str]:
     for reference in study["references"]:
         if is_drawn(config, reference):
             yield f"{asked.path}.references: found {reference!r}, which is samples, no denoiser"
+        elif asked.reading("matrix") and sampling(config, reference) != config["samples"]:
+            yield (
+                f"{asked.path}.references: found {reference!r}, whose samples start elsewhere than "
+                "the others; the figure 'matrix' compares samples from the same starts"
+            )
     yield from _needs(asked, name)
 
 
