@@ -131,6 +131,21 @@ def curve(ax: Axes, x, values: xr.DataArray, **line) -> None:
         ax.fill_between(x, values.min("seed"), values.max("seed"), **band)
 
 
+def column(rows: list[dict], name: str) -> list[float]:
+    """A number of each row, NaN where it has none."""
+    return [row.get(name, np.nan) for row in rows]
+
+
+def banded(ax: Axes, rows: list[dict], name: str, **line) -> None:
+    """A number of each row against N, in the band of its interval."""
+    x, values = column(rows, "N"), np.array(column(rows, name))
+    line = {"marker": "o", **line}
+    shown = values if ax.get_yscale() == "linear" else np.where(values > 0, values, np.nan)
+    ax.plot(x, shown, **line)
+    low, high = (column(rows, f"{name}_{end}") for end in ("low", "high"))
+    ax.fill_between(x, low, high, color=line["color"], alpha=0.2, linewidth=0)
+
+
 def log_axis(ax: Axes, room: float = 300) -> None:
     """A logarithmic axis of what is counted, with labels like 20k.
 

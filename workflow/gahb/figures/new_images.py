@@ -80,13 +80,8 @@ def _curves(ax: Axes, rows: list[dict]) -> None:
     """Medians against N, in bands of their intervals."""
     sizes = [row["N"] for row in rows]
     for name, (label, line) in LINES.items():
-        if name not in rows[-1]:
-            continue
-        values, low, high = (
-            [row.get(name + end, np.nan) for row in rows] for end in ("", "_low", "_high")
-        )
-        ax.plot(sizes, values, label=label, markersize=4, **line)
-        ax.fill_between(sizes, low, high, color=line["color"], alpha=0.2, linewidth=0)
+        if name in rows[-1]:
+            panels.banded(ax, rows, name, label=label, markersize=4, **line)
     ax.axhline(0, **panels.REFERENCE)
     ax.set(ylim=(-1.05, 1.05), ylabel="cosine", xlabel="training images of each network, $N$")
     # Said, because nothing is drawn where all samples diverged.

@@ -7,7 +7,6 @@ Gaussian projected out of both.
 
 import numpy as np
 import xarray as xr
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from gahb import statistics
@@ -51,20 +50,20 @@ def draw(stores: Stores, shown: dict) -> Figure:
     }
     for name, line in lines.items():
         if name in rows[0]:
-            _line(between, [_missing(row, name) for row in rows], name, **line)
-            _line(left, rows, {"between": "beyond"}.get(name, f"beyond_{name}"), **line)
-    missing = 1 - np.array(_of(rows, "expected"))
+            panels.banded(between, [_missing(row, name) for row in rows], name, **line)
+            panels.banded(left, rows, {"between": "beyond"}.get(name, f"beyond_{name}"), **line)
+    missing = 1 - np.array(panels.column(rows, "expected"))
     between.plot(sizes, missing, label="null, by theory", **EXPECTED)
     between.set_ylabel("1 - cosine between samples")
-    left.plot(sizes, _of(rows, "beyond_expected"), **EXPECTED)
+    left.plot(sizes, panels.column(rows, "beyond_expected"), **EXPECTED)
     left.axhline(0, **panels.REFERENCE)
     left.set(ylabel="cosine beyond the covariance", ylim=(-1.05, 1.05))
-    _line(memorized, rows, "memorized", color="C0")
+    panels.banded(memorized, rows, "memorized", color="C0")
     memorized.set(ylabel="memorized part of the samples", ylim=(-0.03, 1.03))
     for which, marker in (("train", "s"), ("test", "o")):
         style_of = {"marker": marker, "label": "_"}
-        _line(errors, rows, f"{which}_mse", **style_of, color="C0")
-        _line(errors, rows, f"{which}_null", **style_of, **NULL)
+        panels.banded(errors, rows, f"{which}_mse", **style_of, color="C0")
+        panels.banded(errors, rows, f"{which}_null", **style_of, **NULL)
         theory = null.expected_mse.sel(set=which).isel(sigma=level)
         errors.plot(sizes, theory.where(theory > 0), **EXPECTED)
     errors.set_ylabel("mean squared error per pixel")
@@ -93,25 +92,11 @@ def _sentence(first: dict, last: dict) -> str:
     )
 
 
-def _of(rows: list[dict], name: str) -> list[float]:
-    return [row.get(name, np.nan) for row in rows]
-
-
 def _missing(row: dict, name: str) -> dict:
     """A row of 1 less a cosine: its bounds change places."""
     bounds = {"": "", "_low": "_high", "_high": "_low"}
     found = {name + to: 1 - row[name + of] for to, of in bounds.items() if name + of in row}
     return {"N": row["N"], **found}
-
-
-def _line(ax: Axes, rows: list[dict], name: str, **line) -> None:
-    """A number of each row against N, in the band of its interval."""
-    x, values = _of(rows, "N"), np.array(_of(rows, name))
-    line = {"marker": "o", **line}
-    shown = values if ax.get_yscale() == "linear" else np.where(values > 0, values, np.nan)
-    ax.plot(x, shown, **line)
-    low, high = (_of(rows, f"{name}_{end}") for end in ("low", "high"))
-    ax.fill_between(x, low, high, color=line["color"], alpha=0.2, linewidth=0)
 
 
 def _level(stored: xr.Dataset) -> int:
