@@ -122,6 +122,8 @@ def test_checking_leaves_its_argument_alone():
         ("studies.pair.sizes", [1, 26], ["studies.pair.sizes", "26", "60", "2 x 26", "10"]),
         ("studies.pair.sizes", [], ["studies.pair.sizes"]),
         ("studies.pair.sizes", [0], ["studies.pair.sizes.0", "0"]),
+        ("studies.pair.ceiling", [8, 9], ["studies.pair.ceiling.1", "9", "not one of sizes"]),
+        ("studies.pair.ceiling", "yes", ["studies.pair.ceiling", "'yes'"]),
         ("studies.pair.figures", ["fig1"], ["studies.pair.figures.0", "fig1", "psnr_curves"]),
         ("studies.pair.datasets", ["calfa"], ["studies.pair.datasets", "did you mean 'calpha'"]),
         ("studies.slopes.datasets", ["disk"], ["studies.slopes.datasets", "calpha", "disks"]),
@@ -288,6 +290,14 @@ def test_a_figure_of_one_network_asks_for_nothing_of_a_second_one():
         assert [j["subset"] for j in found["samples"]] == ["S1"]
     (stores,) = (stores for _, stores in rows(config))
     assert [j["pair"] for j in stores["similarity"]] == ["single"] and "ceiling" not in stores
+
+
+def test_a_ceiling_may_be_asked_of_some_sizes_alone():
+    config = changed("studies.pair.sizes", [4, 8])
+    config["studies"]["pair"]["ceiling"] = [8]
+    config = checked(config)
+    assert [figures.has_ceiling(config, "pair", "tiny", N) for N in (4, 8)] == [False, True]
+    assert not figures.has_ceiling(config, "pair", "wiener", 8)
 
 
 def test_an_embedding_that_is_not_there_is_named_and_its_code_counts(tmp_path, monkeypatch):

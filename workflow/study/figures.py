@@ -123,6 +123,12 @@ def seeds(config: dict, study: str, denoiser: str) -> range:
     return range(config["studies"][study]["seeds"] if is_trained(config, denoiser) else 1)
 
 
+def has_ceiling(config: dict, study: str, denoiser: str, N: int) -> bool:
+    """Whether another network is trained on the same N images."""
+    wanted = config["studies"][study]["ceiling"]
+    return is_trained(config, denoiser) and (wanted if isinstance(wanted, bool) else N in wanted)
+
+
 def jobs(config: dict, study: str, kind: str, dataset, denoiser, N, subset) -> list[dict]:
     """The wildcards of the stores of one kind, subset or pair and size, a store for each seed.
 
@@ -138,8 +144,7 @@ def jobs(config: dict, study: str, kind: str, dataset, denoiser, N, subset) -> l
         return []
     count = len(seeds(config, study, denoiser))
     if subset == "same":  # pairs of seeds s and s + 1 on the same images
-        wanted = config["studies"][study]["ceiling"] and is_trained(config, denoiser)
-        count = max(1, count - 1) if wanted else 0
+        count = max(1, count - 1) if has_ceiling(config, study, denoiser, N) else 0
     elif single:
         count = 0 if subset == "S2" else 1
         subset = "single" if subset == "disjoint" else subset

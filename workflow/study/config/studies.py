@@ -35,15 +35,20 @@ class Study(Entry):
     seeds: Count = 1
     """Networks trained alike but for the seed, for each training set; with more than one, curves
     and numbers are medians over them, with the smallest and the largest."""
-    ceiling: bool = False
-    """Whether two networks of different seeds are trained on the same images, too. The similarity
-    of their samples is the most that two networks of different images can reach."""
+    ceiling: bool | several(Count) = False
+    """Whether two networks of different seeds are trained on the same images, too, or the sizes for
+    which they are. The similarity of their samples is the most that two networks of different
+    images can reach."""
     figures: Names
     """Figures to draw, each for every denoiser. Figures that compare samples need denoisers of both
     subsets."""
 
     def mistakes(self):
         declared = figures.declared()
+        if isinstance(self.ceiling, list) and self.sizes != "all":
+            for i, size in enumerate(self.ceiling):
+                if size not in self.sizes:
+                    yield f"ceiling.{i}", f"found {size}, which is not one of sizes: {self.sizes}"
         for i, name in enumerate(self.figures):
             if name not in declared:
                 meant = renamed(type(self), name) or closest(name, declared)

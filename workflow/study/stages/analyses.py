@@ -100,7 +100,7 @@ def of_matrix(config: dict, job: Mapping) -> dict[str, dict]:
     own = {k: v for k, v in job.items() if k != "pair"}
     named = {f"{job['denoiser']}, {subset}": {**own, "subset": subset} for subset in ("S1", "S2")}
     study = config["studies"][job["study"]]
-    if study["ceiling"] and figures.is_trained(config, job["denoiser"]):
+    if figures.has_ceiling(config, job["study"], job["denoiser"], int(job["N"])):
         further = (int(job["seed"]) + 1) % max(2, study["seeds"])
         named[f"{job['denoiser']}, S1, another seed"] = {**own, "subset": "S1", "seed": further}
     for name in study["references"]:
@@ -195,7 +195,7 @@ def others(config: dict, job: Mapping) -> dict[str, dict]:
     """Other networks of the same kind, by what is other about them."""
     seed, entry = int(job["seed"]), config["studies"][job["study"]]
     found = {"other images": {**job, "subset": OTHER[job["subset"]]}}
-    if entry["ceiling"] and figures.is_trained(config, job["denoiser"]):
+    if figures.has_ceiling(config, job["study"], job["denoiser"], int(job["N"])):
         found["another seed"] = {**job, "seed": (seed + 1) % max(2, entry["seeds"])}
     return found
 
