@@ -6,6 +6,7 @@ books: it ends samples, and marks those that have diverged.
 """
 
 import dataclasses
+import functools
 import itertools
 from collections.abc import Callable, Generator
 
@@ -163,21 +164,17 @@ def sample(
     A sample starts at y ~ N(mean, sd^2) and is f(y) once sigma_t <= sigma_min.
 
     Args:
-        denoiser: f, called denoiser(y, sigma), with an attribute `blind`.
+        denoiser: f, called denoiser(y, sigma), with an attribute `blind`; on `device`.
         shape: (channel, y, x) of a sample.
-        count: number of samples.
         seed: sample i has the same noise for any denoiser, count and batch.
-        h0, beta: of the steps.
-        sigma_min, mean, sd: of the start and the end.
-        sigma_max: a sample with |f(y) - y| / sqrt(number of pixels) above this has diverged.
-        max_steps: a sample that takes longer has diverged.
+        h0, beta, sigma_min, mean, sd: of the steps, the end and the start.
+        sigma_max, max_steps: a sample with |f(y) - y| / sqrt(number of pixels) above sigma_max has
+            diverged, and so has one that takes longer.
         levels: noise levels at which y is kept.
         start: numbers of samples -> their first y, of noise level `sd`, in place of mean + sd z.
         sampler: (denoiser, y, numbers) -> generator as `coarse_to_fine`, in place of it.
         measurement: samples agree with it exactly, and so does mean + sd z.
-        batch: samples advanced together; finished ones leave.
-        device: where the denoiser is.
-        progress: called with the number of samples that ended.
+        batch: samples advanced together; finished ones leave, and `progress` is told how many.
 
     Raises:
         ValueError: h0 or beta outside (0, 1], or sigma_min or sd not below sigma_max.
@@ -187,6 +184,7 @@ def sample(
             f"h0 = {h0} and beta = {beta} must be in (0, 1], and sigma_min = {sigma_min} > 0 and "
             f"sd = {sd} below sigma_max = {sigma_max}"
         )
+    own = functools.partial(coarse_to_fine, seed=seed, h0=h0, beta=beta, sd=sd)
     drawn = Samples.empty(count, shape, max_steps, len(levels))
     center = torch.full(shape, float(mean), device=device)
     if measurement is not None:
@@ -194,10 +192,7 @@ def sample(
     for active in torch.arange(count).split(batch):
         numbers = active.to(device)
         y = start(numbers) if start else paper(seed, numbers, shape, mean=center, sd=sd)
-        if sampler:
-            steps = sampler(denoiser, y, numbers)
-        else:
-            steps = coarse_to_fine(denoiser, y, numbers, seed, h0=h0, beta=beta, sd=sd)
+        steps = (sampler or own)(denoiser, y, numbers)
         for ended in drawn.take(steps, active, levels, sigma_min, sigma_max):
             progress(ended)
     longest = int(drawn.steps.max()) if count else 0
