@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import diffusers
 import numpy as np
 import pytest
 import torch
@@ -10,8 +11,6 @@ from gahb import denoisers
 from gahb.denoisers import NetworkDenoiser
 from gahb.denoisers.imported.diffusers import UnreadableFolder, read
 from gahb.eigenbasis import eigenbasis
-
-diffusers = pytest.importorskip("diffusers")
 
 SMALL = {
     "sample_size": 8, "in_channels": 1, "out_channels": 1, "block_out_channels": (8, 8),

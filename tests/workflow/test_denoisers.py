@@ -1,6 +1,10 @@
 """Denoisers that were trained elsewhere go through the whole workflow."""
 
+import json
+
+import diffusers
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 import xarray as xr
@@ -10,6 +14,7 @@ from gahb.datasets import calpha
 from gahb.training.loop import train
 from gahb.training.recipe import Recipe
 from gahb.training.state import Training
+from PIL import Image
 
 USERS_OWN = """
 import torch
@@ -113,3 +118,59 @@ def test_a_hostile_file_stops_the_job(folder):
     output = own.run("all", fails=True)
     assert "net-S1.pt: cannot be read safely" in output
     assert not list(folder.rglob("harm"))
+
+
+def test_a_model_that_diffusers_trained_and_that_copies(tmp_path):
+    """Its training images are known to the config, as it would be written for a model of others."""
+    pixels = calpha.draw(0, np.arange(30), 8, 2.0)[:, 0]
+    (tmp_path / "photos").mkdir()
+    for i, image in enumerate(pixels):
+        Image.fromarray((255 * image).astype("uint8")).save(tmp_path / f"photos/{i:02}.png")
+    (tmp_path / "train.csv").write_text("name\n21.png\n03.png\n14.png\n")
+    scheduler = diffusers.DDPMScheduler(clip_sample=False)
+    network = memorizing_unet(2 * torch.from_numpy(pixels[[21, 3, 14], None]) - 1, scheduler)
+    diffusers.DDPMPipeline(network, scheduler).save_pretrained(tmp_path / "ddpm")
+    own = Study(tmp_path, TINY | {
+        "run": ["copied"],
+        "datasets": {
+            "photos": {"source": "folder", "path": "photos", "train": "train.csv", "test": 10}
+        },
+        "denoisers": {"ddpm": {"diffusers": "ddpm"}},
+        "studies": {"copied": {
+            "datasets": ["photos"], "denoisers": ["ddpm"], "sizes": "all", "figures": ["verdict"],
+        }},
+        "samples": {"count": 16, "h0": 0.1},
+    })  # fmt: skip
+    own.run("all")
+    verdict = pd.read_csv(tmp_path / "results/figures/copied/verdict_photos_ddpm.csv")
+    assert list(verdict.N) == [3] and (verdict.memorized > 0.8).all()
+    samples = xr.open_zarr(tmp_path / "results/photos/ddpm/S1-3-seed0/samples.zarr")
+    # Samples start where the schedule ends, on [0, 1].
+    noisiest = float((1 / scheduler.alphas_cumprod[-1] - 1) ** 0.5) / 2
+    assert samples.sigma.isel(step=0).max() == pytest.approx(noisiest, rel=0.05)
+
+    # The schedule belongs to the model.
+    file = tmp_path / "ddpm/scheduler/scheduler_config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"beta_end": 0.021}))
+    assert "photos/ddpm/S1-3-seed0/denoiser.safetensors" in own.stale()
+
+
+def memorizing_unet(images, scheduler):
+    """A UNet trained on the images as diffusers' own examples train one, until it holds them."""
+    torch.manual_seed(0)
+    network = diffusers.UNet2DModel(
+        sample_size=8, in_channels=1, out_channels=1, block_out_channels=(16, 32),
+        layers_per_block=1, norm_num_groups=4, down_block_types=("DownBlock2D",) * 2,
+        up_block_types=("UpBlock2D",) * 2,
+    )  # fmt: skip
+    optimizer, steps = torch.optim.Adam(network.parameters(), 2e-3), 200
+    rate = torch.optim.lr_scheduler.LinearLR(optimizer, 1, 0, steps)
+    for _ in range(steps):
+        x, t = images[torch.randint(len(images), (32,))], torch.randint(1000, (32,))
+        noise = torch.randn_like(x)
+        loss = (network(scheduler.add_noise(x, noise, t), t).sample - noise).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        rate.step()
+    return network
