@@ -8,6 +8,7 @@ import pytest
 import xarray as xr
 from gahb import denoisers, store
 from study import fingerprint, planned
+from study.files import code_file
 from study.origins import content, keep, kept_lines, marker, origin, unlike
 
 MADE = {"values": {"recipe": {"steps": 60}}, "code": "code 12", "job": {"N": "8"}, "inputs": {}}
@@ -138,14 +139,19 @@ def test_code_that_is_written_while_a_job_starts_is_refused(plan):
         planned.check("a.zarr", plan)
 
 
-def test_a_job_imports_all_its_modules_before_it_is_compared_with_its_plan(monkeypatch):
+def test_a_job_imports_all_its_modules_before_it_is_compared_with_its_plan(tmp_path, monkeypatch):
     """So a later edit of a module that only the config names is not run."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.setenv(planned.VARIABLE, "")
-    parameters = {"values": {}, "code": fingerprint.code("figure", ["gahb.figures.nats"])}
-    planned.write({"a.png": parameters})
-    monkeypatch.delitem(sys.modules, "gahb.figures.nats", raising=False)
-    planned.check("a.png", parameters)
-    assert "gahb.figures.nats" in sys.modules
+    (tmp_path / "users_own.py").write_text("def made(): ...")
+    os.utime("users_own.py", (1e9, 1e9))
+    code = fingerprint.code("figure", ["gahb.figures.nats"], [code_file("users_own:made")])
+    planned.write({"a.png": {"values": {}, "code": code}})
+    for name in (named := {"gahb.figures.nats", "users_own"}):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    planned.check("a.png", {"values": {}, "code": code})
+    assert named <= sys.modules.keys()
 
 
 def test_the_hashes_of_a_file_are_of_one_version_of_it(tmp_path):

@@ -8,6 +8,7 @@ import contextlib
 import importlib
 import json
 import os
+import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -77,12 +78,16 @@ def check(output: str, parameters: dict) -> None:
 
 
 def _import(files: Iterable[Path]) -> None:
-    """Import the modules of a job that are named in the config: a later edit of these is not run.
+    """Import the modules of a job that the config names: a later edit of them is not run.
 
-    Scripts have imported the others before.
+    Scripts have imported the others before. A function of the user's own is in the working
+    directory, where a job looks last.
     """
+    sys.path.append(os.getcwd())
     for file in files:
-        if file.is_relative_to(fingerprint.ROOT / "gahb") and file.suffix == ".py":
-            module = ".".join(file.relative_to(fingerprint.ROOT).with_suffix("").parts)
+        ours = file.is_relative_to(fingerprint.ROOT)
+        root = fingerprint.ROOT if ours else Path.cwd()
+        parts = file.relative_to(root).with_suffix("").parts if file.is_relative_to(root) else ()
+        if file.suffix == ".py" and parts and parts[0] != "scripts":
             with contextlib.suppress(Exception):  # the job's own import says what is wrong
-                importlib.import_module(module.removesuffix(".__init__"))
+                importlib.import_module(".".join(parts).removesuffix(".__init__"))
