@@ -1,8 +1,9 @@
-"""Denoisers known in closed form, in any convention: what networks made elsewhere would return."""
+"""Denoisers and images known in closed form: what networks made elsewhere would return."""
 
 import numpy as np
 import torch
 from gahb.denoisers.imported.conventions import SIGMA_DATA, cosine_schedule, linear_schedule
+from gahb.denoisers.references import wiener
 from torch import nn
 
 
@@ -77,3 +78,21 @@ def fields(count, side=16, channels=1, seed=0, dtype=torch.float32):
     x = np.fft.ifft2(np.fft.fft2(rng.normal(size=(count, channels, side, side))) / k**1.3).real
     x = (x - x.mean((2, 3), keepdims=True)) / x.std((2, 3), keepdims=True)
     return torch.from_numpy((0.5 + 0.18 * x).clip(0, 1)).to(dtype)
+
+
+SIDE = 8
+#: Mean and covariance of Gaussian images: variances along axes.
+VARIANCES = 2.0 / (1 + np.arange(SIDE**2))
+AXES = np.linalg.qr(np.random.default_rng(0).normal(size=(SIDE**2, SIDE**2)))[0]
+MEAN = 0.5 + 0.1 * np.random.default_rng(1).normal(size=SIDE**2)
+
+
+def draw(count: int, seed) -> torch.Tensor:
+    """Gaussian images with that mean and covariance."""
+    z = np.random.default_rng(seed).normal(size=(count, SIDE**2))
+    return torch.from_numpy(MEAN + z * VARIANCES**0.5 @ AXES.T).reshape(-1, 1, SIDE, SIDE)
+
+
+def fitted(images) -> wiener.Wiener:
+    """Their Wiener filter."""
+    return wiener.Wiener(**wiener.fit(images)).double()

@@ -7,9 +7,9 @@ import scripts.matrix
 import torch
 import xarray as xr
 from conftest import data_set
+from exact import SIDE, draw, fitted
 from gahb import prediction, store
 from gahb.beyond import beyond, left, share
-from gahb.denoisers.references import wiener
 from gahb.samples.flow import followed, noise_levels
 from gahb.samples.gaussian import gaussian_flow
 from gahb.samples.gaussian_sampler import gaussian_samples
@@ -17,34 +17,13 @@ from gahb.samples.sampler import sample
 from gahb.samples.start import paper
 from gahb.summaries import beyond as summary
 
-SIDE = 8
-D = SIDE**2
-VARIANCES = 2.0 / (1 + np.arange(D))
-AXES = np.linalg.qr(np.random.default_rng(0).normal(size=(D, D)))[0]
-MEAN = 0.5 + 0.1 * np.random.default_rng(1).normal(size=D)
-
-
-def draw(count: int, seed) -> torch.Tensor:
-    """Gaussian images."""
-    z = np.random.default_rng(seed).normal(size=(count, D))
-    return torch.from_numpy(MEAN + z * VARIANCES**0.5 @ AXES.T).reshape(-1, 1, SIDE, SIDE)
-
-
-def starts(count: int, seed) -> torch.Tensor:
-    z = np.random.default_rng([seed, 1]).normal(size=(count, 1, SIDE, SIDE))
-    return draw(count, seed) + torch.from_numpy(z)
-
-
-def fitted(x) -> wiener.Wiener:
-    return wiener.Wiener(**wiener.fit(x)).double()
-
 
 def noise(count: int, seed) -> torch.Tensor:
     return torch.from_numpy(np.random.default_rng(seed).normal(size=(count, 1, SIDE, SIDE)))
 
 
 POOL = draw(2000, 2)
-ALL, Y = fitted(POOL), starts(300, 3)
+ALL, Y = fitted(POOL), draw(300, 3) + noise(300, [3, 1])
 G = gaussian_flow(ALL, Y, 1.0)
 
 
@@ -72,7 +51,7 @@ def test_identical_samples_have_1_and_independent_ones_0():
     rest, other = noise(300, 4), noise(300, 5)
     torch.testing.assert_close(beyond(G + rest, G + rest, G), torch.ones(300).double())
     found = beyond(G + rest, G + other, G)
-    assert abs(float(found.mean())) < 4 / (300 * (D - 2)) ** 0.5
+    assert abs(float(found.mean())) < 4 / (300 * (SIDE**2 - 2)) ** 0.5
 
 
 def test_a_change_of_sign_of_one_changes_the_sign_and_of_the_gaussian_nothing():

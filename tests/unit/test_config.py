@@ -5,8 +5,6 @@ import dataclasses
 import json
 import math
 import re
-import subprocess
-import sys
 
 import pytest
 import yaml
@@ -442,13 +440,6 @@ def test_the_schema_for_editors_takes_what_is_right_and_nothing_else(name):
     assert [*validator.iter_errors(config)] == []
     wrong = {"sead": 1, "psnr": {"count": 0}, "datasets": {"x": {"source": "disks"}}}
     assert len([*validator.iter_errors(config | wrong)]) == 3
-
-
-def test_checking_imports_nothing_heavy():
-    code = "import sys, study.config; print({'torch', 'xarray', 'zarr'} & {*sys.modules})"
-    path = {"PYTHONPATH": str(ROOT / "workflow")}
-    done = subprocess.run([sys.executable, "-c", code], env=path, capture_output=True, text=True)
-    assert done.stdout == "set()\n", done.stderr
 
 
 def over_the_default(*names: str) -> dict:

@@ -396,14 +396,6 @@ def test_paths_that_leave_the_archive_are_refused(tmp_path, name):
     says(refusal(source="archive", path=str(tmp_path / "a.zip")), "a.zip", name, "points out of")
 
 
-def test_links_in_a_tar_file_are_refused(tmp_path):
-    with tarfile.open(tmp_path / "a.tar", "w") as file:
-        info = tarfile.TarInfo("link.png")
-        info.type, info.linkname = tarfile.SYMTYPE, "/etc/passwd"
-        file.addfile(info)
-    says(refusal(source="archive", path=str(tmp_path / "a.tar")), "link.png", "is a link")
-
-
 def test_damaged_archives_are_refused(folder, tmp_path):
     for form, name in ((as_zip, "pictures.zip"), (lambda f: as_tar(f, ".gz"), "pictures.tar.gz")):
         options = form(folder)
@@ -564,15 +556,6 @@ def test_near_duplicates_are_those_of_the_plain_rule(seed, block):
     dropped, of, cosine, _ = near_duplicates(unit, 0.9, block=block)
     assert list(zip(dropped, of, strict=True)) == plainly(unit, 0.9)
     np.testing.assert_allclose(cosine, (unit[dropped] * unit[of]).sum(1), atol=1e-6)
-
-
-def test_of_a_chain_only_the_middle_is_dropped():
-    angle = np.deg2rad([0, 15, 30, 180, 90])
-    unit = np.stack([np.cos(angle), np.sin(angle)], 1).astype(np.float32)
-    dropped, of, cosine, _ = near_duplicates(unit, 0.95)
-    # The fourth is the negative of the first: |cosine| counts.
-    assert (dropped.tolist(), of.tolist()) == ([1, 3], [0, 0])
-    assert cosine == pytest.approx([np.cos(np.deg2rad(15)), -1])
 
 
 def test_close_calls_are_exact():

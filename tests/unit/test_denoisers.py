@@ -124,13 +124,6 @@ def some(count, seed=0):
     return torch.rand(count, 1, 3, 4, generator=torch.Generator().manual_seed(seed))
 
 
-def test_the_denoiser_subtracts_the_noise_that_its_network_predicts():
-    network = nn.Conv2d(1, 1, 1, bias=False)
-    denoiser = NetworkDenoiser(network.train())
-    assert not network.training
-    torch.testing.assert_close(denoiser(some(2), 0.1), some(2) * (1 - network.weight.item()))
-
-
 def test_a_large_batch_is_denoised_like_its_images_one_at_a_time():
     lengths = []
 
@@ -196,16 +189,6 @@ def _norm(channels, dtype):
     norm = BFBatchNorm2d(channels).to(dtype)
     norm.gammas.data.uniform_(0.5, 1.5, generator=torch.Generator().manual_seed(2))
     return norm
-
-
-def test_norm_backwards_against_finite_differences():
-    norm = _norm(3, torch.float64)
-    x = (torch.randn(4, 3, 3, 5, dtype=torch.float64) * 2 + 1).requires_grad_()
-
-    def f(x, gammas):
-        return torch.func.functional_call(norm, {"gammas": gammas}, (x,))
-
-    assert torch.autograd.gradcheck(f, (x, norm.gammas.detach().requires_grad_()))
 
 
 # In channels_last torch's kernel adds up thousands of float32 values one by one.

@@ -10,7 +10,6 @@ import torch
 from gahb import denoisers
 from gahb.denoisers import NetworkDenoiser
 from gahb.denoisers.imported.diffusers import UnreadableFolder, read
-from gahb.eigenbasis import eigenbasis
 
 SMALL = {
     "sample_size": 8, "in_channels": 1, "out_channels": 1, "block_out_channels": (8, 8),
@@ -134,12 +133,3 @@ def test_folders_that_hold_no_denoiser_of_images(tmp_path):
     config.write_text(json.dumps({"_class_name": "UNet2DConditionModel"}))
     with pytest.raises(UnreadableFolder, match="a UNet2DConditionModel; only UNet2DModel"):
         read(tmp_path)
-
-
-def test_leading_eigenpairs_of_a_network_with_attention(tmp_path):
-    pipeline(tmp_path)
-    network, described = read(tmp_path)
-    denoisers.save(network, tmp_path / "kept.safetensors", **described)
-    denoiser, y = denoisers.load(tmp_path / "kept.safetensors"), torch.rand(1, 8, 8)
-    some, every = (eigenbasis(denoiser, y, y, 0.2, keep=keep) for keep in (5, None))
-    np.testing.assert_allclose(some.shrinkage, every.shrinkage[:5], rtol=1e-3, atol=1e-5)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import scripts.dynamics
+import scripts.training
 import torch
 import xarray as xr
 from conftest import data_set
@@ -13,8 +14,6 @@ from gahb.dynamics import at_step, explained, followed, memory, noisy
 from gahb.samples.flow import noise_levels
 from gahb.samples.start import gaussian
 from gahb.summaries import dynamics as times
-from gahb.training.recipe import Recipe, history_steps
-from gahb.training.state import Training
 
 SIGMAS = noise_levels(1.0, 0.01, 10)
 STEPS = np.geomspace(50, 5e5, 60)
@@ -196,40 +195,19 @@ def test_the_best_time_of_a_linear_network_is_the_one_of_its_closed_form():
 # The stage.
 
 
-def made(folder, N: int, subset="S1", steps: int = 60) -> str:
-    """A history with snapshots of a network that was trained for some steps."""
-    pixels = store.open_store(folder / "images.zarr").images
-    split = store.open_store(folder / "split.zarr")
-    recipe = Recipe(steps, 8, 0.01, schedule="constant", precision="fp32")
-    network = denoisers.initialized("bfcnn", 0, image_channels=1, channels=4, layers=4, gain=0.1)
-    training = Training(
-        network, torch.from_numpy(pixels[split[subset].values[:N]].values), recipe, 0
-    )
-    kept, at = [], history_steps(steps, 4)
-    while training.step < steps:
-        network.train()
-        training.advance()
-        if training.step in at:
-            kept.append(denoisers.flat(network))
-    data = xr.Dataset(
-        {
-            "weights": store.variable(("step", "weight"), kept, "weights"),
-            "psnr": store.variable(
-                ("step", "set", "sigma"), np.ones((len(at), 2, 2)), "output PSNR", "dB"
-            ),
-        },
-        coords={
-            "step": store.variable("step", at, "steps"),
-            "images_seen": store.variable("step", np.array(at) * 8, "images seen"),
-            "set": store.variable("set", ["train", "test"], "set"),
-            "sigma": store.variable("sigma", [0.2, 0.1], "noise level"),
-            "input_psnr": store.variable("sigma", [14.0, 20.0], "input PSNR", "dB"),
-        },
-        attrs=store.provenance("History", {}),
-    )
-    path = folder / f"history-{subset}-{N}.zarr"
-    store.save(data, path)
-    return str(path)
+NETWORK = {"channels": 4, "layers": 4, "gain": 0.1}
+
+
+def made(folder, N: int, subset: str) -> str:
+    """The history with snapshots of a network after 50, 51 and 52 steps."""
+    names = ("images.zarr", "split.zarr", f"{subset}.safetensors", f"history-{subset}.zarr")
+    paths = [str(folder / name) for name in names]
+    recipe = {"steps": 52, "batch": 8, "learning_rate": 0.01, "schedule": "constant"}
+    scripts.training.main(
+        *paths, architecture="bfcnn", options=NETWORK, snapshots=True, recipe=recipe,
+        subset=subset, N=N, initialization_seed=0, seed=0,
+    )  # fmt: skip
+    return paths[3]
 
 
 def test_the_stage_measures_every_snapshot(tmp_path):
@@ -241,16 +219,16 @@ def test_the_stage_measures_every_snapshot(tmp_path):
         scripts.dynamics.main(
             *data, history, other, [],
             tmp_path / name, names=[], architecture="bfcnn", subset="S1", N=4, count=6, steps=4,
-            options={"channels": 4, "layers": 4, "gain": 0.1}, start="gaussian", mean=0.5, sd=1.0,
+            options=NETWORK, start="gaussian", mean=0.5, sd=1.0,
             sigma_min=0.01, seed=0,
         )  # fmt: skip
         assert store.problems(tmp_path / name) == []
         return store.open_store(tmp_path / name)
 
     found = run("a.zarr", histories["S1"], histories["S2"])
-    assert found.sizes["step"] == 4 and found.reference.values.tolist() == ["memorizer", "wiener"]
-    assert found.agreement.shape == (4, 2, 2, 2, 6)
-    assert found.between.shape == (4, 6) and (found.between < 0.9999).any()
+    assert found.sizes["step"] == 3 and found.reference.values.tolist() == ["memorizer", "wiener"]
+    assert found.agreement.shape == (3, 2, 5, 2, 6)
+    assert found.between.shape == (3, 6) and (found.between < 0.9999).any()
     assert int(found.parameters) == sum(
         p.numel() for p in denoisers.build("bfcnn", channels=4, layers=4).parameters()
     )

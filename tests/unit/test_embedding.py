@@ -141,15 +141,6 @@ def test_a_blur_sees_no_noise_and_pixels_do(folder):
     assert row["closest_S1"] == memorization.similarity(without)["closest_S1"]
 
 
-def test_the_same_images_are_embedded_once(folder, monkeypatch):
-    lengths, embed = [], features
-    monkeypatch.setattr(
-        embedding, "features", lambda n, x, *a: (lengths.append(len(x)), embed(n, x, *a))[1]
-    )
-    compared(("S1", "S1"), embedding="features_of_mine:random")
-    assert sorted(lengths) == [6, 6, 8, 10]  # samples of both, the training set, the test set
-
-
 def test_one_network_alone_is_compared_with_its_training_images_only(folder):
     alone, pair = compared(("S1",), embedding="features_of_mine:blur"), compared()
     absent = {"between", "reproduced", "reproducibility", "closest_pair", "closest_pair_image"}

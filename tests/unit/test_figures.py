@@ -30,7 +30,6 @@ from figure_stores import (
     stores_of,
     words,
 )
-from gahb import store
 from gahb.drawing import panels, pictures, style
 from gahb.drawing.stores import Stores
 from gahb.figures import (
@@ -51,7 +50,6 @@ from gahb.figures import (
 )
 from gahb.harmonics.oscillation import roughness
 from gahb.summaries import memorization, tables
-from gahb.summaries.optimum import against_optimum
 from matplotlib.axes import Axes
 from matplotlib.image import imread
 from matplotlib.testing.compare import compare_images
@@ -458,22 +456,6 @@ def test_numbers_of_curves_are_exact_on_lines():
     low, high = slopes.numbers(stores, RANGE | {"alphas": [4, 1], "datasets": DATASETS[:2]})
     assert (low["alpha"], low["minimax_slope"], high["minimax_slope"]) == (1, 0.5, 0.8)
     assert (low["slope"], high["slope"]) == pytest.approx((0.5, 0.8))
-
-
-def test_distances_to_the_optimum_are_of_the_same_noisy_images():
-    """The network has more images and levels; the optimum is P / 10 dB above it at P dB."""
-    index = store.variable(("set", "image"), [[3, 5, 8], [2, 9, 4]], "index")
-    own = psnr_store(0.6).assign(image_index=index)
-    at = [i for i, p in enumerate(own.input_psnr.values) if p in (10, 20)]
-    best = own.isel(sigma=at, image=[0, 1]).sel(set=["test"])
-    best["psnr"] = best.psnr + best.input_psnr / 10
-    found = against_optimum(own, best, 10, 20)
-    assert [found[f"below_optimum_{p}"] for p in (10, 20)] == pytest.approx([1, 2])
-    assert found["below_optimum_20_low"] == pytest.approx(2)
-    assert found["optimum"] == pytest.approx(12 + 0.6 * 15 + 1.5)
-    assert "below_optimum_15" not in found and "rhat" not in found
-    with pytest.raises(ValueError, match="not of the first test images"):
-        against_optimum(own, best.isel(image=[1, 0]), 10, 20)
 
 
 def test_numbers_of_bases():

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 from gahb.denoisers.references.wiener import Wiener
-from gahb.samples import start
 from gahb.samples.flow import noise_levels, probability_flow
 from gahb.samples.sampler import sample
 
@@ -70,29 +69,6 @@ def test_only_starts_with_the_datas_covariance_keep_it():
     kept = (VARIANCES / (VARIANCES + 1)).sum() / VARIANCES.sum()
     torch.testing.assert_close(paper.sum() / VARIANCES.sum(), kept, rtol=2e-3, atol=0)
     assert kept < 0.3
-
-
-def test_samples_from_the_gaussian_start_are_like_the_images_that_it_is_of():
-    """All of it together, with the covariance of 300 images and starts that are drawn."""
-    generator = torch.Generator().manual_seed(2)
-    scale = VARIANCES.sqrt().float()
-    images = MEAN.float() + (torch.randn(300, 16, generator=generator) * scale).reshape(300, *SHAPE)
-    flat = images.flatten(1)
-    variances, axes = torch.linalg.eigh(torch.cov(flat.T))
-    denoiser = Wiener(flat.mean(0).reshape(SHAPE), variances, axes)
-    kept = {}
-    for name, y in (
-        ("gaussian", start.gaussian(0, torch.arange(4000), images, sigma=1.0)),
-        ("paper", start.paper(0, torch.arange(4000), SHAPE, mean=0.5, sd=1.0)),
-    ):
-        *_, (_, samples, _) = probability_flow(denoiser, y, noise_levels(1.0, 0.01, 20))
-        kept[name] = float(samples.flatten(1).var(0).sum() / flat.var(0).sum())
-    # 4,000 samples of one axis that has 60 % of the variance: a standard error of 1.5 %.
-    assert kept["gaussian"] == pytest.approx(1, abs=0.06)
-    variances = denoiser.variances
-    assert kept["paper"] == pytest.approx(
-        float((variances / (variances + 1)).sum() / variances.sum()), rel=0.06
-    )
 
 
 def test_levels_are_those_of_edm():

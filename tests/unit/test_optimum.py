@@ -115,14 +115,6 @@ def test_the_figure_says_how_far_each_network_is():
     assert "deep" in words(figure.draw(*alike))
 
 
-def test_without_an_optimum_figures_are_as_they_were():
-    stores = stores_of(psnr={10: psnr_store(0.6)})
-    alone = psnr_curves.numbers(stores, {"sizes": [10], "slope_range": (10, 20)})
-    assert not {"optimum", "denoiser"} & alone[0].keys()
-    none = {"optimum": None, "references": []}
-    assert psnr_curves.numbers(stores, {"sizes": [10], "slope_range": (10, 20)} | none) == alone
-
-
 def test_references_stand_beside_networks_in_the_numbers():
     known = {"optimum": {"psnr": {10: optimum_store(0.6, 13)}},
              "linear": {"psnr": {10: psnr_store(0.5, 10, gap=1)}}}  # fmt: skip

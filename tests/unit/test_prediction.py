@@ -5,29 +5,17 @@ import pytest
 import scripts.prediction
 import torch
 from conftest import data_set
+from exact import AXES, MEAN, SIDE, VARIANCES, draw
+from exact import fitted as filter_of
 from gahb import prediction, store
 from gahb.denoisers.references import wiener
-from gahb.samples.flow import noise_levels, probability_flow
 from gahb.samples.gaussian import gaussian_flow
-from gahb.similarity.pixels import paired_cosine
 
-SIDE = 8
 D = SIDE**2
-VARIANCES = 2.0 / (1 + np.arange(D))
-rng = np.random.default_rng(0)
-AXES = np.linalg.qr(rng.normal(size=(D, D)))[0]
-MEAN = 0.5 + 0.1 * rng.normal(size=D)
-
-
-def draw(count: int, seed) -> torch.Tensor:
-    """Gaussian images with that mean and covariance."""
-    z = np.random.default_rng(seed).normal(size=(count, D))
-    x = MEAN + z * VARIANCES**0.5 @ AXES.T
-    return torch.from_numpy(x).reshape(-1, 1, SIDE, SIDE)
 
 
 def fitted(N: int, seed) -> wiener.Wiener:
-    return wiener.Wiener(**wiener.fit(draw(N, seed))).double()
+    return filter_of(draw(N, seed))
 
 
 def exact_test_error(f: wiener.Wiener, sigma: float) -> float:
@@ -101,14 +89,6 @@ def test_samples_of_two_filters_agree_as_the_theory_says(N):
         products.append(float((a * b).sum()))
         squares.append(float(a.norm() * b.norm()))
     assert np.sum(products) / np.sum(squares) == pytest.approx(expected, abs=0.015)
-
-
-def test_the_closed_form_of_the_flow_is_its_solution():
-    f, y = fitted(40, 6), draw(5, 7) + 0.5 * torch.randn(5, 1, SIDE, SIDE, dtype=torch.float64)
-    *_, (_, last, _) = probability_flow(f, y, noise_levels(1.0, 1e-3, 200))
-    closed = gaussian_flow(f, y, 1.0)
-    assert (paired_cosine(closed.float(), last.float()) > 0.9999).all()
-    torch.testing.assert_close(closed, last, rtol=0, atol=5e-3)
 
 
 @pytest.mark.parametrize("N", [1, 20, 200])

@@ -48,17 +48,6 @@ def test_curves_are_averages_over_repeats_and_the_same_in_batches():
     np.testing.assert_allclose(bytes_, floats, atol=1e-4)
 
 
-def test_the_denoiser_is_told_the_noise_level():
-    seen = []
-
-    def denoiser(y, sigma):
-        seen.append(sigma)
-        return y
-
-    psnr_curve(denoiser, some(1), [0.5, 0.25], seed=0)
-    assert seen == [0.5, 0.25]
-
-
 def test_the_first_images_see_the_same_noise_however_many_follow():
     images, sigmas = torch.rand(40, 1, 16, 16), [0.1, 0.5]
     all_of_them = psnr_curve(lambda y, _: y.clamp(0, 1), images, sigmas, seed=2, batch=30)

@@ -363,13 +363,6 @@ def users(function):
     return NetworkDenoiser(denoisers.build("function", function=f"users_own:{function}", **options))
 
 
-def test_eigenpairs_of_what_cannot_be_traced(users_own):
-    """A branch on the values of y: f(y) = y / 2 here."""
-    y = torch.rand(1, 4, 4) + 1
-    found = eigenbasis(users("untraceable"), y, y, 0.1, keep=3)
-    assert found.shrinkage == pytest.approx([0.5] * 3)
-
-
 def test_what_has_no_forward_mode_is_refused_by_leading_eigenpairs_alone(users_own):
     y = torch.rand(1, 4, 4)
     assert eigenbasis(users("backward"), y, y, 0.1).shrinkage == pytest.approx([0.5] * 16)

@@ -137,12 +137,6 @@ def test_failed_write_leaves_the_old_store(tmp_path):
     assert_saved(store.open_store(tmp_path / "a.zarr").load(), example(1))
 
 
-def test_a_store_that_is_there_is_replaced(tmp_path):
-    store.save(example(1), tmp_path / "a.zarr")
-    store.save(example(2), tmp_path / "a.zarr")
-    assert_saved(store.open_store(tmp_path / "a.zarr").load(), example(2))
-
-
 def test_left_over_of_a_killed_write_is_overwritten(tmp_path):
     (tmp_path / "a.zarr.partial" / "junk").mkdir(parents=True)
     store.save(example(), tmp_path / "a.zarr")

@@ -250,13 +250,6 @@ def test_one_that_sees_all_is_the_memorizer(name):
     torch.testing.assert_close(denoiser(name, images, value)(y, SIGMA), expected)
 
 
-def test_a_window_that_reaches_all_pixels_from_all_is_the_memorizer():
-    """Also where the machine does not know it: of 5 x 6 pixels, through 11 x 11."""
-    images, y = some(6), some(3, 1)
-    found = denoiser("local", images, 11).windowed(y, SIGMA, 11)
-    torch.testing.assert_close(found, memorizer.Memorizer(images)(y, SIGMA))
-
-
 @pytest.mark.parametrize("dim", [0, 1])
 @pytest.mark.parametrize("window", range(1, 15, 2))
 def test_sums_over_neighbours(window, dim):

@@ -195,7 +195,10 @@ def test_same_seed_same_bytes(architecture):
     assert _bytes(one) == _bytes(two) != _bytes(other)
 
 
-@pytest.mark.parametrize("recipe", [{}, {"ema": 0.9}, {"precision": "bf16"}])
+@pytest.mark.parametrize("recipe", [
+    {}, {"ema": 0.9}, {"precision": "bf16"}, {"loss": "weighted", "noise": "mixed"},
+    {"optimizer": "muon"},
+])  # fmt: skip
 @pytest.mark.parametrize("architecture", OPTIONS)
 def test_resumed_from_any_step(architecture, recipe, tmp_path):
     whole = _advance(_training(architecture=architecture, **recipe), 12)
