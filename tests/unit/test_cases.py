@@ -16,6 +16,7 @@ import xarray as xr
 import zarr
 from gahb.datasets import open_source
 from gahb.datasets.base import ImageError, UnusableImage
+from gahb.datasets.detect import source_of
 from gahb.datasets.variation import HARDLY, Variation
 from PIL import Image
 from study import files
@@ -407,6 +408,7 @@ def test_idx_is_read_compressed_or_not(tmp_path):
     for data in (raw, gzip.compress(raw)):
         path.write_bytes(data)
         np.testing.assert_array_equal(gray("idx", path), IMAGES)
+        assert source_of(str(path)) == ("idx", {"path": str(path)})
     floats = (IMAGES / 255).astype(">f4")
     path.write_bytes(struct.pack(">4I", 0x0D03, *IMAGES.shape) + floats.tobytes())
     np.testing.assert_array_equal(gray("idx", path), floats.astype(np.float32))

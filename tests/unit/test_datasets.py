@@ -3,18 +3,24 @@
 import io
 import os
 import struct
+import subprocess
+import sys
 import tarfile
 import zipfile
 from pathlib import Path
 
+import h5py
 import lmdb
 import numpy as np
 import pyarrow
 import pyarrow.parquet as pq
 import pytest
+import torch
 import zarr
+from conftest import ROOT
 from gahb.datasets import archive, base, calpha, disks, open_source, photographs
 from gahb.datasets.base import ImageError
+from gahb.datasets.detect import source_of
 from gahb.datasets.preparation import Preparation, patches
 from gahb.duplicates import features, near_duplicates
 from hypothesis import given, settings
@@ -109,6 +115,36 @@ def as_lmdb(folder):
     return {"source": "lmdb", "path": str(path)}
 
 
+def as_captioned(folder):
+    (folder / "0/0.txt").write_text("a caption")
+    return as_folder(folder) | {"match": "*.png"}
+
+
+def as_shards(folder):
+    """WebDataset: two shards, each image with a class."""
+    root = folder.with_name("shards")
+    root.mkdir()
+    files = sorted(folder.rglob("*.png"))
+    for shard, part in enumerate((files[:3], files[3:])):
+        with tarfile.open(root / f"{shard}.tar", "w") as file:
+            for picture in part:
+                file.add(picture, picture.name)
+                file.addfile(tarfile.TarInfo(f"{picture.stem}.cls"))
+    return {"source": "archive", "path": str(root), "match": "*.png"}
+
+
+def as_hdf5(folder):
+    with h5py.File(folder.with_suffix(".h5"), "w") as file:
+        file["x/images"] = drawn()
+    return {"source": "hdf5", "path": str(folder.with_suffix(".h5"))}
+
+
+def as_tensors(folder, zipped=True):
+    path = folder.with_suffix(".pt")
+    torch.save(torch.from_numpy(drawn()), path, _use_new_zipfile_serialization=zipped)
+    return {"source": "tensors", "path": str(path)}
+
+
 def as_npy(folder):
     np.save(folder.with_suffix(".npy"), drawn())
     return {"source": "arrays", "path": str(folder.with_suffix(".npy"))}
@@ -128,19 +164,40 @@ def as_zarr(folder):
 
 FORMS = [
     as_folder, as_zip, as_tar, lambda f: as_tar(f, ".gz"), lambda f: as_tar(f, ".xz"), as_parquet,
-    as_binary_parquet, as_lmdb, as_npy, as_npz, as_zarr,
+    as_binary_parquet, as_lmdb, as_npy, as_npz, as_zarr, as_captioned, as_shards, as_hdf5,
+    as_tensors, lambda f: as_tensors(f, zipped=False),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_the_same_images_from_every_source(folder, form):
-    source = open_source(**form(folder), gray=None, seed=0)
+    options = form(folder)
+    source = open_source(**options, gray=None, seed=0)
     assert source.count == COUNT
     images = everything(source)
     assert images.dtype == np.uint8
     np.testing.assert_array_equal(images, drawn().transpose(0, 3, 1, 2))
     np.testing.assert_array_equal(source.read(2, 5), images[2:5])
     np.testing.assert_array_equal(np.concatenate(list(source.blocks(2, 2))), images)
+    del source  # LMDB is opened once at a time
+    # Its content tells which source reads it.
+    name, told = source_of(options["path"])
+    assert name == options["source"]
+    np.testing.assert_array_equal(everything(open_source(name, **told, gray=None, seed=0)), images)
+
+
+def test_what_no_source_reads_is_refused(tmp_path):
+    (tmp_path / "one.png").write_bytes(encoded(drawn()[0]))
+    (tmp_path / "text").write_text("hello")
+    (tmp_path / "empty").mkdir()
+    for name, words in (
+        ("gone", "gone: there is no such file"),
+        ("one.png", r"one\.png: is one image; a folder of"),
+        ("text", "text: is nothing that is known"),
+        ("empty", "empty: holds no files"),
+    ):
+        with pytest.raises(ImageError, match=words):
+            source_of(str(tmp_path / name))
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -713,3 +770,9 @@ def test_files_are_read_once(folder, monkeypatch):
     before = listed(folder)
     monkeypatch.setattr(files, "_content", lambda *_: pytest.fail("read again"))
     assert listed(folder) == before
+
+
+def test_what_is_planned_lists_files_without_numpy():
+    code = "import study.files, sys; print(sorted({'numpy', 'torch', 'xarray'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT / "workflow", capture_output=True)
+    assert done.stdout.strip() == b"[]", done
