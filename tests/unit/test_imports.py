@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 from conftest import TINY, Study
 from study.config import ConfigError, checked
-from study.fingerprint import _read, content
 from study.stages import STAGES, denoisers
 
 JOB = {"dataset": "photo", "denoiser": "own", "subset": "S1", "N": "16", "seed": "0"}
@@ -95,11 +94,3 @@ def test_only_the_content_of_a_file_counts(folder):
     (folder / "moved.pt").write_bytes(b"other weights")
     imported, eigenbasis = made_with({"weights": "moved.pt"})
     assert imported != before[0] and eigenbasis == before[1]  # which is stale through its input
-
-
-def test_the_code_of_a_function_counts(folder):
-    before = made_with(MODULE)
-    (folder / "mine" / "nets.py").write_text("raise RuntimeError('imported again')\n")
-    content.cache_clear()
-    _read.cache_clear()
-    assert made_with(MODULE)[0] != before[0]
