@@ -128,16 +128,18 @@ def data_set(folder: Path, pixels, **parts) -> tuple[str, str]:
 
 
 class Stored:
-    """Images that are read when indexed, as from a store."""
+    """Images that are read when indexed, as from a store; `taken` says how many each time."""
 
     def __init__(self, images):
-        self.images = images
+        self.images, self.taken = images, []
 
     def __len__(self):
         return len(self.images)
 
     def __getitem__(self, places):
-        return self.images.numpy()[places]
+        part = self.images.numpy()[places]
+        self.taken.append(len(part))
+        return part
 
 
 class Study:

@@ -151,7 +151,7 @@ def test_log_density_of_disks_against_the_known_one():
     grown = np.tensordot(weights(sigmas)[-1], excess, 1)  # (pair, image)
     known = [
         np.stack(
-            [truth.log_density(x + s * z, s).numpy() for z in noises(1, index, n, 80, x[0].shape)]
+            [truth.log_density(x + s * z, s).numpy() for z in noises(1, index, n, 40, x[0].shape)]
         )
         for n, s in enumerate((sigmas[-1], sigmas[0]))
     ]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.fft
 import torch
-import xarray as xr
+from conftest import data_set
 from gahb import bases, denoisers, store
 from gahb.denoisers.references import threshold
 from gahb.eigenbasis import eigenbasis
@@ -134,14 +134,7 @@ def test_nonlocal_means_say_that_they_have_no_derivatives():
 def test_script_of_the_oracles(tmp_path, side, names):
     images = (255 * some(30, side, channels=3)).to(torch.uint8)
     chosen = np.array([20, 3, 17, 5])
-    dims = ("image", "channel", "y", "x")
-    for name, data in {
-        "images": {"images": store.variable(dims, images.numpy(), "i")},
-        "split": {"test": store.variable("member_test", chosen, "t")},
-    }.items():
-        made = xr.Dataset(data, attrs=store.provenance(name, {}))
-        store.save(made, tmp_path / f"{name}.zarr")
-    paths = [str(tmp_path / f"{name}.zarr") for name in ("images", "split", "oracles")]
+    paths = [*data_set(tmp_path, images.numpy(), test=chosen), str(tmp_path / "oracles.zarr")]
     main(*paths, input_psnr=[10, 20, 30], sigma=[0.15, 0.1], count=3)
     found = store.open_store(paths[2])
     assert list(found.basis.values) == names and found.image.values.tolist() == [20, 3, 17]

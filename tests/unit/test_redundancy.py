@@ -4,14 +4,12 @@ import numpy as np
 import pytest
 import scripts.redundancy
 import xarray as xr
-from gahb import store
+from conftest import data_set
 from gahb.duplicates import features, near_duplicates, odd_features
 from gahb.redundancy import different, redundancy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from study.job import Job
-
-PIXELS = ("image", "channel", "y", "x")
 
 
 def copies(of, side=16):
@@ -92,11 +90,8 @@ def test_what_near_duplicates_keeps_is_not_redundant():
 
 def saved(folder, images) -> list[str]:
     """The stores that the script reads, of eight images, and the one that it writes."""
-    split = xr.Dataset({"S1": ("member_S1", [0, 1, 2, 3]), "S2": ("member_S2", [3, 4]),
-                        "test": ("test_image", [5, 6, 7])})  # fmt: skip
-    for name, data in {"images": xr.Dataset({"images": (PIXELS, images)}), "split": split}.items():
-        store.save(data.assign_attrs(store.provenance(name, {})), folder / f"{name}.zarr")
-    return [str(folder / f"{name}.zarr") for name in ("images", "split", "redundancy")]
+    paths = data_set(folder, images, S1=[0, 1, 2, 3], S2=[3, 4], test=[5, 6, 7])
+    return [*paths, str(folder / "redundancy.zarr")]
 
 
 def test_the_store_and_the_warning(tmp_path, capsys):

@@ -6,7 +6,7 @@ import weakref
 import numpy as np
 import pytest
 import torch
-import xarray as xr
+from conftest import data_set
 from gahb import denoisers, store
 from gahb.denoisers.references import memorizer, wiener
 from gahb.denoisers.references.memorizer import Memorizer
@@ -167,10 +167,7 @@ def test_wiener_of_a_training_set_is_the_dense_formula(count, monkeypatch):
 def images(tmp_path):
     """The images of a data set, in a store."""
     values = (255 * some(40, shape=(1, 4, 4))).to(torch.uint8).numpy()
-    dataset = xr.Dataset({"images": store.variable(("image", "channel", "y", "x"), values, "i")})
-    dataset.attrs = store.provenance("Images", {})
-    store.save(dataset, tmp_path / "images.zarr")
-    return store.open_store(tmp_path / "images.zarr").images
+    return store.open_store(data_set(tmp_path, values)[0]).images
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -58,19 +58,6 @@ def test_samples_of_a_gaussian_have_its_mean_and_covariance():
     assert (covariance - torch.cov(flat.T)).norm() < 0.1 * covariance.norm()
 
 
-def test_without_noise_the_probability_flow_of_a_gaussian_is_followed():
-    denoiser, mean, _covariance = gaussian()
-    options = {"seed": 3, "mean": 0.0, "sd": 3.0, "sigma_max": 10, "sigma_min": 0.01}
-    drawn = sample(denoiser, SHAPE, 4, h0=2e-4, beta=1.0, **options)
-    start = 3.0 * noise(3, torch.arange(4), 0, SHAPE).flatten(1)
-    # dy / dsigma = sigma (y - mean) / (C + sigma^2): y - mean goes as (C + sigma^2)^1/2.
-    ratio = (denoiser.variances / (denoiser.variances + 3.0**2)).sqrt()
-    axes = denoiser.axes
-    expected = mean.flatten() + (start - mean.flatten()) @ axes * ratio @ axes.T
-    found = torch.from_numpy(drawn.images).flatten(1)
-    torch.testing.assert_close(found, expected, atol=0.01, rtol=0)
-
-
 def test_the_denoiser_of_a_finite_set_samples_that_set():
     images = torch.rand(6, *SHAPE, generator=torch.Generator().manual_seed(0))
     drawn = sample(Memorizer(images), SHAPE, 64, seed=0, h0=0.05)
@@ -212,3 +199,12 @@ def test_options_out_of_range_are_refused(wrong):
 def test_blocks_that_do_not_fill_an_image_are_refused():
     with pytest.raises(ValueError, match="multiples of factor = 3"):
         super_resolution(torch.zeros(1, 8, 9), 3)
+
+
+def test_a_single_step_to_the_denoised_image():
+    training = torch.rand(3, *SHAPE, generator=torch.Generator().manual_seed(0))
+    drawn = sample(Memorizer(training), SHAPE, 4, seed=0, h0=1.0, beta=1.0)
+    assert not drawn.diverged.any()
+    assert (drawn.steps == 2).all()
+    nearest = np.abs(drawn.images[:, None] - training.numpy()).max((2, 3, 4)).min(1)
+    np.testing.assert_allclose(nearest, 0, atol=1e-6)

@@ -1,10 +1,8 @@
 """Nearest images, memorization and intervals against brute force and definitions."""
 
-import numpy as np
 import pytest
 import torch
-import xarray as xr
-from gahb import store
+from conftest import Stored
 from gahb.similarity import pixels
 from gahb.similarity.memorized import fit, memorized_by_distance, second_rank
 from gahb.similarity.patches import nearest_patches
@@ -128,36 +126,18 @@ def test_bytes_are_images_in_0_to_1():
         torch.testing.assert_close(a, b)
 
 
-def test_training_sets_are_read_in_blocks_from_a_store(tmp_path, monkeypatch):
+def test_training_sets_are_read_in_blocks(monkeypatch):
     images = (some(50) * 255).to(torch.uint8)
-    dims = ("image", "channel", "y", "x")
-    dataset = xr.Dataset({"images": store.variable(dims, images.numpy(), "images")})
-    dataset.attrs = store.provenance("Images", {})
-    store.save(dataset, tmp_path / "images.zarr")
-
-    class Lazy:
-        longest = 0
-
-        def __init__(self):
-            self.images = store.open_store(tmp_path / "images.zarr").images
-
-        def __len__(self):
-            return self.images.sizes["image"]
-
-        def __getitem__(self, which):
-            taken = store.take(self.images, np.arange(50)[which])
-            Lazy.longest = max(Lazy.longest, len(taken))
-            return taken
-
-    found = nearest(some(2, 1), Lazy(), 2, block=10)
+    stored = Stored(images)
+    found = nearest(some(2, 1), stored, 2, block=10)
     expected = nearest(some(2, 1), images, 2)
     torch.testing.assert_close(found.distance, expected.distance)
     torch.testing.assert_close(found.by_cosine, expected.by_cosine)
-    assert Lazy.longest <= 16  # a block, or the candidates of two images
+    assert max(stored.taken) <= 16  # a block, or the candidates of two images
     # Many images' candidates are not read at once: each has 2 x 4, of 64 bytes.
     monkeypatch.setattr(pixels, "BLOCK_BYTES", 2048)
-    nearest(some(9, 1), Lazy(), 2, block=10)
-    assert 16 < Lazy.longest <= 32
+    nearest(some(9, 1), stored, 2, block=10)
+    assert 16 < max(stored.taken) <= 32
 
 
 def test_little_memory_gives_the_same(monkeypatch):

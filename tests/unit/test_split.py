@@ -45,7 +45,7 @@ def test_images_that_are_dropped_leave_the_others_in_order():
     assert [*some.test, *some.S1] == [i for i in order if i not in (order[3], order[50])]
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=30)
 @given(
     st.lists(st.integers(1, 30), min_size=3, max_size=30), st.integers(0, 2**32 - 1), st.booleans()
 )
@@ -141,7 +141,7 @@ def test_difficulties_are_the_psnrs_of_two_denoisers():
         energy = np.square(c)
         energy[0, 0, 0] = np.inf
         for j, sigma in enumerate(sigma_from_psnr(INPUT_PSNR)):
-            noisy = image + sigma * rng.standard_normal((20000, *image.shape))
+            noisy = image + sigma * rng.standard_normal((4000, *image.shape))
             for k, power in enumerate((spectrum, energy)):
                 with np.errstate(divide="ignore"):
                     kept = 1 / (1 + sigma**2 / power)

@@ -38,13 +38,13 @@ LOGNORMAL = lambda generator, n: np.exp(generator.standard_normal(n)), np.exp(0.
 @pytest.mark.parametrize("count", [4, 16, 64])
 @pytest.mark.parametrize("drawn", [NORMAL, LOGNORMAL], ids=["normal", "lognormal"])
 def test_intervals_hold_the_truth_as_often_as_they_say(count, drawn, monkeypatch):
-    """At least 93 % of 95 %, within two standard errors of 1,000 trials; and not always."""
+    """At least 93 % of 95 %, within two standard errors of 500 trials; and not always."""
     monkeypatch.setattr("gahb.statistics.RESAMPLINGS", 999)
     generator, (draw, of_mean, of_median) = np.random.default_rng(count), drawn
     for statistic, truth in ((mean, of_mean), (median, of_median)):
-        found = np.array([statistic(draw(generator, count)) for _ in range(1000)])
+        found = np.array([statistic(draw(generator, count)) for _ in range(500)])
         covered = np.mean((found[:, 1] <= truth) & (truth <= found[:, 2]))
-        assert 0.93 - 2 * 0.008 < covered < 0.995
+        assert 0.93 - 2 * 0.011 < covered < 0.995
 
 
 @pytest.mark.parametrize("count", [4, 16])
@@ -63,7 +63,7 @@ def test_intervals_of_differences_and_ratios_hold_the_truth(count, monkeypatch):
 
 def test_the_interval_of_many_values_is_that_of_the_central_limit():
     """Nearly: quantiles lie a little further out."""
-    values = np.random.default_rng(0).standard_normal(20_000)
+    values = np.random.default_rng(0).standard_normal(4000)
     estimate, low, high = mean(values)
     error = values.std() / len(values) ** 0.5
     assert estimate == pytest.approx(values.mean())

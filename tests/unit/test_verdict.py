@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.stats
 import xarray as xr
 from figure_stores import ONE_AND_TEN, assert_legible, verdict_stores, words
 from gahb import statistics
@@ -56,9 +57,8 @@ def test_where_all_diverged_there_is_no_verdict():
 
 def test_a_network_that_memorizes_as_often_as_it_seems_to_is_rarely_called_at_risk():
     """The rule's level: where copies are as frequent as false positives, some 2.5 % are."""
-    rng = np.random.default_rng(0)
-    found = [memorization.risk([judged(k, 20)])["at_risk"] for k in rng.binomial(64, 0.1, 600)]
-    assert np.mean(np.array(found) == "yes") < 0.05
+    called = [memorization.risk([judged(k, 20)])["at_risk"] == "yes" for k in range(65)]
+    assert 0 < scipy.stats.binom.pmf(np.arange(65), 64, 0.1) @ called < 0.05
 
 
 @pytest.mark.parametrize("sizes", [*ONE_AND_TEN, [1, 10, 100, 1000], [1, 10]])
