@@ -106,11 +106,7 @@ class Run:
     def __init__(self, study: Study, *arguments: str, edits: "Edits | None" = None):
         self.study, self.begin, self.edits = study, time.time(), edits
         self.output = tempfile.TemporaryFile("w+")
-        self.process = subprocess.Popen(
-            study.command(*arguments or ("all",)), cwd=study.folder, start_new_session=True,
-            env=os.environ | {"OMP_NUM_THREADS": "1"}, text=True,
-            stdout=self.output, stderr=subprocess.STDOUT,
-        )  # fmt: skip
+        self.process = study.start(*arguments or ("all",), stdout=self.output)
 
     def reaches(self, stage: str) -> bool:
         """Wait for a job of the stage; False if the run ends before."""

@@ -157,6 +157,9 @@ def test_constants_are_left_out(random):
     turned = permuted(dct())[:LEADING].copy()
     turned[:2] = np.tensordot(np.array([[0.8, 0.6], [-0.6, 0.8]]), turned[:2], 1)
     assert abs(oscillation(turned[:, None], EIGENVALUES, random[:9], 0).harmonic) < 0.05
+    # Nor is one mixed into a wave, which rotated by itself stays what it is.
+    pair = oscillation(dct()[[0, 5], None], np.ones(2), random[:, :2], 0)
+    np.testing.assert_allclose(pair.nulls[NULLS.index("mixed")], pair.harmonic)
     constant = np.full((1, 1, SIDE, SIDE), 1 / SIDE)
     assert np.isnan(oscillation(constant, np.ones(1), random[:, :1], 0).harmonic)
 

@@ -1,6 +1,5 @@
 """Faults injected on purpose: kills, a full disk, a read-only folder, damaged and old stores."""
 
-import hashlib
 import os
 import random
 import shlex
@@ -14,6 +13,7 @@ import pytest
 import yaml
 import zarr
 from conftest import TINY, Study
+from faults import contents
 
 pytestmark = pytest.mark.slow
 
@@ -27,13 +27,8 @@ SMALL = TINY | {
 }
 
 
-def contents(folder) -> dict[str, str]:
-    """Hash of every file below `folder`."""
-    return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in folder.rglob("*")
-        if path.is_file() and path.name != ".snakemake_timestamp"
-    }
+#: Of runs whose output nobody reads.
+QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 
 
 @pytest.fixture(scope="module")
@@ -48,25 +43,13 @@ def copied(study: Study, folder) -> Study:
     return Study(folder / "run", yaml.safe_load(yaml.safe_dump(study.config)))
 
 
-def started(study: Study) -> subprocess.Popen:
-    """A run of its own process group, so that it can be killed with all its jobs."""
-    return subprocess.Popen(
-        study.command("all"),
-        cwd=study.folder,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-    )
-
-
 def test_killed_at_any_moment_it_goes_on_to_the_same_bytes(small, tmp_path):
     study = Study(tmp_path, SMALL)
     moments = random.Random(0)
     kills = 0
     while kills < 20:
         shutil.rmtree(tmp_path / ".snakemake" / "locks", ignore_errors=True)
-        process = started(study)
+        process = study.start("all", **QUIET)
         try:
             process.wait(moments.uniform(1, 9))
             # It came to its end between two kills: one comparison more, and from the beginning.
@@ -85,7 +68,7 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_bytes(small, tmp_path):
 def test_trainings_end_with_a_checkpoint_when_snakemake_alone_is_stopped(tmp_path, number):
     long = {"tiny": TINY["training"]["tiny"] | {"steps": 10**6}}
     study = Study(tmp_path, SMALL | {"training": TINY["training"] | long})
-    run = psutil.Process(started(study).pid)
+    run = psutil.Process(study.start("all", **QUIET).pid)
     try:
         # Only where weights come: a folder of images is renamed while one looks into it.
         while not (saved := list(tmp_path.glob("results/calpha/tiny/*/*.checkpoint"))):
@@ -103,7 +86,7 @@ def test_trainings_end_with_a_checkpoint_when_snakemake_alone_is_stopped(tmp_pat
 
 def test_a_second_run_in_the_same_folder_refuses_at_once(tmp_path):
     study = Study(tmp_path, SMALL)
-    first = started(study)
+    first = study.start("all", **QUIET)
     try:
         while not list((tmp_path / ".snakemake" / "locks").glob("*")):
             assert first.poll() is None, "the first run ended before it could be seen"
