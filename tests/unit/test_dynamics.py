@@ -66,7 +66,7 @@ def test_shuffled_labels_show_no_transition():
 def test_a_time_that_is_not_reached_is_infinite_and_counts_in_no_exponent():
     assert times.crossing([1, 10, 100], [0, 0.2, 0.5]) == np.inf
     assert times.crossing([1, 10, 100], [0.8, 0.2, 0.9]) == 1
-    assert times.crossing([1, 10, 100], [0, 0.4, 0.6]) == pytest.approx(10**1.5)
+    assert times.crossing([1, 10, 100], [0, 0.4, 0.8]) == pytest.approx(10**1.25)
     found = times.exponent({1: [1.0, 2.0], 10: [10.0, 20.0], 100: [50.0, np.inf]})
     assert found[0] == pytest.approx(1)
     assert np.isnan(times.exponent({1: [1.0], 10: [np.inf]})).all()

@@ -74,7 +74,7 @@ def test_many_images_give_the_error_of_the_true_covariance():
     assert train == 0 and test == pytest.approx(2 * VARIANCES.sum())
 
 
-@pytest.mark.parametrize("N", [30, 200])
+@pytest.mark.parametrize("N", [10, 30, 200])
 def test_samples_of_two_filters_agree_as_the_theory_says(N):
     sd = 1.0
     varying = 1 - np.square(AXES.sum(0)) / D
@@ -88,7 +88,8 @@ def test_samples_of_two_filters_agree_as_the_theory_says(N):
         a, b = (p - p.mean(1, keepdim=True) for p in pair)
         products.append(float((a * b).sum()))
         squares.append(float(a.norm() * b.norm()))
-    assert np.sum(products) / np.sum(squares) == pytest.approx(expected, abs=0.015)
+    # Of few images the filter's mean counts, too: without it, 0.04 more at N = 10.
+    assert np.sum(products) / np.sum(squares) == pytest.approx(expected, abs=0.002 + 0.3 / N)
 
 
 @pytest.mark.parametrize("N", [1, 20, 200])

@@ -281,12 +281,14 @@ def test_a_copy_of_an_image_with_duplicates_is_memorized(copies):
 def test_a_cluster_ends_where_the_distance_trebles():
     distance = torch.tensor([
         [0.1, 0.2, 0.3, 0.4],  # nowhere
+        [0.1, 0.2, 0.5, 0.7],  # nowhere: it does not treble
+        [0.1, 0.11, 0.34, 0.7],  # after the second: it does, and a little more
         [0.1, 0.3, 0.5, 0.7],  # after the first
         [0.1, 0.1, 0.1, 0.3],  # after the third
         [0.01, 0.05, 0.06, 0.9],  # after the first, and again: the last one counts
         [0.0, 0.0, 0.5, 0.9],
     ])  # fmt: skip
-    assert second_rank(distance).tolist() == [1, 1, 3, 3, 2]
+    assert second_rank(distance).tolist() == [1, 1, 2, 1, 3, 3, 2]
 
 
 def test_mirrored_copies_are_memorized_where_mirror_images_are_compared():
