@@ -119,7 +119,8 @@ TINY = {
 
 def data_set(folder: Path, pixels, **parts) -> tuple[str, str]:
     """Paths of images.zarr and split.zarr: images (image, channel, y, x), divided into `parts`."""
-    split = {k: store.variable(f"{k}_image", np.asarray(v), k) for k, v in parts.items()}
+    of = {"S1": "member_S1", "S2": "member_S2", "test": "test_image"}
+    split = {k: store.variable(of[k], np.asarray(v), k) for k, v in parts.items()}
     images = {"images": store.variable(("image", "channel", "y", "x"), pixels, "intensity")}
     for name, variables in (("images", images), ("split", split)):
         dataset = xr.Dataset(variables, attrs=store.provenance(name, {}))

@@ -5,11 +5,10 @@ import json
 import re
 import subprocess
 
-import numpy as np
 import pytest
 import xarray as xr
 from conftest import TINY
-from gahb import store
+from gahb import split, store
 from study.verify import broken
 
 FIGURES = [
@@ -93,14 +92,10 @@ def test_no_wall_clock_time_and_no_path_in_stores(finished):
 
 def test_subsets_and_test_set_share_no_image_and_no_picture(finished):
     for dataset in ("calpha", "photo"):
-        split = xr.open_zarr(finished.folder / f"results/{dataset}/split.zarr")
-        # A pair of networks has as many images as S2 each; a single one may have all of S1.
-        parts = [split.S1.values[: split.sizes["member_S2"]], split.S2.values, split.test.values]
-        if dataset == "photo":
-            images = xr.open_zarr(finished.folder / "results/photo/images.zarr")
-            parts = [images.picture.values[p] for p in parts]
-        together = np.concatenate([np.unique(p) for p in parts])
-        assert len(np.unique(together)) == len(together)
+        made = xr.open_zarr(finished.folder / f"results/{dataset}/split.zarr")
+        images = xr.open_zarr(finished.folder / f"results/{dataset}/images.zarr")
+        parts = split.Split(*(made[part].values for part in ("S1", "S2", "test")))
+        split.check(parts, images.sizes["image"], images.get("picture"))
 
 
 def test_shuffled_images_are_divided_like_the_images_that_they_are_of(finished):
