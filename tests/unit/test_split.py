@@ -141,7 +141,7 @@ def test_difficulties_are_the_psnrs_of_two_denoisers():
         energy = np.square(c)
         energy[0, 0, 0] = np.inf
         for j, sigma in enumerate(sigma_from_psnr(INPUT_PSNR)):
-            noisy = image + sigma * rng.standard_normal((4000, *image.shape))
+            noisy = image + sigma * rng.standard_normal((20000, *image.shape))
             for k, power in enumerate((spectrum, energy)):
                 with np.errstate(divide="ignore"):
                     kept = 1 / (1 + sigma**2 / power)
