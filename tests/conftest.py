@@ -128,6 +128,14 @@ def data_set(folder: Path, pixels, **parts) -> tuple[str, str]:
     return str(folder / "images.zarr"), str(folder / "split.zarr")
 
 
+def waves(count: int, most: float, side: int = 8) -> np.ndarray:
+    """Smooth images (image, channel, y, x): products of waves, of at most so many radians."""
+    k = np.random.default_rng(0).uniform(1, most, (count, 4, 1, 1))
+    y, x = np.mgrid[:side, :side] / side
+    pixels = 0.5 + 0.4 * np.sin(k[:, 0] * x + k[:, 1] * 2) * np.cos(k[:, 2] * y)
+    return pixels[:, None].astype(np.float32)
+
+
 class Stored:
     """Images that are read when indexed, as from a store; `taken` says how many each time."""
 

@@ -8,7 +8,7 @@ import scripts.reference
 import scripts.samples
 import torch
 import xarray as xr
-from conftest import data_set
+from conftest import data_set, waves
 from figure_stores import stores_of
 from gahb import denoisers, store
 from gahb.agreement import noisy_images
@@ -31,11 +31,8 @@ OPTIONS = {
 def data(tmp_path_factory):
     """images.zarr and split.zarr: smooth images of 8 x 8 pixels."""
     folder = tmp_path_factory.mktemp("data")
-    waves = np.random.default_rng(0).uniform(1, 5, (40, 4, 1, 1))
-    y, x = np.mgrid[:SIDE, :SIDE] / SIDE
-    pixels = 0.5 + 0.4 * np.sin(waves[:, 0] * x + waves[:, 1] * 2) * np.cos(waves[:, 2] * y)
     parts = {"S1": range(20, 30), "S2": range(10, 20), "test": range(10)}
-    return data_set(folder, pixels[:, None].astype(np.float32), **parts)
+    return data_set(folder, waves(40, 5), **parts)
 
 
 @pytest.fixture(scope="module")

@@ -43,7 +43,8 @@ def example(function, folder, monkeypatch):
     (folder / "mynets.py").write_text(code[1])
     monkeypatch.chdir(folder)
     monkeypatch.syspath_prepend(folder)
-    monkeypatch.delitem(sys.modules, "mynets", raising=False)
+    monkeypatch.setitem(sys.modules, "mynets", None)  # so that it is forgotten afterwards
+    del sys.modules["mynets"]
 
 
 def test_a_checkpoint_of_lucidrains_trainer(tmp_path, monkeypatch):
@@ -63,7 +64,6 @@ def test_a_checkpoint_of_lucidrains_trainer(tmp_path, monkeypatch):
     clean = a.sqrt() * x - (1 - a).sqrt() * network(x, torch.full((2,), 400.0))
     y, sigma = (x / a.sqrt() + 1) / 2, float((1 / a - 1).sqrt()) / 2
     torch.testing.assert_close(y - found(y, sigma), (clean + 1) / 2, atol=1e-4, rtol=0)
-    sys.modules.pop("mynets", None)
 
 
 def test_a_closed_form_of_the_users_own(tmp_path, monkeypatch):
@@ -127,7 +127,6 @@ def test_a_checkpoint_of_guided_diffusion(tmp_path, monkeypatch):
     torch.testing.assert_close(found(y, sigma), sigma * noise, atol=1e-4, rtol=0)
     largest = (1 / 1e-4 - 1) ** 0.5 / 2  # where its samples start
     assert abs(found.convention.largest - largest) < 1e-6
-    sys.modules.pop("mynets", None)
 
 
 class Preconditioned(torch.nn.Module):
@@ -148,4 +147,3 @@ def test_a_pickle_of_edm(tmp_path, monkeypatch):
     # Images of mean 1/2 and variance 1/16, with noise of 0.3.
     shrunk = 0.5 + (y - 0.5) / (1 + 16 * sigma**2)
     torch.testing.assert_close(y - found(y, sigma), shrunk)
-    sys.modules.pop("mynets", None)

@@ -15,7 +15,7 @@ import scripts.split
 import scripts.training
 import torch
 import xarray as xr
-from conftest import data_set
+from conftest import data_set, waves
 from gahb import denoisers, store
 from gahb.datasets import open_source
 from gahb.drawing.stores import Stores
@@ -30,11 +30,8 @@ N, SIDE = 12, 8
 def data(tmp_path_factory):
     """images.zarr and split.zarr: smooth images, of 8 x 8 pixels."""
     folder = tmp_path_factory.mktemp("data")
-    waves = np.random.default_rng(0).uniform(1, 3, (60, 4, 1, 1))
-    y, x = np.mgrid[:SIDE, :SIDE] / SIDE
-    pixels = 0.5 + 0.4 * np.sin(waves[:, 0] * x + waves[:, 1] * 2) * np.cos(waves[:, 2] * y)
     parts = {"S1": range(20, 40), "S2": range(20), "test": range(59, 39, -1)}
-    return data_set(folder, pixels[:, None].astype(np.float32), **parts)
+    return data_set(folder, waves(60, 3), **parts)
 
 
 @pytest.fixture(scope="module", params=["memorizer", "wiener", "unet", "imported"])

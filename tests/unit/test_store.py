@@ -80,18 +80,20 @@ def test_same_content_gives_same_bytes(tmp_path):
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
 
 
+def streamed(path, dims, shape, blocks) -> None:
+    """A store of `images`, written a block at a time."""
+    store.stream(
+        xr.Dataset(attrs=store.provenance("Images", {})), path, "images",
+        store.placeholder(dims, shape, "float32", "intensity"), iter(blocks),
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize("lengths", [[10], [1] * 10, [3, 7], [0, 4, 0, 6]])
 def test_streamed_in_any_blocks_is_the_same(tmp_path, monkeypatch, lengths):
     monkeypatch.setattr(store, "CHUNK_BYTES", 64)
     images = np.arange(10 * 6, dtype=np.float32).reshape(10, 6)
-    ends = np.cumsum(lengths)
-    store.stream(
-        xr.Dataset(attrs=store.provenance("Images", {})),
-        tmp_path / "a.zarr",
-        "images",
-        store.placeholder(("image", "x"), images.shape, images.dtype, "intensity"),
-        (images[end - length : end] for length, end in zip(lengths, ends, strict=True)),
-    )
+    blocks = np.split(images, np.cumsum(lengths)[:-1])
+    streamed(tmp_path / "a.zarr", ("image", "x"), images.shape, blocks)
     opened = store.open_store(tmp_path / "a.zarr")
     np.testing.assert_array_equal(opened.images, images)
     assert xr.open_zarr(tmp_path / "a.zarr").images.encoding["chunks"] == (2, 6)
@@ -99,16 +101,10 @@ def test_streamed_in_any_blocks_is_the_same(tmp_path, monkeypatch, lengths):
 
 
 def test_shards_when_there_would_be_many_chunks(tmp_path, monkeypatch):
-    monkeypatch.setattr(store, "CHUNK_BYTES", 8)
+    monkeypatch.setattr(store, "CHUNK_BYTES", 4)
     monkeypatch.setattr(store, "MOST_CHUNKS", 10)
-    values = np.arange(95, dtype=np.float64)  # the last shard is not full
-    store.stream(
-        xr.Dataset(attrs=store.provenance("Images", {})),
-        tmp_path / "a.zarr",
-        "images",
-        store.placeholder("image", values.shape, values.dtype, "intensity"),
-        iter([values]),
-    )
+    values = np.arange(95, dtype=np.float32)  # the last shard is not full
+    streamed(tmp_path / "a.zarr", "image", values.shape, [values])
     array = zarr.open_group(tmp_path / "a.zarr")["images"]
     assert (array.chunks, array.shards) == ((1,), (10,))
     np.testing.assert_array_equal(store.open_store(tmp_path / "a.zarr").images, values)
@@ -117,13 +113,7 @@ def test_shards_when_there_would_be_many_chunks(tmp_path, monkeypatch):
 
 def test_too_few_blocks_leave_nothing(tmp_path):
     with pytest.raises(store.StoreError, match="expected 10 entries of images, got 4"):
-        store.stream(
-            xr.Dataset(),
-            tmp_path / "a.zarr",
-            "images",
-            store.placeholder("image", (10,), "float32", "intensity"),
-            iter([np.zeros(4, np.float32)]),
-        )
+        streamed(tmp_path / "a.zarr", "image", (10,), [np.zeros(4, np.float32)])
     assert os.listdir(tmp_path) == []
 
 
@@ -151,16 +141,15 @@ def test_take_in_any_order_with_repeats():
 
 
 def damage(path, how):
+    chunk = path / "psnr/c/0/0"
+    content = bytearray(chunk.read_bytes())
     if how == "flipped bit":
-        chunk = path / "psnr" / "c" / "0" / "0"
-        content = bytearray(chunk.read_bytes())
         content[len(content) // 2] ^= 1
         chunk.write_bytes(content)
     elif how == "lost chunk":
-        (path / "psnr" / "c" / "0" / "0").unlink()
+        chunk.unlink()
     elif how == "truncated chunk":
-        chunk = path / "psnr" / "c" / "0" / "0"
-        chunk.write_bytes(chunk.read_bytes()[:5])
+        chunk.write_bytes(content[:5])
     elif how == "broken metadata":
         (path / "zarr.json").write_text("{")
     elif how == "older layout":
