@@ -31,6 +31,10 @@ def changed(path: str, value) -> dict:
     return config
 
 
+FOLDER = {"source": "folder", "path": "pictures", "side": 16}
+ARRAYS = {"source": "arrays", "path": "a.npz"}
+
+
 def assert_refused(config: dict, words) -> None:
     """The message of the refusal holds all these words."""
     with pytest.raises(ConfigError) as error:
@@ -102,6 +106,16 @@ def test_checking_leaves_its_argument_alone():
         ("datasets.disk", {"source": "disks", "side": 8}, ["datasets.disk", "images"]),
         ("datasets.photo-shuffled.of", "fotos", ["photo-shuffled.of", "fotos", "datasets"]),
         ("datasets.my_set", {"source": "shuffled", "of": "photo"}, ["my_set", "letters, digits"]),
+        ("datasets.mine", FOLDER | {"crop": "middle"}, ["mine.crop", "middle", "center"]),
+        ("datasets.mine", FOLDER | {"crop": {"rows": [1]}}, ["mine.crop", "rows"]),
+        ("datasets.mine", FOLDER | {"gray": "green"}, ["mine.gray", "green", "mean, luma"]),
+        ("datasets.mine", FOLDER | {"patches": {"stride": 4}, "side": None}, ["side", "patches"]),
+        ("datasets.mine", FOLDER | {"duplicates": 1}, ["mine.duplicates", "1"]),
+        ("datasets.mine", FOLDER | {"unreadable": "ignore"}, ["mine.unreadable", "refuse, skip"]),
+        ("datasets.mine", FOLDER | {"path": "https://a.b/c"}, ["path", "a folder is not a single"]),
+        ("datasets.mine", ARRAYS | {"path": "https://a.b/c.npz"}, ["mine.sha256: not given"]),
+        ("datasets.mine", ARRAYS | {"sha256": 64 * "0"}, ["sha256: is for a file from a URL"]),
+        ("datasets.mine", ARRAYS | {"sha256": "1234"}, ["mine.sha256: found '1234'"]),
         ("studies.my set", {}, ["studies: found 'my set'; a name has letters, digits, dots"]),
         ("studies.figures", {}, ["studies: found 'figures'; is taken"]),
         ("denoisers.tiny.architecture", "vit", ["denoisers.tiny.architecture", "vit", "unet"]),

@@ -219,43 +219,6 @@ def test_a_file_is_fetched_once_and_verified(tmp_path, server):
     assert not stale(fetching)
 
 
-def test_a_url_needs_a_hash_and_a_file_none(tmp_path):
-    config = study(tmp_path, source="arrays", path="https://example.org/a.npz").config
-    with pytest.raises(ConfigError, match=r"datasets\.mine\.sha256: not given"):
-        checked(config)
-    config["datasets"]["mine"] = {"source": "arrays", "path": "a.npz", "sha256": 64 * "0"}
-    with pytest.raises(ConfigError, match=r"datasets\.mine\.sha256: is for a file from a URL"):
-        checked(config)
-    config["datasets"]["mine"] = {"source": "folder", "path": "https://example.org/images"}
-    with pytest.raises(ConfigError, match=r"datasets\.mine\.path.*a folder is not a single file"):
-        checked(config)
-    config["datasets"]["mine"] = {"source": "arrays", "path": "a.npz"}
-    config["datasets"]["mine"]["sha256"] = "1234"
-    with pytest.raises(ConfigError, match=r"datasets\.mine\.sha256: found '1234'"):
-        checked(config)
-
-
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        ({"crop": "middle"}, ["mine.crop", "middle", "center"]),
-        ({"crop": {"rows": [1]}}, ["mine.crop", "rows"]),
-        ({"gray": "green"}, ["mine.gray", "green", "mean, luma"]),
-        ({"patches": {"stride": 4}, "side": None}, ["mine.side", "patches"]),
-        ({"duplicates": 1}, ["mine.duplicates", "1"]),
-        ({"unreadable": "ignore"}, ["mine.unreadable", "refuse, skip"]),
-        ({"images": 20}, ["studies.mine.sizes", "8"]),
-        ({"alpha": 2}, ["mine", "alpha"]),
-    ],
-)
-def test_mistakes_in_data_sets_are_named(tmp_path, options, words):
-    config = study(tmp_path, **{**FOLDER, "test": 14, **options}).config
-    with pytest.raises(ConfigError) as error:
-        checked(config)
-    for word in words:
-        assert word in str(error.value)
-
-
 # The larger studies.
 
 
