@@ -127,6 +127,8 @@ def test_references_stand_beside_networks_in_the_numbers():
     ]  # fmt: skip
     assert [r["gap"] for r in rows] == pytest.approx([3, 0, 1])
     assert [r["below_optimum_20"] for r in rows] == pytest.approx([1, 2, 5])
+    # Its line at 15 dB, the middle of the range, whatever the network.
+    assert [r["optimum"] for r in rows] == pytest.approx([13 + 0.6 * 15] * 3)
     assert [r["optimum_slope"] for r in rows] == pytest.approx([0.6] * 3)
 
 
