@@ -116,7 +116,6 @@ def around(
         taken = np.concatenate([taken, dropped, duplicate_of[np.isin(dropped, taken)]])
     rest = order[~np.isin(order, taken)]
     held = chosen.get("test", rest[:test])
-    rest = rest if "test" in chosen else rest[test:]
     if ("test" not in chosen and len(held) < test) or ("S1" not in chosen and len(rest) < 2):
         raise TooFewImages(
             f"of {count} images {len(order) - len(np.unique(taken))} are neither chosen nor "
