@@ -1,7 +1,9 @@
 """What figures say: a sentence above each, and one name and one colour for one thing in all."""
 
+import math
 import textwrap
 
+import numpy as np
 from matplotlib.figure import Figure
 
 #: By the name of a reference's module: its name in words, colour and line. Networks are blue.
@@ -58,6 +60,51 @@ def number(value: float, digits: int = 2) -> str:
     """With a minus sign where it is below 0."""
     text = f"{value:.{digits}f}"
     return text.replace("-", "\N{MINUS SIGN}" if float(text) else "")
+
+
+def amount(value: float) -> str:
+    """A number of any size: two digits that count, or all before the point."""
+    if abs(value) >= 9.95:
+        return f"{value:,.0f}".replace("-", "\N{MINUS SIGN}")
+    text = np.format_float_positional(value, 2, fractional=False, trim="-")
+    return text.replace("-", "\N{MINUS SIGN}")
+
+
+def span(values: list[float], digits: int = 2) -> str:
+    """The smallest to the largest value; one where they read the same."""
+    return " to ".join(dict.fromkeys(number(pick(values), digits) for pick in (min, max)))
+
+
+def listed(names: list[str]) -> str:
+    """A, B and C."""
+    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
+
+
+def ends(found: list) -> list:
+    """The first and the last of several, the one of one."""
+    return found[:: max(1, len(found) - 1)]
+
+
+def since(found: list, happens):
+    """The first from which on something happens in all that follow; None if not in the last."""
+    start = None
+    for one in reversed(found):
+        if not happens(one):
+            break
+        start = one
+    return start
+
+
+def known(row: dict, name: str) -> bool:
+    """Whether a row has this number."""
+    return math.isfinite(row.get(name, math.nan))
+
+
+def side(row: dict, name: str, other: float = 0) -> int:
+    """1 where a number and its interval, if it has any, lie above another number, -1 below, else 0:
+    they are not told apart."""
+    low, high = (row.get(f"{name}_{end}", row[name]) for end in ("low", "high"))
+    return int(low > other) - int(high < other)
 
 
 def headline(figure: Figure, sentence: str) -> None:

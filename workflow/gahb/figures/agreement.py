@@ -60,7 +60,7 @@ def draw(stores: Stores, shown: dict) -> Figure:
     axes[0].xaxis.set_minor_locator(mpl.ticker.NullLocator())
     columns = 3 if width == style.PAGE else 1
     figure.legend(*axes[0].get_legend_handles_labels(), ncols=columns, loc="outside lower center")
-    words.headline(figure, _sentence(explained.median("seed"), sizes[-1]))
+    words.headline(figure, sentence(numbers(stores, {"sizes": sizes[-1:]})))
     return figure
 
 
@@ -85,25 +85,35 @@ def _panel(ax, explained: xr.DataArray) -> None:
         ax.plot(low.level, low.clip(LOWEST), "v", color=line["color"], markersize=5)
 
 
-def _sentence(explained: xr.DataArray, N: int) -> str:
-    """The theory that explains most beyond the Wiener filter, beside other networks there."""
-    theories = [n for n in _parts(explained.against.values)["theory"] if n != "wiener"]
-    ceilings = [n for n in CEILINGS if n in explained.against]
-    among = explained.sel(against=theories or ceilings)
-    best = among.where(among == among.max(), drop=True)[0, 0] if among.size else None
+def sentence(rows: list[dict]) -> str:
+    """The theory that explains most beyond the Wiener filter at the largest N, and how much another
+    network explains at this noise level."""
+    rows = [row for row in rows if row["N"] == rows[-1]["N"]]
+    start, (ceiling, (network, _)) = "r2_beyond_", next(iter(CEILINGS.items()))
+    found = [
+        (value, row["sigma"], name.removeprefix(start), row)
+        for row in rows
+        for name, value in row.items()
+        if name.startswith(start) and words.known(row, name) and not _bound(name)
+    ]
+    others = [name.replace(" ", "_") for name in ("wiener", *CEILINGS)]
+    best = max((one for one in found if one[2] not in others), default=None, key=lambda f: f[:2])
     if best is None:
-        return "There is nothing to compare the network with."
-    part, sigma = words.number(float(best)), f"\N{GREEK SMALL LETTER SIGMA} = {float(best.level):g}"
-    if not theories:
-        label = CEILINGS[str(best.against.values)][0]
-        return f"N = {N:,}: {label} explains at most {part} beyond the Wiener filter ({sigma})."
-    name = words.called(str(best.against.values))
-    said = f"N = {N:,}: no theory explains more than {part} of what the network does beyond the "
-    said += f"Wiener filter (the {name}, at {sigma})"
-    if ceilings:
-        other = explained.sel(against=ceilings[0], level=best.level)
-        said += f"; {CEILINGS[ceilings[0]][0]} explains {words.number(float(other))} there"
+        return "There is no theory to compare the network with."
+    part, sigma, name, row = best
+    at = f"at \N{GREEK SMALL LETTER SIGMA} = {sigma:g}"
+    theory = f"the best theory, the {words.called(name)}, explains {words.number(part)}"
+    said = f"N = {row['N']:,}, beyond the Wiener filter: "
+    said += f"{theory} of the network {at}" if part >= 0.005 else "no theory explains anything"
+    if words.known(row, other := start + ceiling.replace(" ", "_")):
+        said += (
+            f"; {network} explains {words.number(row[other])} {'there' if part >= 0.005 else at}"
+        )
     return said + "."
+
+
+def _bound(name: str) -> bool:
+    return name.endswith(("_low", "_high"))
 
 
 def numbers(stores: Stores, shown: dict) -> list[dict]:

@@ -51,20 +51,27 @@ def draw(stores: Stores, shown: dict) -> Figure:
     shown = dict(zip(*axes[0, 0].get_legend_handles_labels()[::-1], strict=True))
     shown |= dict(zip(*axes[2, 0].get_legend_handles_labels()[::-1], strict=True))
     figure.legend(shown.values(), shown, ncols=3, loc="outside lower center")
-    words.headline(figure, _sentence({N: together(stores.of("dynamics", N=N)) for N in sizes}))
+    words.headline(figure, sentence(numbers(stores, shown | {"sizes": words.ends(sizes)})))
     return figure
 
 
-def _sentence(found: dict[int, xr.Dataset]) -> str:
-    """Which reference is closest on training images at the end, for the least and the most N."""
+def sentence(rows: list[dict]) -> str:
+    """Which references are closest on training images at the end, for the least and the most N."""
     said = []
-    for N in dict.fromkeys([min(found), max(found)]):
-        names = found[N].reference.values
-        parts = [_explained(found[N], "train", name).median("seed")[-1] for name in names]
-        best = int(np.argmax(parts))
-        left = f"{1 - float(parts[best]):.2g}"
-        said.append(f"at N = {N:,} the {words.called(names[best])} (leaves {left} unexplained)")
-    return f"Closest to the network on training images at the end: {', '.join(said)}."
+    for N in words.ends(list(dict.fromkeys(row["N"] for row in rows))):
+        left = {
+            row["reference"]: words.amount(100 * (1 - row["train_end"]))
+            for row in rows
+            if row["N"] == N and words.known(row, "train_end")
+        }
+        least = min(left.values(), key=float, default=None)
+        # Those that cannot be told apart: with one training image all return it.
+        closest = [f"the {words.called(name)}" for name, part in left.items() if part == least]
+        if closest:
+            said.append(f"{words.listed(closest)} at N = {N:,} ({least} % unexplained)")
+    if not said:
+        return "There is nothing to compare the network with."
+    return f"On training images, the trained network is closest to {', and to '.join(said)}."
 
 
 def _samples(ax: Axes, found: xr.Dataset) -> None:

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from gahb import crossover, statistics
-from gahb.drawing import style
+from gahb.drawing import style, words
 from gahb.drawing.stores import Stores
 from gahb.summaries import tables
 
@@ -51,9 +51,28 @@ def draw(stores: Stores, shown: dict) -> Figure:
     for ax in (errors, memorized):
         ax.set(xlabel=f"means, $M$ ($N$ = {shown['sizes'][-1]})")
     figure.legend(loc="outside lower center", ncols=6)
+    words.headline(figure, sentence(rows))
     return figure
 
 
+def sentence(rows: list[dict]) -> str:
+    """From how many means on most samples are memorized, and where errors were predicted to cross
+    and do."""
+    (optimum,) = (row for row in rows if row["model"] == "generalizer")
+    trained = [row for row in rows if words.known(row, "memorized")]
+    most = words.since(trained, lambda row: row["memorized"] > 0.5)
+    said = f"Most samples are memorized from {most['M']} means on" if most else NEVER
+    crossings = {"M_predicted": "predicted", "M_measured": "measured"}
+    found = [
+        f"{round(optimum[name])} means ({how})"
+        if words.known(optimum, name)
+        else f"nowhere ({how})"
+        for name, how in crossings.items()
+    ]
+    return f"{said}; errors cross at {' and '.join(found)}."
+
+
+NEVER = "Most samples are not memorized with the most means"
 LABELS = {"M_predicted": "$M^*$", "M_measured": "errors cross"}
 
 

@@ -47,8 +47,6 @@ def draw(stores: Stores, shown: dict) -> Figure:
         for name in measures:
             line = {"color": c, "linestyle": LINES[name], "label": f"{called}: {WORDS[name]}"}
             panels.curve(left, measures.input_psnr, measures[name], **line)
-            if denoiser == shown["denoiser"] and name == "trace":
-                ends = measures[name].median("seed").values[[0, -1]]
         _spectrum(right, each[0], color=c)
     known = {KNOWN[s] for s in shown["source"] if s in KNOWN}
     for dimension in known:
@@ -63,14 +61,18 @@ def draw(stores: Stores, shown: dict) -> Figure:
     for axis in (right.xaxis, right.yaxis):
         panels.plain_numbers(axis)
     figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=2)
-    words.headline(figure, _sentence(*ends, known))
+    words.headline(figure, sentence(numbers(stores, shown), known))
     return figure
 
 
-def _sentence(most: float, least: float, known: set[int]) -> str:
+def sentence(rows: list[dict], known: set[int]) -> str:
     """How many dimensions the network keeps at the most and at the least noise."""
-    said = f"At the most noise the network keeps {most:.0f} dimensions, at the least {least:.0f}"
-    return said + "".join(f"; the data have {dimension}" for dimension in known) + "."
+    network = [row for row in rows if row["denoiser"] == rows[0]["denoiser"]]
+    kept = [
+        f"{words.amount(row['trace'])} at {row['input_psnr']:g} dB" for row in words.ends(network)
+    ]
+    data = "".join(f"; the data have {dimension}" for dimension in known)
+    return f"Dimensions that the network keeps of noisy images: {words.listed(kept)}{data}."
 
 
 def _denoisers(shown: dict) -> list[str]:

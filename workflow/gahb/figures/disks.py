@@ -74,9 +74,19 @@ def draw(stores: Stores, shown: dict) -> Figure:
         [(pictures.photo(one.noisy), "noisy"), *panels.eigenvectors(one, second)],
     ]
     panels.mosaic(bottom.subplots(), rows, space=panels.NOTE)
-    kept = f"the network keeps {dimension} dimensions; its slope is {row['slope']:.2f}"
-    words.headline(figure, f"Of this disk, which has {DIMENSION} parameters, {kept}.")
+    words.headline(figure, sentence(row))
     return figure
+
+
+def sentence(row: dict) -> str:
+    """How many dimensions are kept, and how far below the optimum or how steep the curve is."""
+    below = [row[n] for n in row if n.startswith("below_optimum") and n[-1].isdigit()]
+    slope = f"the slope of its PSNR curve is {words.number(row['slope'])}"
+    far = f"it is {words.span(below, 1)} dB below the optimum" if below else slope
+    return (
+        f"The network keeps {words.number(row['dimension'], 1)} dimensions of a disk that has "
+        f"{DIMENSION} parameters; {far}."
+    )
 
 
 def _shown(stores: Stores) -> list[xr.Dataset]:

@@ -50,25 +50,26 @@ def draw(stores: Stores, shown: dict) -> Figure:
     for ax in figure.axes:
         panels.log_axis(ax, 40)
     figure.legend(*memorized.get_legend_handles_labels(), title="$N$", loc="outside right center")
-    words.headline(figure, _sentence(numbers(stores, shown)))
+    words.headline(figure, sentence(numbers(stores, shown)))
     return figure
 
 
-def _sentence(rows: list[dict]) -> str:
+def sentence(rows: list[dict]) -> str:
     """Where most samples are memorized at the end, and how the time to memorize grows."""
     *rows, growth = rows
-    most = [f"{row['N']:,}" for row in rows if row["memorized"] > times.THRESHOLD]
-    said = (
-        f"Most samples are memorized at the end at N = {', '.join(most)}"
-        if most
-        else ("At no N are most samples memorized at the end")
-    )
+    judged = [row for row in rows if words.known(row, "memorized")]
+    most = [f"{row['N']:,}" for row in judged if row["memorized"] > times.THRESHOLD]
+    said = f"N = {words.listed(most)}" if most else "no N"
+    said = f"At the end of training, most samples are memorized at {said}"
+    if len(judged) < len(rows):
+        said += f" ({len(rows) - len(judged)} N without samples)"
     name = "tau_mem_exponent"
-    if isinstance(growth.get(name), float):
-        said += f"; the time to memorize grows like N to the power {words.number(growth[name])}"
-        low, high = (growth.get(f"{name}_{end}") for end in ("low", "high"))
-        if isinstance(low, float) and isinstance(high, float):
-            said += f" [{words.number(low)}, {words.number(high)}]"
+    growth = {key: value for key, value in growth.items() if value != "none"}
+    if name in growth and f"{name}_low" in growth:
+        grows = "grows as" if words.side(growth, name) > 0 else "does not clearly grow with N:"
+        low, high = (words.number(growth[f"{name}_{end}"]) for end in ("low", "high"))
+        said += f"; the time until then {grows} N to the power {words.number(growth[name])}"
+        said += f" [{low}, {high}]"
     return said + "."
 
 

@@ -64,7 +64,7 @@ def draw(stores: Stores, shown: dict) -> Figure:
     rough.set(xlabel="rank $k$", ylabel="roughness of $e_k$ (1: white noise)", ylim=(0, None))
 
     panels.compare_bases(bottom.subplots(), [first for first, *_ in bases], NAMES, EIGENVECTORS)
-    words.headline(figure, _sentence(*(each.median("seed") for each in gains)))
+    words.headline(figure, sentence(*(each.median("seed") for each in gains)))
     return figure
 
 
@@ -84,18 +84,22 @@ def _beyond(bases: list[list[xr.Dataset]]) -> str:
     return f"{len(out)} from {words.number(out[0], 1)} to {words.number(out[-1], 1)} not drawn"
 
 
-def _sentence(original: xr.DataArray, shuffled: xr.DataArray) -> str:
-    """What shuffling costs at most, and from where on the network barely denoises."""
+def sentence(original: xr.DataArray, shuffled: xr.DataArray) -> str:
+    """What shuffling costs at most, and from where on the network barely denoises.
+
+    Args:
+        original, shuffled: output less input PSNR (input_psnr,) of both.
+    """
     lost = original - shuffled
-    at = lost.idxmax("input_psnr")
-    if lost.max() <= 0:
-        return "On shuffled pixels the network loses nothing."
-    said = f"On shuffled pixels the network loses up to {float(lost.max()):.1f} dB "
-    said += f"(at {float(at):g} dB of input PSNR)"
-    above = shuffled.input_psnr.values[shuffled.values >= BARELY]
-    start = [p for p in shuffled.input_psnr.values if p > max(above, default=-np.inf)]
-    if start:
-        said += f"; from {start[0]:g} dB on, the network gains less than {BARELY:g} dB there"
+    if lost.max() < BARELY / 10:
+        return "With shuffled pixels the network denoises as well."
+    said = f"With shuffled pixels the network loses up to {float(lost.max()):.1f} dB "
+    said += f"(at {float(lost.idxmax('input_psnr')):g} dB of input PSNR)"
+    levels = shuffled.input_psnr.values
+    barely = words.since(levels, lambda p: shuffled.sel(input_psnr=p) < BARELY)
+    # Where it gains as little on the original images, shuffling is not why.
+    if barely is not None and original.sel(input_psnr=barely) >= BARELY:
+        said += f"; from {barely:g} dB on it gains less than {BARELY:g} dB over the noisy image"
     return said + "."
 
 

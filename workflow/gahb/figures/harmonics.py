@@ -23,6 +23,8 @@ ROW, AROUND = 0.3, 1.35
 LEAST_ROWS = 3
 #: Part of the draws of a null that its band holds.
 BAND = 0.95
+#: p-value above which a basis is no more than its null.
+CHANCE = 0.05
 MARKERS = "osD^vP"
 NULLS = {
     "permuted": ("chance: pixels permuted (left), images swapped (middle)", {"color": "0.85"}),
@@ -57,25 +59,23 @@ def draw(stores: Stores, shown: dict) -> Figure:
     rising.set(xscale="log", xlabel="rank $k$", ylabel="frequency (1/pixel)", ylim=(0, None))
     panels.plain_numbers(rising.xaxis)
     figure.legend(*harmonic.get_legend_handles_labels(), loc="outside lower center", ncols=2)
-    words.headline(figure, _sentence(rows))
+    found = numbers(stores, shown)
+    words.headline(figure, sentence(dict(zip([name for name, _ in rows], found, strict=True))))
     return figure
 
 
-def _sentence(rows: list[tuple[str, list[xr.Dataset]]]) -> str:
-    """How harmonic and adaptive the bases of most and of least are."""
-    found = {
-        name: tuple(
-            np.median([value(one) for one in each])
-            for value in (lambda one: float(one.harmonic.mean()), lambda one: adaptive(one)[0])
-        )
-        for name, each in rows
-    }
-    ends = dict.fromkeys([max(found, key=found.get), min(found, key=found.get)])
+def sentence(rows: dict[str, dict]) -> str:
+    """How harmonic and adaptive the most and the least harmonic bases are; and if by chance."""
+    names = sorted(rows, key=lambda name: -rows[name]["harmonic"])
     said = []
-    for name in ends:
-        harmonic, adapted = found[name]
-        more = "" if np.isnan(adapted) else f" and {words.number(adapted)} adaptive"
-        said.append(f"bases of {name} are {words.number(harmonic)} harmonic{more}")
+    for name in words.ends(names):
+        measured = [
+            f"{words.number(rows[name][key])} {key}"
+            + " (no more than chance)" * (rows[name].get(f"{key}_p", 0) > CHANCE)
+            for key in ("harmonic", "adaptive")
+            if words.known(rows[name], key)
+        ]
+        said.append(f"bases of {name} are {words.listed(measured)}")
     return "On a scale up to 1, " + "; ".join(said) + "."
 
 

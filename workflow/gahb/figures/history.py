@@ -46,18 +46,18 @@ def draw(stores: Stores, shown: dict) -> Figure:
     for ax in (loss, train, test):
         panels.log_axis(ax)
     figure.legend(*loss.get_legend_handles_labels(), title="$N$", loc="outside right center")
-    words.headline(figure, _sentence(numbers(stores, shown)))
+    words.headline(figure, sentence(numbers(stores, shown)))
     return figure
 
 
-def _sentence(rows: list[dict]) -> str:
+def sentence(rows: list[dict]) -> str:
     """By how much the test PSNR falls again, for the least and the most N."""
-    said = [
-        f"{rows[i]['best_test_psnr'] - rows[i]['test_psnr']:.1f} dB below its best at "
-        f"N = {rows[i]['N']:,}"
-        for i in dict.fromkeys([0, len(rows) - 1])
-    ]
-    return f"At the end of training the test PSNR is {' and '.join(said)}."
+    said = []
+    for row in words.ends(rows):
+        lost = f"{row['best_test_psnr'] - row['test_psnr']:.1f}"
+        where = "at its best" if float(lost) == 0 else f"{lost} dB below its best"
+        said.append(f"{where} with N = {row['N']:,}")
+    return f"The test PSNR ends {', and '.join(said)}."
 
 
 def _psnr(history: xr.Dataset, which: str) -> xr.DataArray:

@@ -58,24 +58,26 @@ def draw(stores: Stores, shown: dict) -> Figure:
         ax.remove()
     top.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     _extremes(bottom.subplots(), stores, max(sizes))
-    words.headline(figure, _sentence(found))
+    words.headline(figure, sentence(found))
     return figure
 
 
-def _sentence(rows: list[dict]) -> str:
+def sentence(rows: list[dict]) -> str:
     """By how much training images are likelier, and how two networks agree."""
-    said = [_likelier(rows[i]) for i in dict.fromkeys([0, len(rows) - 1])]
-    r = words.number(rows[-1]["correlation"])
-    return f"{'. '.join(said)}, and the log-densities of two networks correlate to {r}."
-
-
-def _likelier(row: dict) -> str:
-    """By how much training images are likelier than test images, if an interval says so."""
-    gap = row["log_density_gap"]
-    said = f"N = {row['N']:,}: training images are "
-    if row.get("log_density_gap_low", gap) <= 0:
-        return said + "no likelier than test images"
-    return said + f"{gap:.2g} nats per entry likelier than test images"
+    said = []
+    for row in words.ends([row for row in rows if "log_density_gap" in row]):
+        more = ("not measurably likelier", "likelier", "less likely")
+        more = more[words.side(row, "log_density_gap")]
+        if more != "not measurably likelier":
+            more = f"{words.amount(abs(row['log_density_gap']))} nats per entry {more}"
+        said.append(f"{more} at N = {row['N']:,}")
+    found = []
+    if said:
+        found.append(f"Relative to a Gaussian, training images are {words.listed(said)}")
+    if words.known(rows[-1], "correlation"):
+        r, N = words.number(rows[-1]["correlation"]), f"N = {rows[-1]['N']:,}"
+        found.append(f"The log-densities under two networks have a correlation of {r} at {N}")
+    return ". ".join(found) + "."
 
 
 def _pair(stores: Stores, N: int) -> list[xr.Dataset]:

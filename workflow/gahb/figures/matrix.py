@@ -39,8 +39,7 @@ def draw(stores: Stores, shown: dict) -> Figure:
         cosines = found.beyond_median.median("seed").values
         _panel(ax, _named(first), cosines, found.share_median.median("seed").values)
         ax.text(-0.6, -0.7, f"$N$ = {N:,}", ha="right", va="bottom")
-    said = _sentence(_named(first), cosines, sizes[-1])
-    words.headline(figure, said)
+    words.headline(figure, sentence(numbers(stores, {"sizes": sizes[-1:]})))
     return figure
 
 
@@ -79,32 +78,32 @@ def _number(value: float, narrow: bool) -> str:
     return sign + (text.removeprefix("0") if narrow else text)
 
 
-def _pairs(names: list[str]) -> dict[str, tuple[int, int]]:
-    """By name, where the denoisers of S1 and of S2 stand, of those that are of both."""
-    firsts = [name.removesuffix(", S1") for name in names if name.endswith(", S1")]
-    return {
-        name: (names.index(f"{name}, S1"), names.index(f"{name}, S2"))
-        for name in firsts
-        if f"{name}, S2" in names
+def sentence(rows: list[dict]) -> str:
+    """What two networks of the largest N share, and the theory of other images that is closest to
+    the network."""
+    N, mine = rows[-1]["N"], rows[0]["denoiser"]
+    network = mine.removesuffix(", S1")
+    found = {
+        (row["denoiser"], row["other"]): row["beyond"]
+        for row in rows
+        if row["N"] == N and words.known(row, "beyond")
     }
-
-
-def _sentence(names: list[str], cosines: np.ndarray, N: int) -> str:
-    """What networks share, and the theory of other images that is closest to a network."""
-    (network, (mine, _)), *theories = _pairs(names).items()
-    said = f"Beyond the covariance, two networks of {N:,} images each agree to "
-    said += f"{cosines[_pairs(names)[network]]:.2f}"
-    others = {
-        name: cosines[mine, other]
-        for name, (_, other) in theories
-        if not np.isnan(cosines[mine, other])
+    said, pair = [], found.get((mine, f"{network}, S2"))
+    if pair is not None:
+        said.append(f"two networks agree to {words.number(pair)}")
+    theories = {
+        other.removesuffix(", S2"): value
+        for (name, other), value in found.items()
+        if name == mine and other.endswith(", S2") and not other.startswith(f"{network},")
     }
-    if not others:
-        return said + "."
-    closest = max(others, key=others.get)
-    pair = cosines[_pairs(names)[closest]]
-    said += f"; a network and the closest theory of the other images, the {closest}, to "
-    return said + f"{others[closest]:.2f}, and two of these to {pair:.2f}."
+    if theories:
+        name = max(theories, key=theories.get)
+        closest = f"the closest theory of the other images, the {words.called(name)},"
+        said.append(f"a network and {closest} to {words.number(theories[name])}")
+        of_theory = found.get((f"{name}, S1", f"{name}, S2"))
+        if of_theory is not None:
+            said.append(f"two such theories to {words.number(of_theory)}")
+    return f"Beyond the covariance, at N = {N:,}: {'; '.join(said) or 'nothing is left'}."
 
 
 def numbers(stores: Stores, shown: dict) -> list[dict]:

@@ -50,23 +50,27 @@ def draw(stores: Stores, shown: dict) -> Figure:
     right.legend(
         *ax.get_legend_handles_labels(), title="$N$", loc="outside lower center", ncols=ncols
     )
-    words.headline(figure, _sentence([row for row in rows if row["denoiser"] == shown["denoiser"]]))
+    words.headline(figure, sentence(rows))
     return figure
 
 
-def _sentence(rows: list[dict]) -> str:
-    """What is lost on test images and gained on training images, of the least and of the most."""
-    said = [
-        f"N = {rows[i]['N']:,}: test images {_nats(-rows[i]['kl'])} and training images "
-        f"{_nats(rows[i]['memory'])} nats"
-        for i in dict.fromkeys([0, len(rows) - 1])
-    ]
-    return f"Log-densities relative to the best known. {'; '.join(said)}."
+def sentence(rows: list[dict]) -> str:
+    """What is lost on test images and gained on training images, with the least and the most N."""
+    said = []
+    for row in words.ends([row for row in rows if row["denoiser"] == rows[0]["denoiser"]]):
+        said.append(
+            f"{_nats(row, 'kl', ('loses', 'gains'))} on test images and "
+            f"{_nats(row, 'memory', ('gains', 'loses'))} on training images at N = {row['N']:,}"
+        )
+    return f"In nats per image, against the best density known, the network {'; '.join(said)}."
 
 
-def _nats(value: float) -> str:
-    """With its sign, and in nats."""
-    return f"{value:+,.0f}".replace("-", "\N{MINUS SIGN}")
+def _nats(row: dict, name: str, verbs: tuple[str, str]) -> str:
+    """What happens where the number is above and below 0."""
+    where = words.side(row, name)
+    if not where:
+        return "is as good"
+    return f"{verbs[where < 0]} {words.amount(abs(row[name]))}"
 
 
 def _by_size(left, rows: list[dict], shown: dict) -> None:

@@ -54,10 +54,8 @@ def draw(stores: Stores, shown: dict) -> Figure:
     left.set_title(f"samples from the same starts, $N$ = {N:,}")
     found = numbers(stores, shown)
     _curves(right, found)
-    memorized, ended, _ = memorization.counted(
-        together(stores.of("similarity", N=N, pair="disjoint"))
-    )
-    words.headline(figure, _sentence(found[-1], memorized, ended))
+    counts = memorization.counted(together(stores.of("similarity", N=N, pair="disjoint")))
+    words.headline(figure, sentence(found[-1], *counts))
     return figure
 
 
@@ -90,13 +88,14 @@ def _curves(ax: Axes, rows: list[dict]) -> None:
     ax.figure.legend(loc="outside lower right", ncols=2)
 
 
-def _sentence(row: dict, memorized: int, ended: int) -> str:
-    if not np.isfinite(row.get("beyond", np.nan)):
-        return f"At N = {row['N']:,} most samples diverged, and nothing can be said of them."
+def sentence(row: dict, memorized: int, ended: int, diverged: int) -> str:
+    """What two networks and two Wiener filters share, and how many samples are memorized."""
+    if not words.known(row, "beyond"):
+        return f"N = {row['N']:,}: most samples diverged ({diverged:,} of {ended + diverged:,})."
     return (
-        f"Two networks, trained on {row['N']:,} different images each, agree to "
+        f"Two networks that share no training image (N = {row['N']:,}) agree to "
         f"{words.number(row['beyond'])} beyond the covariance, two Wiener filters to "
-        f"{words.number(row['beyond_null'])}. {memorized} of {ended} samples are memorized."
+        f"{words.number(row['beyond_null'])}. {memorized:,} of {ended:,} samples are memorized."
     )
 
 

@@ -53,27 +53,26 @@ def draw(stores: Stores, shown: dict) -> Figure:
     error = max(row["optimum_error"] for row in rows)
     axes[0].axhspan(-error, 0, color=style.GRAY, alpha=0.3, linewidth=0)
     figure.legend(*axes[0].get_legend_handles_labels(), ncols=6, loc="outside lower center")
-    words.headline(figure, _sentence(rows))
+    words.headline(figure, sentence(rows))
     return figure
 
 
-def _sentence(rows: list[dict]) -> str:
+def sentence(rows: list[dict]) -> str:
     """Which network is closest, and how close."""
-    total = {}
+    networks = {}
     for row in rows:
-        of = (row["denoiser"], row["N"])
-        total[of] = total.get(of, 0) + row["below_optimum"]
-    name, N = min(total, key=total.get)
-    best = [row for row in rows if (row["denoiser"], row["N"]) == (name, N)]
+        networks.setdefault((row["denoiser"], row["N"]), []).append(row)
 
-    def span(key: str) -> str:
-        ends = [words.number(pick(row[key] for row in best)) for pick in (min, max)]
-        return " to ".join(dict.fromkeys(ends))
+    def values(of: tuple, key: str) -> list[float]:
+        return [row[key] for row in networks[of] if words.known(row, key)]
 
-    said = (
-        f"The closest network, {name} (N = {N:,}), is {span('below_optimum')} dB below the optimum"
-    )
-    return said + (f" and closes {span('closed')} of the gap." if "closed" in best[0] else ".")
+    best = min(networks, key=lambda of: sum(values(of, "below_optimum")))
+    closest = "The closest network" if len(networks) > 1 else "The network"
+    said = f"{closest}, {best[0]} (N = {best[1]:,}), is "
+    said += f"{words.span(values(best, 'below_optimum'))} dB below the optimum"
+    if closed := values(best, "closed"):
+        said += f" and closes {words.span(closed)} of the gap from the Wiener filter to it"
+    return said + "."
 
 
 def _axis(rows: list[dict]) -> str:

@@ -47,20 +47,24 @@ def draw(stores: Stores, shown: dict) -> Figure:
     panels.mosaic(top, rows, ["$S_1$", "$S_2$"])
     _histograms(bottom, similarity.assign(closest_pair=pairs.closest_pair))
     figure.legend(ncols=3, loc="outside lower center")
-    words.headline(figure, _sentence(numbers(stores, shown)[0]))
+    words.headline(figure, sentence(numbers(stores, shown)[0]))
     return figure
 
 
-def _sentence(row: dict) -> str:
+def sentence(row: dict) -> str:
     """Whether samples of two networks are more alike than images of the two sets."""
-    pair = f"median cosine {words.number(row['closest_pair'])}"
-    if np.isnan(row.get("between", np.nan)):
+    pair = words.number(row["closest_pair"])
+    if not words.known(row, "between"):
         diverged = "Most samples diverged. " if "between" in row else ""
-        return f"{diverged}Images of the two sets have a {pair} to the closest of the other."
-    more = "more" if row["between"] > row["closest_pair"] else "no more"
+        return (
+            f"{diverged}A training image and the closest one of the other set have a median cosine "
+            f"of {pair}."
+        )
+    more = ("as alike as", "more alike than", "less alike than")
+    more = more[words.side(row, "between", row["closest_pair"])]
     return (
-        f"Samples of two networks are {more} alike ({words.number(row['between'])}) than training "
-        f"images are to the closest of the other set ({pair})."
+        f"Samples of two networks from the same noise are {more} training images and the closest "
+        f"of the other set (median cosines {words.number(row['between'])} and {pair})."
     )
 
 

@@ -64,21 +64,21 @@ def draw(stores: Stores, shown: dict) -> Figure:
     }
     counts = [memorization.counted(s) for s in similarity.values()]
     figure = panels.by_size(columns, ROWS, lines, counts)
-    words.headline(figure, _sentence(numbers(stores, shown)))
+    words.headline(figure, sentence(numbers(stores, shown)))
     return figure
 
 
-def _sentence(rows: list[dict]) -> str:
+def sentence(rows: list[dict]) -> str:
     """Where patches are found in the training set, and samples are not."""
-    rows = [row for row in rows if np.isfinite(row["closest_S1"])]
+    rows = [row for row in rows if words.known(row, "closest_S1")]
     if not rows:
         return "Most samples diverged at every N."
     row = max(rows, key=lambda row: row["closest_patch_S1"] - row["closest_S1"])
-    closer = "closer" if row["closest_patch_S1"] > row["closest_S1"] else "no closer"
+    closer = words.side(row, "closest_S1", row["closest_patch_S1"]) < 0
     return (
-        f"N = {row['N']:,}: patches of samples are {closer} to training patches (median cosine "
-        f"{words.number(row['closest_patch_S1'])}) than samples are to training images "
-        f"({words.number(row['closest_S1'])})."
+        f"N = {row['N']:,}: patches of samples are {'closer' if closer else 'no closer'} to "
+        f"training patches than samples are to training images (median cosines "
+        f"{words.number(row['closest_patch_S1'])} and {words.number(row['closest_S1'])})."
     )
 
 

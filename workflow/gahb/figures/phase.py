@@ -45,19 +45,28 @@ def draw(stores: Stores, shown: dict) -> Figure:
     gap.set_title("train minus test (dB)")
     _cells(times, sizes, seen, count * in_time, count)
     times.set(title=f"{largest} in time", ylabel="images seen")
-    words.headline(figure, _sentence(sizes, labels, parts, count))
+    words.headline(figure, sentence(numbers(stores, shown), sizes, count))
     return figure
 
 
-def _sentence(sizes: list[int], labels: list[str], parts: np.ndarray, count: int) -> str:
-    """At the N where networks differ most, which memorize least and most."""
-    column = int(np.argmax(np.ptp(parts, axis=0)))
-    low, high = np.argmin(parts[:, column]), np.argmax(parts[:, column])
-    found = [f"{round(count * parts[i, column])} ({labels[i]})" for i in (low, high)]
-    if parts[low, column] == parts[high, column]:
+def sentence(rows: list[dict], sizes: list[int], count: int) -> str:
+    """At the N where networks differ most, which memorize least and most of `count` samples."""
+    differ = {}
+    for N in sizes:
+        known = [row for row in rows if words.known(row, f"memorized_{N}")]
+        known = sorted(known, key=lambda row: row[f"memorized_{N}"])
+        if known:
+            differ[N] = known[0], known[-1]
+    if not differ:
+        return "No network has samples to judge."
+    N = max(differ, key=lambda N: differ[N][1][f"memorized_{N}"] - differ[N][0][f"memorized_{N}"])
+    low, high = ((round(count * row[f"memorized_{N}"]), row["denoiser"]) for row in differ[N])
+    if low[0] == high[0]:
         return "At every N all networks memorize the same number of samples."
-    of = f"{found[0]} and {found[1]} of {count}"
-    return f"N = {sizes[column]:,}: between {of} samples are memorized."
+    return (
+        f"At N = {N:,}, {low[1]} memorizes {low[0]} and {high[1]} {high[0]} of {count} samples: "
+        "the networks differ most there."
+    )
 
 
 def _by_network(stores: Stores, shown: dict) -> dict[str, dict[int, list[xr.Dataset]]]:

@@ -57,21 +57,24 @@ def draw(stores: Stores, shown: dict) -> Figure:
     top.legend(*axes[-1].get_legend_handles_labels(), ncols=4, loc="outside lower center")
     tiles = [(_picture(found[name]), name) for name in names]
     panels.mosaic(bottom.subplots(), [tiles])
-    words.headline(figure, _sentence(found))
+    words.headline(figure, sentence(numbers(stores, shown)))
     return figure
 
 
-def _sentence(found: dict[str, xr.Dataset]) -> str:
-    """Which denoisers are homogeneous, and between which receptive fields differ."""
-    means = {name: each.mean("image") for name, each in found.items()}
-    bent = [name for name, each in means.items() if each.homogeneity.max() > HOMOGENEOUS]
-    radius = {name: float(each.radius.mean()) for name, each in means.items()}
-    low, high = (pick(radius, key=radius.get) for pick in (min, max))
-    said = "All are homogeneous" if not bent else f"All are homogeneous but {', '.join(bent)}"
-    if len(bent) == len(found):
-        said = "None is homogeneous"
-    said += f"; receptive fields reach {radius[low]:.1f} pixels ({low})"
-    return said + (f" to {radius[high]:.1f} pixels ({high})." if low != high else ".")
+def sentence(rows: list[dict]) -> str:
+    """Which denoisers are homogeneous, and whose receptive fields are smallest and largest."""
+    each = {}
+    for row in rows:
+        each.setdefault(words.called(row["denoiser"]), []).append(row)
+    not_so = [n for n, of in each.items() if max(row["homogeneity"] for row in of) > HOMOGENEOUS]
+    radius = {n: sum(row["radius"] for row in of) / len(of) for n, of in each.items()}
+    if len(not_so) == len(each):
+        said = "No denoiser is homogeneous"
+    else:
+        said = "All denoisers are homogeneous" + f" but {words.listed(not_so)}" * bool(not_so)
+    ends = words.ends(sorted(radius, key=radius.get))
+    ends = [f"{words.number(radius[name], 1)} pixels ({name})" for name in ends]
+    return f"{said}; receptive fields have radii of {' to '.join(ends)}."
 
 
 def _of(stores: Stores, shown: dict, denoiser: str) -> xr.Dataset:

@@ -64,7 +64,7 @@ def draw(stores: Stores, shown: dict) -> Figure:
         counts.append(memorization.counted(similarity))
     lines = {LINES[name][0]: (each, LINES[name][1]) for name, each in cosines.items() if each}
     figure = panels.by_size(columns, ROWS[: 2 * len(drawn)], lines, counts)
-    words.headline(figure, _sentence(numbers(stores, shown), counts))
+    words.headline(figure, sentence(numbers(stores, shown), counts))
     return figure
 
 
@@ -79,14 +79,14 @@ def _beyond(stores: Stores, N: int) -> dict:
     return found
 
 
-def _sentence(rows: list[dict], counts: list[tuple]) -> str:
+def sentence(rows: list[dict], counts: list[tuple]) -> str:
     """How many samples are memorized, and what networks of the largest N share."""
-    said = [
-        f"N = {rows[i]['N']:,}: {counts[i][0]:,} of {counts[i][1]:,} samples are memorized"
-        for i in dict.fromkeys([0, len(rows) - 1])
-    ]
+    said = []
+    for row, (memorized, ended, _) in words.ends(list(zip(rows, counts, strict=True))):
+        of = f"{memorized:,} of {ended:,} samples are memorized"
+        said.append(f"N = {row['N']:,}: {of if ended else 'all samples diverged'}")
     last = rows[-1]
-    if np.isfinite(last.get("beyond", np.nan)):
+    if words.known(last, "beyond"):
         said[-1] += (
             f", and two networks that share no image agree to {words.number(last['beyond'])} "
             f"beyond the covariance (two Wiener filters: {words.number(last['beyond_null'])})"

@@ -44,16 +44,18 @@ def draw(stores: Stores, shown: dict) -> Figure:
         _coefficients(coefficients, bases[0])
         ranks = panels.spread_ranks(bases[0], EIGENVECTORS)
         panels.mosaic(bottom.subplots(), [panels.eigenvectors(bases[0], ranks)])
-    words.headline(figure, _sentence([bases[0] for bases in images]))
+    kept = [float(bases[0].trace) for bases in images]
+    words.headline(figure, sentence(kept, images[0][0].clean.size))
     return figure
 
 
-def _sentence(bases: list[xr.Dataset]) -> str:
-    """How many of all dimensions are kept."""
-    kept = [float(basis.trace) for basis in bases]
-    ends = " to ".join(dict.fromkeys(f"{pick(kept):.0f}" for pick in (min, max)))
-    of = f"{bases[0].clean.size:,}"
-    return f"The network keeps {ends} of {of} dimensions of a noisy image (the trace of J)."
+def sentence(kept: list[float], of: int) -> str:
+    """How many of all dimensions are kept of the images."""
+    digits = 0 if min(kept) >= 9.95 else 1
+    return (
+        f"The network keeps {words.span(kept, digits)} of {of:,} dimensions of a noisy image "
+        "(trace of the Jacobian)."
+    )
 
 
 def _shown(stores: Stores) -> list[list[xr.Dataset]]:

@@ -3,6 +3,8 @@
 The eigenvectors are harmonics on the two regions of an image and along the edge between them.
 """
 
+import itertools
+
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
@@ -61,7 +63,7 @@ def draw(stores: Stores, shown: dict) -> Figure:
 
     bases = [stores.first("eigenbasis", dataset=d).isel(image=0, sigma=0) for d in datasets]
     panels.compare_bases(bottom.subplots(), bases, names, EIGENVECTORS)
-    words.headline(figure, _sentence(rows, shown["slope_range"]))
+    words.headline(figure, sentence(rows, shown["slope_range"]))
     return figure
 
 
@@ -93,20 +95,27 @@ def _slopes(ax: Axes, rows: list[dict], color: list[str]) -> None:
     ax.set(xlabel=r"regularity $\alpha$", ylabel="slope of the curve", xticks=alphas)
 
 
-def _sentence(rows: list[dict], slope_range) -> str:
-    """How far slopes are from the rate of the class, and from the optimum's own."""
+def sentence(rows: list[dict], slope_range) -> str:
+    """Whether slopes rise with alpha, and how far they are from the rate and from the optimum's."""
+    alpha = "\N{GREEK SMALL LETTER ALPHA}"
+    each = list(itertools.pairwise(rows))
+    if each:
+        up = all(words.side(b, "slope", a.get("slope_high", a["slope"])) > 0 for a, b in each)
+        rise = f"rise with {alpha}" if up else f"do not rise with every {alpha}"
+    else:
+        rise = f"at {alpha} = {rows[0]['alpha']:g}"
+    slopes = [words.number(row["slope"]) for row in rows]
+    others = {"minimax_slope": f"{alpha}/({alpha} + 1)", "optimum_slope": "the optimum's"}
+    far = [
+        f"{max(abs(row['slope'] - row[name]) for row in rows):.2f} from {other}"
+        for name, other in others.items()
+        if name in rows[0]
+    ]
     low, high = slope_range
-
-    def off(other: str) -> str:
-        return f"{max(abs(row['slope'] - row[other]) for row in rows):.2f}"
-
-    said = (
-        f"From {low:g} to {high:g} dB the network's slopes are up to {off('minimax_slope')} from "
+    return (
+        f"From {low:g} to {high:g} dB slopes {rise} ({', '.join(slopes)}) and are up to "
+        f"{' and '.join(far)}."
     )
-    said += "\N{GREEK SMALL LETTER ALPHA}/(\N{GREEK SMALL LETTER ALPHA} + 1)"
-    if "optimum_slope" in rows[0]:
-        said += f", and up to {off('optimum_slope')} from the optimum's"
-    return said + "."
 
 
 def _optimum(

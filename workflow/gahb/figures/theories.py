@@ -59,8 +59,7 @@ def draw(stores: Stores, shown: dict) -> Figure:
         ax.set_title(title, pad=notes + 14)
     # The names of rows stand at their first image.
     ax.spines["left"].set_position(("data", 2 * (1 + panels.GAP)))
-    rows = [row for row in numbers(stores, shown) if row["N"] == sizes[-1]]
-    words.headline(figure, _sentence(rows, names))
+    words.headline(figure, sentence(numbers(stores, shown)))
     return figure
 
 
@@ -73,22 +72,27 @@ def _called(name: str) -> str:
     return NAMES.get(name) or words.called(name).replace(" ", "\n", 1)
 
 
-def _sentence(rows: list[dict], names: list[str]) -> str:
-    """How close to the end of network 1 the others' ends are, from the same start."""
-    by = {row["output"]: row["end_correlation"] for row in rows}
+def sentence(rows: list[dict]) -> str:
+    """How close to the end of network 1 the others' ends are, for the largest N."""
+    N = rows[-1]["N"]
+    ends = {
+        row["output"]: row["end_correlation"]
+        for row in rows
+        if row["N"] == N and words.known(row, "end_correlation")
+    }
+    theories = {k: v for k, v in ends.items() if k not in (*NAMES.values(), "another seed")}
     said = []
-    if NAMES["other images"] in by:
-        said.append(f"to {words.number(by[NAMES['other images']], 3)} by network 2")
-    theories = {name: by[name] for name in names if name not in NAMES}
+    if NAMES["other images"] in ends:
+        said.append(f"{words.number(ends[NAMES['other images']], 3)} to network 2's")
     if theories:
         best = max(theories, key=theories.get)
-        end = words.number(theories[best], 3)
-        said.append(f"to {end} by the closest theory, the {words.called(best)}")
+        closest = f"the closest theory's (the {words.called(best)})"
+        said.append(f"{words.number(theories[best], 3)} to {closest}")
     if not said:
         return "There is nothing to compare the network with."
     return (
-        f"N = {rows[0]['N']:,}: from the same start, the image of network 1 is matched "
-        f"{' and '.join(said)} (correlation)."
+        f"N = {N:,}: from the same start, network 1's image has a correlation of "
+        f"{' and '.join(said)}."
     )
 
 

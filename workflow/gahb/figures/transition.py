@@ -73,22 +73,25 @@ def draw(stores: Stores, shown: dict) -> Figure:
         ax.set(xlabel="training images, $N$", xlim=(min(sizes) / 1.3, 1.3 * max(sizes)))
         panels.log_axis(ax, 20)
     figure.legend(*between.get_legend_handles_labels(), ncols=4, loc="outside lower center")
-    ended = [row for row in rows if np.isfinite(row.get("beyond", np.nan))]
-    if ended:  # there are none where most samples diverged
-        words.headline(figure, _sentence(ended[0], ended[-1]))
+    words.headline(figure, sentence(rows))
     return figure
 
 
-def _sentence(first: dict, last: dict) -> str:
-    """What networks and Wiener filters share beyond the covariance, at both ends."""
+def sentence(rows: list[dict]) -> str:
+    """From which N on two networks share more beyond the covariance than two Wiener filters."""
+    rows = [row for row in rows if words.known(row, "beyond")]
+    if not rows:
+        return "Most samples diverged at every N."
 
-    def ends(name: str) -> str:
-        return f"{words.number(first[name])} to {words.number(last[name])}"
+    def above(row: dict) -> bool:
+        return words.side(row, "beyond", row.get("beyond_null_high", row["beyond_null"])) > 0
 
+    start, last = words.since(rows, above), rows[-1]
+    at = f"At N = {last['N']:,}" if start in (None, last) else f"From N = {start['N']:,} on"
+    shared = f"{words.number(last['beyond'])} and {words.number(last['beyond_null'])}"
     return (
-        f"From N = {first['N']:,} to {last['N']:,}, agreement beyond the covariance goes from "
-        f"{ends('beyond')} between two networks, from {ends('beyond_null')} between two Wiener "
-        "filters."
+        f"{at}, two networks share {'more' if start else 'no more'} beyond the covariance than two "
+        f"Wiener filters ({shared} at N = {last['N']:,})."
     )
 
 
