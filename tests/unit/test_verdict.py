@@ -28,7 +28,7 @@ def judged(memorized: int, held_out: int, samples=64, diverged=0, images=200) ->
     [
         ([judged(64, 0)], "yes"),
         ([judged(0, 0)], "no"),
-        # One copy is one too many, unless held-out images are taken for copies as often.
+        # One copy is one too many, unless held-out images are called copies as often.
         ([judged(1, 0)], "yes"),
         ([judged(1, 2)], "no"),
         # 5 of 64: Wilson's interval begins at 0.034, between 6 and 7 of 200.
@@ -69,16 +69,16 @@ def test_the_page(sizes):
     assert_legible(figure)
     said = words(figure).replace("\n", " ")
     if sizes == [1000]:
-        assert "0 of 19 samples are taken for copies of its 1,000 training images" in said
+        assert "0 of 19 samples are called copies of its 1,000 training images" in said
         assert "at most 16.8 % are" in said and "0 of 40 held-out images are" in said
     elif sizes == [1, 10]:
         assert "the largest N at risk of memorizing is 10, the largest that was tested" in said
     elif len(sizes) > 1:
         assert "the largest N at risk of memorizing is 10 " in said
         assert f"Between N = 10 and {sizes[sizes.index(10) + 1]} nothing was tested." in said
-        assert "0 of 19 samples are taken for copies (at most 16.8 %), and 0 of 40" in said
+        assert "0 of 19 samples are called copies (at most 16.8 %), and 0 of 40" in said
     assert ("at risk" in said) == (len(sizes) > 1)
-    assert "Of 20 images 19 are different" in said
+    assert "19 of 20 images are different" in said
     rows = verdict.numbers(stores, shown)
     assert [row["at_risk"] for row in rows] == [("no", "yes")[N <= 10] for N in sizes]
     # None of 19: Wilson's interval ends at z^2 / (19 + z^2).
@@ -117,14 +117,16 @@ def test_one_network_alone_has_the_same_verdict():
     expected = [{k: v for k, v in row.items() if not k.startswith(of_two)} for row in both]
     assert verdict.numbers(alone, shown) == expected
     said, of_both = (words(verdict.draw(s, shown)).replace("\n", " ") for s in (alone, pair))
-    assert "Two networks of 100 different images agree to 0.99 beyond the covariance" in of_both
+    assert (
+        "Two networks that share no training image agree to 0.99 beyond the covariance" in of_both
+    )
     assert "Two networks" not in said and "the largest N at risk of memorizing is 10" in said
 
 
 @pytest.mark.parametrize(("sizes", "words_"), [
-    ([10], "20 of 20 samples are taken for copies of its 10 training images"),
+    ([10], "20 of 20 samples are called copies of its 10 training images"),
     ([10, 1000], "copies of training images at N = 10."),
-    ([1000], "0 of 20 samples are taken for copies of its 1,000 training images"),
+    ([1000], "0 of 20 samples are called copies of its 1,000 training images"),
 ])  # fmt: skip
 def test_without_held_out_images_nothing_is_called_at_risk(sizes, words_):
     """And the page says why there is no gray histogram."""
@@ -146,4 +148,4 @@ def test_of_one_training_set_alone_its_own_near_duplicates_are_said():
     (redundant,) = (data for kind, _, data in opened if kind == "redundancy")
     redundant.images[:], redundant.different[:] = [20, 10, 0, 4], [19, 8, 0, 4]
     said = words(verdict.draw(Stores(opened), shown)).replace("\n", " ")
-    assert "Of 10 training images 8 are different" in said
+    assert "8 of 10 training images are different" in said

@@ -151,35 +151,15 @@ def _histogram(audit: Audit) -> Figure:
     figure = Figure(figsize=(style.PAGE, 2.2))
     axes = figure.subplots()
     edges = np.linspace(0, 1, 46)  # 1/3 is an edge
-    held_out = audit.found.held_out_ratio.values
-    if len(held_out):
-        axes.hist(
-            held_out,
-            edges,
-            weights=np.full(len(held_out), 1 / len(held_out)),
-            color=style.GRAY,
-            label=_others(audit),
-        )
-    samples = audit.found.ratio.values
-    axes.hist(
-        samples,
-        edges,
-        weights=np.full(len(samples), 1 / len(samples)),
-        color="C0",
-        histtype="step",
-        linewidth=1.5,
-        label="samples",
-    )
-    axes.axvline(1 / 3, color="C1", linestyle="--", linewidth=1)
-    axes.text(
-        1 / 3 - 0.01,
-        0.97,
-        "copies",
-        color="C1",
-        ha="right",
-        va="top",
-        transform=axes.get_xaxis_transform(),
-    )
+    sides = {
+        "held_out_ratio": {"color": style.GRAY, "label": _others(audit)},
+        "ratio": {"color": "C0", "histtype": "step", "linewidth": 1.5, "label": "samples"},
+    }
+    for name, look in sides.items():
+        ratios = audit.found[name].values
+        if len(ratios):
+            axes.hist(ratios, edges, weights=np.full(len(ratios), 1 / len(ratios)), **look)
+    axes.axvline(1 / 3, color="C1", linestyle="--", linewidth=1, label="copies: at most 1/3")
     axes.set(xlabel="ratio $d_1 / d_2$", ylabel="fraction of the images", xlim=(0, 1))
     axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     return figure

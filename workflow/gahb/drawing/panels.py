@@ -136,9 +136,9 @@ def column(rows: list[dict], name: str) -> list[float]:
     return [row.get(name, np.nan) for row in rows]
 
 
-def banded(ax: Axes, rows: list[dict], name: str, **line) -> None:
-    """A number of each row against N, in the band of its interval."""
-    x, values = column(rows, "N"), np.array(column(rows, name))
+def banded(ax: Axes, rows: list[dict], name: str, against: str = "N", **line) -> None:
+    """A number of each row against another, in the band of its interval."""
+    x, values = column(rows, against), np.array(column(rows, name))
     line = {"marker": "o", **line}
     shown = values if ax.get_yscale() == "linear" else np.where(values > 0, values, np.nan)
     ax.plot(x, shown, **line)
@@ -186,12 +186,6 @@ def psnr_panel(ax: Axes, curves: list[tuple]) -> None:
     point = min(float(psnr.input_psnr.max()), max(float(p.max()) for p, _ in curves))
     ax.axline((point, point), slope=1, label="output = input", **REFERENCE)
     ax.set(xlabel=label(psnr.input_psnr), ylabel=label(psnr))
-
-
-def slope(row: dict) -> str:
-    """A fitted slope with its interval."""
-    interval = f" [{row['slope_low']:.3f}, {row['slope_high']:.3f}]" if "slope_low" in row else ""
-    return f"{row['slope']:.3f}{interval}"
 
 
 def shrinkage_panel(ax: Axes, bases: list[tuple]) -> None:
@@ -248,34 +242,34 @@ def blocks(
 
 
 def by_size(
-    columns: dict[int, list[list]], names, lines: dict[str, tuple], counts: list[tuple]
+    columns: dict[int, list[list]], names, lines: list[tuple], counts: list[tuple]
 ) -> Figure:
     """Images above one panel of cosines, by N.
 
     Args:
         columns: for each N, for each sample shown, its images from top to bottom, RGB (y, x, 3).
         names: of the rows of images.
-        lines: of cosines, by what they are: the values for each N, and keywords.
+        lines: of cosines: the values for each N, and keywords.
         counts: for each N how many samples are memorized, ended, and diverged.
     """
     each, rows = _each(len(columns)), len(names)
     width = style.PAGE if len(columns) > 2 else style.COLUMN
     # High enough for the width to bound the images, so that both axes are equally wide.
     images = len(columns) * (each * (1 + GAP) + 2 * GAP) - 3 * GAP
-    heights = [rows * (1 + GAP) * (width - 0.65) / images + 0.67, 2]
+    heights = [rows * (1 + GAP) * (width - 0.7) / images + 0.5, 1.8]
     figure = Figure((width, sum(heights) + 0.4))
     top, ax = figure.subplots(2, 1, height_ratios=heights)
     tiles = {N: [[(tile, "") for tile in column] for column in columns[N]] for N in columns}
     centres, half = blocks(top, tiles, names, each)
-    for i, (label, (values, line)) in enumerate(lines.items()):
+    for i, (values, line) in enumerate(lines):
         # Side by side, so that bars do not hide each other.
         beside = centres + half * (i - (len(lines) - 1) / 2) / 6
-        spread(ax, beside, values, label=label, **line)
+        spread(ax, beside, values, **line)
     if ax.get_ylim()[0] < 0:
         ax.axhline(0, **REFERENCE)
     lost = any(diverged for *_, diverged in counts)
     ax.set(xlim=top.get_xlim(), ylim=(None, 1.05), ylabel="cosine")
-    ax.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
+    ax.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     ax.set_xlabel("samples memorized" + "; lost: diverged, left out" * lost)
     ax.set_xticks(centres, [f"{m}/{n}" + f"\n{d} lost" * (d > 0) for m, n, d in counts])
     columns = 2 if width == style.PAGE else 1
@@ -292,17 +286,9 @@ def spread(ax: Axes, x, values: list[np.ndarray], **line) -> None:
     ax.vlines(x, low, high, color=line["color"], linewidth=2.5, alpha=0.35)
 
 
-def histogram(ax: Axes, values, edges, centre: float, width: float, line: dict) -> None:
-    """An upright histogram, scaled to its peak, with its median; NaNs are left out."""
-    values = values[~np.isnan(values)].clip(edges[0], edges[-1])
-    if len(values):
-        counts = np.histogram(values, edges)[0]
-        ax.stairs(
-            centre + width * counts / counts.max(),
-            edges,
-            baseline=centre,
-            orientation="horizontal",
-            **line,
-        )
-        median = np.median(values)
-        ax.plot([centre, centre + width], [median, median], color=line["color"], linewidth=0.8)
+def points(ax: Axes, values, centre: float, width: float, line: dict) -> None:
+    """A point for each value, spread over a width from a centre; NaNs are left out."""
+    values = values[~np.isnan(values)]
+    # Multiples of the golden ratio, modulo 1, are evenly spread however many they are.
+    x = centre + width * (0.05 + 0.9 * (np.arange(len(values)) * (5**0.5 - 1) / 2 % 1))
+    ax.plot(x, values, ".", markersize=4, markeredgewidth=0, alpha=0.7, rasterized=True, **line)

@@ -26,6 +26,19 @@ REFERENCES = {
 SERIES = ("C0", "C4", "C2", "C3", "C5", "C1")
 #: What stands for network, closed form of the covariance, training images, best that is possible.
 NETWORK, GAUSSIAN, TRAINING, OPTIMUM = "C0", "C2", "C1", "black"
+#: What is compared by its cosine, and how it is drawn in every figure.
+PAIRS = {
+    "beyond": {"label": "two networks, beyond the covariance", "color": NETWORK, "marker": "o"},
+    "beyond_ceiling": {
+        "label": "same images, another seed",
+        "color": NETWORK,
+        "marker": "D",
+        "linestyle": ":",
+        "markerfacecolor": "white",
+    },
+    "beyond_null": {"label": "two Wiener filters", "color": GAUSSIAN, "marker": "^"},
+    "closest": {"label": "sample and closest training image", "color": TRAINING, "marker": "s"},
+}
 #: Characters of a headline in an inch, and inches of its line.
 LETTERS, LINE = 12.2, 0.15
 

@@ -80,7 +80,7 @@ def _panel(ax, explained: xr.DataArray) -> None:
             lines[name] = {"color": words.NETWORK, "linestyle": dashes, "label": label}
     for name, line in lines.items():
         values = explained.sel(against=name)
-        panels.curve(ax, values.level, values.clip(LOWEST), **line)
+        panels.curve(ax, values.level, values.where(values >= LOWEST), **line)
         low = values.median("seed").where(lambda v: v < LOWEST)
         ax.plot(low.level, low.clip(LOWEST), "v", color=line["color"], markersize=5)
 

@@ -42,12 +42,12 @@ def draw(stores: Stores, shown: dict) -> Figure:
         _samples(column[2], found)
         column[0].set_title(f"$N$ = {N:,}")
         column[2].set_xlabel("images seen")
-        panels.log_axis(column[2], 5)
+        panels.log_axis(column[2], 300 if len(sizes) < 5 else 5)
     lowest = min(ax.dataLim.y0 for ax in axes[:2].flat)
     for row, noisy in zip(axes, ("training", "test"), strict=False):
         row[0].set(yscale="log", ylim=(0.8 * lowest, 1.3))
-        row[0].set_ylabel(f"unexplained part,\nnoisy {noisy} images")
-    axes[2, 0].set(ylim=(-0.3, 1.05), ylabel="of samples")
+        row[0].set_ylabel(f"fraction unexplained,\nnoisy {noisy} images")
+    axes[2, 0].set(ylim=(-0.3, 1.05), ylabel="fraction or\ncosine of samples")
     shown = dict(zip(*axes[0, 0].get_legend_handles_labels()[::-1], strict=True))
     shown |= dict(zip(*axes[2, 0].get_legend_handles_labels()[::-1], strict=True))
     figure.legend(shown.values(), shown, ncols=3, loc="outside lower center")
@@ -77,11 +77,15 @@ def sentence(rows: list[dict]) -> str:
 def _samples(ax: Axes, found: xr.Dataset) -> None:
     """Against images seen, the memorized fraction, and the median cosine beyond the covariance."""
     memorized = found.memorized.mean("sample")
-    line = {"color": words.TRAINING, "marker": "s", "label": "memorized fraction of samples"}
+    line = {"color": words.TRAINING, "marker": "s", "label": "samples: memorized fraction"}
     panels.curve(ax, found.images_seen, memorized, **line)
     if "beyond" in found:
         shared = found.beyond.median("sample")
-        line = {"color": words.NETWORK, "marker": "D", "label": "cosine beyond the covariance"}
+        line = {
+            "color": words.NETWORK,
+            "marker": "D",
+            "label": "samples: cosine beyond the covariance",
+        }
         panels.curve(ax, found.images_seen, shared, **line)
     ax.axhline(0, **panels.REFERENCE)
 

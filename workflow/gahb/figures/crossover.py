@@ -7,11 +7,10 @@ trained, of partial memorizers and of the optimum, which is the generalizer of B
 
 import numpy as np
 import xarray as xr
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from gahb import crossover, statistics
-from gahb.drawing import style, words
+from gahb.drawing import panels, style, words
 from gahb.drawing.stores import Stores
 from gahb.summaries import tables
 
@@ -35,21 +34,23 @@ def draw(stores: Stores, shown: dict) -> Figure:
     errors, memorized = figure.subplots(1, 2)
     trained = [row for row in rows if "memorized" in row]
     partial = [row for row in rows if row["model"] == "partial memorizer"]
-    _points(errors, trained, "error", label="trained", color="C0", fmt="o-")
-    _points(errors, partial, "error", label="partial memorizer", color="C1", fmt="s-")
-    M = [row["M"] for row in partial]
-    errors.plot(M, [row["predicted"] for row in partial], "C1--")
+    network = {"color": words.NETWORK, "markersize": 4}
+    panels.banded(errors, trained, "error", "M", label="trained", **network)
+    line = {"color": words.TRAINING, "marker": "s", "markersize": 4}
+    panels.banded(errors, partial, "error", "M", label="partial memorizer", **line)
+    M, predicted = (panels.column(partial, name) for name in ("M", "predicted"))
+    errors.plot(M, predicted, "--", color=words.TRAINING)
     (optimum,) = (row for row in rows if row["model"] == "generalizer")
-    errors.axhline(optimum["error"], color="C2", label="generalizer")
-    errors.axhline(optimum["predicted"], color="C2", linestyle="--")
+    errors.axhline(optimum["error"], color=words.OPTIMUM, label="generalizer")
+    errors.axhline(optimum["predicted"], color=words.OPTIMUM, linestyle="--")
     errors.plot([], [], "--", color=style.GRAY, label="predicted")
     errors.set(ylabel="squared error on training images", ylim=(0, None))
-    _points(memorized, trained, "memorized", color="C0", fmt="o-")
+    panels.banded(memorized, trained, "memorized", "M", **network)
     for name, look in (("M_predicted", "--"), ("M_measured", ":")):
-        memorized.axvline(optimum[name], color="black", linestyle=look, label=LABELS[name])
-    memorized.set(ylabel="memorized part of the samples", ylim=(-0.03, 1.03))
+        memorized.axvline(optimum[name], color=style.GRAY, linestyle=look, label=LABELS[name])
+    memorized.set(ylabel="fraction of samples memorized", ylim=(-0.03, 1.03))
     for ax in (errors, memorized):
-        ax.set(xlabel=f"means, $M$ ($N$ = {shown['sizes'][-1]})")
+        ax.set(xlabel=f"means, $M$ ($N$ = {shown['sizes'][-1]:,})")
     figure.legend(loc="outside lower center", ncols=6)
     words.headline(figure, sentence(rows))
     return figure
@@ -73,13 +74,7 @@ def sentence(rows: list[dict]) -> str:
 
 
 NEVER = "Most samples are not memorized with the most means"
-LABELS = {"M_predicted": "$M^*$", "M_measured": "errors cross"}
-
-
-def _points(ax: Axes, rows: list[dict], name: str, **look) -> None:
-    M, y = ([row[key] for row in rows] for key in ("M", name))
-    bounds = np.array([[row[f"{name}_low"], row[f"{name}_high"]] for row in rows]).T
-    ax.errorbar(M, y, np.abs(bounds - y), markersize=4, **look)
+LABELS = {"M_predicted": "predicted crossing", "M_measured": "errors cross"}
 
 
 def numbers(stores: Stores, shown: dict) -> list[dict]:

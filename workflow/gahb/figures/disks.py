@@ -51,22 +51,18 @@ def draw(stores: Stores, shown: dict) -> Figure:
     left, *middle, right = top.subplots(1, 2 if best is None else 3)
 
     curve = panels.mean_psnr(together(stores.of("psnr")), "test")
-    panels.psnr_panel(left, [(curve, {"label": f"network, slope {panels.slope(row)}"})])
+    panels.psnr_panel(left, [(curve, {"label": "network"})])
     tangents = projection_psnr(10 ** (-curve.input_psnr / 20), DIMENSION, one.clean.size)
     left.plot(curve.input_psnr, tangents, "--", color="black", label=r"$5 \sigma^2 / d$, slope 1")
     if best is not None:
         optimum = stores.first("psnr", denoiser=best)
         optimum_curve(left, optimum, stores.first("psnr"), color="black", label="optimum")
         below_panel(*middle, [(stores.of("psnr"), optimum, {})])
-        top.legend(*left.get_legend_handles_labels(), ncols=4, loc="outside lower center")
-    else:
-        left.legend(loc="upper left")
+    top.legend(*left.get_legend_handles_labels(), ncols=4, loc="outside lower center")
 
     panels.shrinkage_panel(right, [(bases, {})])
     right.axvline(DIMENSION, color="black", linestyle="--", linewidth=0.8)
-    kept, dimension = f"{row['kept']:g}", f"{row['dimension']:.1f}"
-    between = "; " if best is None else "\n"
-    right.set_title(rf"$\lambda_k > 1/2$ for {kept} ranks{between}tr $J$ = {dimension}")
+    right.set_title(rf"$\lambda_k > 1/2$ for {row['kept']:g} ranks")
 
     first, second = np.arange(1, 2 * EIGENVECTORS + 1).reshape(2, -1)
     rows = [

@@ -38,7 +38,9 @@ def draw(stores: Stores, shown: dict) -> Figure:
         panels.curve(collapsed, found.images_seen / N, part, **line)
         psnr = found.psnr.mean("sigma")
         panels.curve(errors, found.images_seen, psnr.sel(set="test"), **line)
-        panels.curve(errors, found.images_seen, psnr.sel(set="train"), color=color[N], alpha=0.45)
+        panels.curve(
+            errors, found.images_seen, psnr.sel(set="train"), color=color[N], linestyle=":"
+        )
     for ax in (memorized, collapsed):
         ax.axhline(times.THRESHOLD, **panels.REFERENCE)
         ax.set(ylim=(-0.03, 1.03), ylabel="fraction of samples memorized")
@@ -46,7 +48,7 @@ def draw(stores: Stores, shown: dict) -> Figure:
     for ax in (memorized, errors):
         ax.set_xlabel("images seen")
     collapsed.set_xlabel("images seen / $N$")
-    errors.set_title("on training (pale) and test images")
+    errors.set_title("test (solid) and training images (dotted)")
     for ax in figure.axes:
         panels.log_axis(ax, 40)
     figure.legend(*memorized.get_legend_handles_labels(), title="$N$", loc="outside right center")

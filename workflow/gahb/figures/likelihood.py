@@ -8,7 +8,6 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from gahb import store
 from gahb.drawing import panels, pictures, style, words
@@ -50,10 +49,10 @@ def draw(stores: Stores, shown: dict) -> Figure:
     for ax, N, row in zip(axes, sizes, found, strict=False):
         _panel(ax, *(nats.per_entry(each) for each in _pair(stores, N)))
         ax.set_title(f"$N$ = {N:,}, $r$ = {words.number(row['correlation'])}")
-        ax.set_xlabel("network 1")
+        ax.set_xlabel("under network 1")
     for i, ax in enumerate(axes[: len(sizes)]):
         if i % columns == 0:
-            ax.set_ylabel("network 2")
+            ax.set_ylabel("log-density (nats per entry)\nunder network 2")
     for ax in axes[len(sizes) :]:
         ax.remove()
     top.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
@@ -65,7 +64,7 @@ def draw(stores: Stores, shown: dict) -> Figure:
 def sentence(rows: list[dict]) -> str:
     """By how much training images are likelier, and how two networks agree."""
     said = []
-    for row in words.ends([row for row in rows if "log_density_gap" in row]):
+    for row in words.ends([row for row in rows if words.known(row, "log_density_gap")]):
         more = ("not measurably likelier", "likelier", "less likely")
         more = more[words.side(row, "log_density_gap")]
         if more != "not measurably likelier":
@@ -94,9 +93,7 @@ def _panel(ax: Axes, first: xr.DataArray, second: xr.DataArray) -> None:
     margin = 0.05 * (high - low)
     ax.axline((high, high), slope=1, **panels.REFERENCE)
     ax.set(xlim=(low - margin, high + margin), ylim=(low - margin, high + margin), box_aspect=1)
-    # Two: panels are small.
-    inside = [t for t in MaxNLocator(4).tick_values(low, high) if low <= t <= high]
-    ax.set(xticks=inside[:: len(inside) - 1], yticks=inside[:: len(inside) - 1])
+    ax.locator_params(nbins=3)
 
 
 def _extremes(ax: Axes, stores: Stores, N: int) -> None:

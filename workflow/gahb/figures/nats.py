@@ -6,6 +6,7 @@ likelier. Large N: neither.
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter
 
 from gahb.drawing import panels, style, words
 from gahb.drawing.stores import Stores, together
@@ -33,23 +34,23 @@ LINEAR = 10
 def draw(stores: Stores, shown: dict) -> Figure:
     """Nats lost on test images and gained on training images against N; lost, by cut-off."""
     figure = Figure((style.PAGE, 3.2))
-    left, right = figure.subfigures(1, 2)
+    left, right = figure.subplots(1, 2)
     rows = numbers(stores, shown)
     _by_size(left, rows, shown)
-    ax, color = right.subplots(), style.shades(shown["sizes"])
+    color = style.shades(shown["sizes"])
     for N in shown["sizes"]:
         curves = [
             nats.lost(data, _best(stores, shown, seed)).sel(set="test").mean(("pair", "image"))
             for seed, data in enumerate(stores.of("density", N=N, subset="S1"))
         ]
         lost = together(curves)
-        panels.curve(ax, lost.input_psnr, lost, color=color[N], label=f"{N:,}")
-    ax.set(xlabel=r"input PSNR at the cut-off $\sigma_0$ (dB)", ylabel="lost on test images (nats)")
-    _scaled(ax)
-    ncols = -(-len(shown["sizes"]) // 2)
-    right.legend(
-        *ax.get_legend_handles_labels(), title="$N$", loc="outside lower center", ncols=ncols
-    )
+        panels.curve(right, lost.input_psnr, lost, color=color[N], label=f"{N:,}")
+    right.set(xlabel=r"input PSNR at the cut-off $\sigma_0$ (dB)", title="Lost on test images")
+    for ax in (left, right):
+        _scaled(ax)
+    left.set_title(f"With a cut-off at {float(lost.input_psnr[-1]):g} dB")
+    figure.legend(*left.get_legend_handles_labels(), ncols=2, loc="outside lower center")
+    figure.legend(*right.get_legend_handles_labels(), title="$N$", loc="outside right center")
     words.headline(figure, sentence(rows))
     return figure
 
@@ -73,22 +74,20 @@ def _nats(row: dict, name: str, verbs: tuple[str, str]) -> str:
     return f"{verbs[where < 0]} {words.amount(abs(row[name]))}"
 
 
-def _by_size(left, rows: list[dict], shown: dict) -> None:
-    """What is lost and what is gained, with intervals."""
-    ax, lines = left.subplots(), {}
-    lines["kl", "lost on test images"] = shown["denoiser"], {"color": words.NETWORK, "marker": "o"}
-    lines["memory", "gained on training images"] = (
-        shown["denoiser"],
-        {"color": words.TRAINING, "marker": "s"},
-    )
-    for reference, look in words.looks(shown["references"]).items():
-        line = look | {"linestyle": "--", "marker": "."}
-        lines["kl", f"lost by the {line.pop('label')}"] = reference, line
-    for (name, label), (denoiser, line) in lines.items():
-        _line(ax, [row for row in rows if row["denoiser"] == denoiser], name, label=label, **line)
-    ax.set(xscale="log", xlabel="images in the training set, $N$", ylabel="nats for each image")
-    _scaled(ax)
-    left.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+def _by_size(ax: Axes, rows: list[dict], shown: dict) -> None:
+    """What is lost and what is gained, with intervals, against N."""
+    lines = {
+        ("kl", shown["denoiser"]): words.PAIRS["beyond"] | {"label": "lost on test images"},
+        ("memory", shown["denoiser"]): words.PAIRS["closest"]
+        | {"label": "gained on training images"},
+    }
+    for reference, line in words.looks(shown["references"]).items():
+        line |= {"linestyle": "--", "marker": ".", "label": f"lost by the {line['label']}"}
+        lines["kl", reference] = line
+    for (name, denoiser), line in lines.items():
+        panels.banded(ax, [row for row in rows if row["denoiser"] == denoiser], name, **line)
+    ax.set(xlabel="training images, $N$", ylabel="nats per image")
+    panels.log_axis(ax, 20)
 
 
 def _scaled(ax: Axes) -> None:
@@ -97,15 +96,7 @@ def _scaled(ax: Axes) -> None:
     low, high = ax.dataLim.intervaly
     ax.set_yscale("symlog", linthresh=LINEAR)
     ax.set_ylim(min(1.5 * low, -LINEAR / 2), max(2 * high, LINEAR))
-
-
-def _line(ax, rows: list[dict], name: str, **line) -> None:
-    """A number against N, with its intervals."""
-    N, values = [row["N"] for row in rows], [row[name] for row in rows]
-    ax.plot(N, values, **line)
-    bounded = [row for row in rows if f"{name}_low" in row]
-    low, high = ([row[f"{name}_{end}"] for row in bounded] for end in ("low", "high"))
-    ax.vlines([row["N"] for row in bounded], low, high, color=line["color"], linewidth=0.8)
+    ax.yaxis.set_major_formatter(EngFormatter(sep=""))
 
 
 def _best(stores: Stores, shown: dict, seed: int):

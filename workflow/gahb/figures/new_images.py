@@ -31,15 +31,6 @@ COLUMNS = 7
 BLANK = [(None, "")]
 #: Inches of the curves next to them.
 CURVES = 2.6
-LINES = {
-    "closest_S1": ("sample and closest training image", {"color": words.TRAINING, "marker": "s"}),
-    "beyond": ("two networks, beyond the covariance", {"color": words.NETWORK, "marker": "o"}),
-    "beyond_ceiling": (
-        "same images, another seed",
-        {"color": words.NETWORK, "marker": "D", "linestyle": ":", "markerfacecolor": "white"},
-    ),
-    "beyond_null": ("two Wiener filters", {"color": words.GAUSSIAN, "marker": "^"}),
-}
 
 
 @style.sheet()
@@ -77,9 +68,10 @@ def _tiles(stores: Stores, N: int) -> dict[str, list[tuple]]:
 def _curves(ax: Axes, rows: list[dict]) -> None:
     """Medians against N, in bands of their intervals."""
     sizes = [row["N"] for row in rows]
-    for name, (label, line) in LINES.items():
-        if name in rows[-1]:
-            panels.banded(ax, rows, name, label=label, markersize=4, **line)
+    for kind, line in words.PAIRS.items():
+        name = {"closest": "closest_S1"}.get(kind, kind)
+        if any(name in row for row in rows):
+            panels.banded(ax, rows, name, markersize=4, **line)
     ax.axhline(0, **panels.REFERENCE)
     ax.set(ylim=(-1.05, 1.05), ylabel="cosine", xlabel="training images of each network, $N$")
     # Said, because nothing is drawn where all samples diverged.

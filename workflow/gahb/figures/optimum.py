@@ -7,7 +7,7 @@ training images N, or the networks themselves.
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullLocator
+from matplotlib.ticker import EngFormatter, NullLocator
 
 from gahb.drawing import style, words
 from gahb.drawing.optimum import bars
@@ -114,17 +114,9 @@ def _x_axis(ax: Axes, at: list[dict], axis: str) -> None:
     values = np.unique(_place(at, axis))
     ax.set(xscale="log", xlabel={"images_seen": "images seen", "N": "images $N$"}[axis])
     ends = [values.min(), values.max()]
-    ax.set_xticks(ends, [_short(v) for v in ends])
+    ax.set_xticks(ends, map(EngFormatter(sep=""), ends))
     ax.set_xlim(ends[0] / 1.8, ends[1] * 1.8)
     ax.xaxis.set_minor_locator(NullLocator())
-
-
-def _short(number: float) -> str:
-    """1,500,000 as 1.5M."""
-    for size, letter in ((1e6, "M"), (1e3, "k")):
-        if number >= size:
-            return f"{number / size:.3g}{letter}"
-    return f"{number:g}"
 
 
 def numbers(stores: Stores, shown: dict) -> list[dict]:

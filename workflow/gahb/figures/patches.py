@@ -26,11 +26,12 @@ FIGURE = {
 PAIR = ("disjoint", "single")
 ROWS = ("network 1", "closest patches", "closest in $S_1$")
 LINES = {
-    "closest_patch": ("a patch and the closest training patch", {"color": "C5", "marker": "o"}),
-    "closest": (
-        "a sample and the closest training image",
-        {"color": words.TRAINING, "marker": "s"},
-    ),
+    "closest_patch": {
+        "label": "patch and closest training patch",
+        "color": words.SERIES[4],
+        "marker": "o",
+    },
+    "closest": words.PAIRS["closest"],
 }
 
 
@@ -58,10 +59,9 @@ def draw(stores: Stores, shown: dict) -> Figure:
                 strict=True,
             )
         ]
-    lines = {
-        label: ([np.ravel(s[name]) for s in similarity.values()], line)
-        for name, (label, line) in LINES.items()
-    }
+    lines = [
+        ([np.ravel(s[name]) for s in similarity.values()], line) for name, line in LINES.items()
+    ]
     counts = [memorization.counted(s) for s in similarity.values()]
     figure = panels.by_size(columns, ROWS, lines, counts)
     words.headline(figure, sentence(numbers(stores, shown)))

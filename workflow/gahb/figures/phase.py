@@ -64,8 +64,8 @@ def sentence(rows: list[dict], sizes: list[int], count: int) -> str:
     if low[0] == high[0]:
         return "At every N all networks memorize the same number of samples."
     return (
-        f"At N = {N:,}, {low[1]} memorizes {low[0]} and {high[1]} {high[0]} of {count} samples: "
-        "the networks differ most there."
+        f"At N = {N:,}, where networks differ most, {low[1]} memorizes {low[0]} and {high[1]} "
+        f"{high[0]} of {count} samples."
     )
 
 

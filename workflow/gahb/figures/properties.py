@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from gahb import statistics
 from gahb.drawing import panels, style, words
 from gahb.drawing.stores import Stores, together
+from gahb.summaries import tables
 
 FIGURE = {
     "title": "Properties of denoisers",
@@ -110,7 +111,6 @@ def numbers(stores: Stores, shown: dict) -> list[dict]:
             row = {"denoiser": name, "N": shown["sizes"][-1], "sigma": float(sigma)}
             for measure in MEASURES:
                 values = found[measure].sel(sigma=sigma).values
-                names = (measure, f"{measure}_low", f"{measure}_high")
-                row |= dict(zip(names, map(float, statistics.mean(values)), strict=True))
+                row |= tables.bounded(measure, statistics.mean(values))
             rows.append(row)
     return rows

@@ -31,29 +31,13 @@ FIGURE = {
 #: Of two networks, or of one that has no other.
 PAIR = ("disjoint", "single")
 ROWS = ("closest in $S_1$", "network 1", "network 2", "closest in $S_2$")
-#: Cosines, in words, and how they are drawn.
-LINES = {
-    "beyond": ("two networks, beyond the covariance", {"color": words.NETWORK}),
-    "ceiling": (
-        "the same images and another seed, beyond the covariance",
-        {"color": words.NETWORK, "linestyle": ":", "marker": "D", "markerfacecolor": "white"},
-    ),
-    "null": (
-        "two Wiener filters, beyond the covariance",
-        {"color": words.GAUSSIAN, "marker": "^"},
-    ),
-    "closest": (
-        "a sample and the closest training image",
-        {"color": words.TRAINING, "marker": "s"},
-    ),
-}
 
 
 @style.sheet()
 def draw(stores: Stores, shown: dict) -> Figure:
     """The first samples that did not diverge, for each N, above the cosines of all of them."""
     images = stores.first("images").images
-    columns, cosines, counts = {}, {name: [] for name in LINES}, []
+    columns, cosines, counts = {}, {name: [] for name in words.PAIRS}, []
     for N in shown["sizes"]:
         similarity = together(stores.of("similarity", N=N, pair=PAIR))
         chosen = panels.first_samples(similarity, len(shown["sizes"]))
@@ -62,7 +46,7 @@ def draw(stores: Stores, shown: dict) -> Figure:
         for name, values in (_beyond(stores, N) | {"closest": similarity.closest}).items():
             cosines[name].append(np.ravel(values))
         counts.append(memorization.counted(similarity))
-    lines = {LINES[name][0]: (each, LINES[name][1]) for name, each in cosines.items() if each}
+    lines = [(each, words.PAIRS[name]) for name, each in cosines.items() if each]
     figure = panels.by_size(columns, ROWS[: 2 * len(drawn)], lines, counts)
     words.headline(figure, sentence(numbers(stores, shown), counts))
     return figure
@@ -71,11 +55,10 @@ def draw(stores: Stores, shown: dict) -> Figure:
 def _beyond(stores: Stores, N: int) -> dict:
     """Cosines beyond the covariance, of all seeds: of networks, at most, and of Wiener filters."""
     found = {}
-    for pair, names in (("disjoint", ("beyond", "null")), ("same", ("beyond",))):
-        each = stores.of("beyond", N=N, pair=pair)
-        for name in names if each else ():
-            label = "ceiling" if pair == "same" else name
-            found[label] = np.concatenate([one[name].values for one in each])
+    kinds = {"beyond": ("disjoint", "beyond"), "beyond_ceiling": ("same", "beyond")}
+    for kind, (pair, name) in (kinds | {"beyond_null": ("disjoint", "null")}).items():
+        if each := stores.of("beyond", N=N, pair=pair):
+            found[kind] = np.concatenate([one[name].values for one in each])
     return found
 
 

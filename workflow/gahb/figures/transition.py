@@ -7,6 +7,7 @@ Gaussian projected out of both.
 
 import numpy as np
 import xarray as xr
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from gahb import statistics
@@ -29,52 +30,66 @@ FIGURE = {
 
 #: Input PSNR in dB at which errors are shown.
 INPUT_PSNR = 15
-NULL, EXPECTED = {"color": words.GAUSSIAN}, {"color": "0.35", "linestyle": "--", "linewidth": 0.9}
+EXPECTED = {"color": "0.35", "linestyle": "--", "linewidth": 0.9}
 
 
 @style.sheet()
 def draw(stores: Stores, shown: dict) -> Figure:
-    """Cosine between samples, and beyond the covariance, memorized part, errors, against N."""
+    """Cosines beyond the covariance and between samples, memorized part, and errors, against N."""
     rows, sizes = numbers(stores, shown), shown["sizes"]
-    null = stores.first("prediction")
-    level = _level(null)
-    figure = Figure((style.PAGE, 5.2))
-    (between, left), (memorized, errors) = figure.subplots(2, 2)
-    # What is missing to 1, so that cosines of 0.99 and 0.999 are told apart.
-    for ax in (between, errors):
-        ax.set_yscale("log")
-    lines = {
-        "between": {"color": words.NETWORK, "label": "networks"},
-        "ceiling": {"color": words.NETWORK, "linestyle": ":", "label": "ceiling"},
-        "null": {"label": "Gaussian null", **NULL},
-    }
-    for name, line in lines.items():
-        if name in rows[0]:
-            panels.banded(between, [_missing(row, name) for row in rows], name, **line)
-            panels.banded(left, rows, {"between": "beyond"}.get(name, f"beyond_{name}"), **line)
-    missing = 1 - np.array(panels.column(rows, "expected"))
-    between.plot(sizes, missing, label="null, by theory", **EXPECTED)
-    between.set_ylabel("1 - cosine between samples")
-    left.plot(sizes, panels.column(rows, "beyond_expected"), **EXPECTED)
-    left.axhline(0, **panels.REFERENCE)
-    left.set(ylabel="cosine beyond the covariance", ylim=(-1.05, 1.05))
-    panels.banded(memorized, rows, "memorized", color="C0")
-    memorized.set(ylabel="memorized part of the samples", ylim=(-0.03, 1.03))
-    for which, marker in (("train", "s"), ("test", "o")):
-        style_of = {"marker": marker, "label": "_"}
-        panels.banded(errors, rows, f"{which}_mse", **style_of, color="C0")
-        panels.banded(errors, rows, f"{which}_null", **style_of, **NULL)
-        theory = null.expected_mse.sel(set=which).isel(sigma=level)
-        errors.plot(sizes, theory.where(theory > 0), **EXPECTED)
-    errors.set_ylabel("mean squared error per pixel")
-    errors.set_title(f"squares: training set, {float(null.input_psnr[level]):g} dB")
+    figure = Figure((style.PAGE, 4.6))
+    (beyond, between), (memorized, errors) = figure.subplots(2, 2)
+    _cosines(beyond, between, rows)
+    line = words.PAIRS["beyond"] | {"label": "_"}
+    panels.banded(memorized, rows, "memorized", **line)
+    memorized.set(ylim=(-0.03, 1.03), title="Samples that are memorized", ylabel="fraction")
+    _errors_panel(errors, rows)
+    decibels = float(stores.first("prediction").input_psnr[_level(stores.first("prediction"))])
+    errors.set_title(f"Errors at {decibels:g} dB: test (solid), training images (dotted)")
     for ax in figure.axes:
         # Said, because nothing is drawn where all samples diverged.
-        ax.set(xlabel="training images, $N$", xlim=(min(sizes) / 1.3, 1.3 * max(sizes)))
+        ax.set(xlim=(min(sizes) / 1.3, 1.3 * max(sizes)))
         panels.log_axis(ax, 20)
+    for ax in (memorized, errors):
+        ax.set_xlabel("training images, $N$")
     figure.legend(*between.get_legend_handles_labels(), ncols=4, loc="outside lower center")
     words.headline(figure, sentence(rows))
     return figure
+
+
+def _cosines(beyond: Axes, between: Axes, rows: list[dict]) -> None:
+    """Cosines beyond the covariance; and 1 less those of the samples themselves, so that 0.99 and
+    0.999 are told apart."""
+    between.set_yscale("log")
+    for name, of in {
+        "beyond": "between",
+        "beyond_ceiling": "ceiling",
+        "beyond_null": "null",
+    }.items():
+        line = words.PAIRS[name] | {"markersize": 4}
+        line["label"] = line["label"].removesuffix(", beyond the covariance")
+        if any(of in row for row in rows):
+            panels.banded(beyond, rows, name, **line)
+            panels.banded(between, [_missing(row, of) for row in rows], of, **line)
+    N = panels.column(rows, "N")
+    beyond.plot(N, panels.column(rows, "beyond_expected"), **EXPECTED)
+    beyond.axhline(0, **panels.REFERENCE)
+    beyond.set(ylabel="cosine", ylim=(-1.05, 1.05), title="Agreement beyond the covariance")
+    missing = 1 - np.array(panels.column(rows, "expected"))
+    between.plot(N, missing, label="Wiener filters, by theory", **EXPECTED)
+    between.set(ylabel="1 \N{MINUS SIGN} cosine", title="Difference of the samples themselves")
+
+
+def _errors_panel(ax: Axes, rows: list[dict]) -> None:
+    """Of the networks and of the Wiener filter, as measured and by theory."""
+    ax.set_yscale("log")
+    for which, dashes in {"test": "-", "train": ":"}.items():
+        for of, name in {"mse": "beyond", "null": "beyond_null"}.items():
+            line = words.PAIRS[name] | {"linestyle": dashes, "label": "_"}
+            panels.banded(ax, rows, f"{which}_{of}", **line)
+        theory = np.array(panels.column(rows, f"{which}_expected"))
+        ax.plot(panels.column(rows, "N"), np.where(theory > 0, theory, np.nan), **EXPECTED)
+    ax.set_ylabel("mean squared error per pixel")
 
 
 def sentence(rows: list[dict]) -> str:

@@ -1,7 +1,7 @@
 """Whether a network has copied its training images, or at which N it stops, on one page.
 
 Of several N, those are at risk at which the 95 % interval of the memorized part of the samples lies
-above the part of held-out images that the same rule takes for memorized
+above the part of held-out images that the same rule calls memorized
 (`summaries.memorization.risk`). Without held-out images none is called so.
 """
 
@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from gahb import statistics, store
-from gahb.drawing import panels, pictures, style
+from gahb.drawing import panels, pictures, style, words
 from gahb.drawing.stores import Stores, together
 from gahb.summaries import beyond, memorization, tables
 
@@ -34,11 +34,11 @@ FIGURE = {
 
 #: Of two networks, or of one that has no other.
 KINDS = ("disjoint", "single")
-#: Columns of images, and space between their rows, in parts of an image; bins of the ratio, of
-#: which ten lie below 1/3; characters in a line, and in a bold one.
-COLUMNS, SPACE, BINS, LINE, BOLD = 12, 0.4, 30, 50, 42
+#: Columns of images, and space between their rows, in parts of an image; characters in a
+#: line.
+COLUMNS, SPACE, LINE = 12, 0.4, 50
 HELD_OUT = {"color": "0.35", "label": "held-out images"}
-SAMPLES = {"color": "C0", "label": "samples"}
+SAMPLES = {"color": words.NETWORK, "label": "samples"}
 PAIR = ("sample, its cosine", "nearest, its ratio")
 
 
@@ -54,7 +54,10 @@ def draw(stores: Stores, shown: dict) -> Figure:
         [["part", "words"], ["pairs", "pairs"], ["ratios", "ratios"]], height_ratios=heights
     )
     _part(axes["part"], rows)
-    _words(axes["words"], rows, shown)
+    verdict, said = judged(rows)
+    axes["words"].set_axis_off()
+    text = "\n".join(_lines(sentence) for sentence in said)
+    axes["words"].text(0, 1, text, va="top", transform=axes["words"].transAxes)
     images, columns, similarity = stores.first("images").images, {}, {}
     for N in sizes:
         of_seeds = stores.of("similarity", N=N, pair=KINDS)
@@ -68,55 +71,47 @@ def draw(stores: Stores, shown: dict) -> Figure:
     handles, labels = axes["ratios"].get_legend_handles_labels()
     once = dict(zip(labels, handles, strict=True))
     figure.legend(once.values(), once, ncols=3, loc="outside lower center")
+    words.headline(figure, f"{shown['denoiser']} on {shown['datasets'][0]}: {verdict}.")
     return figure
 
 
 def _part(ax: Axes, rows: list[dict]) -> None:
-    """Memorized part of the samples, and of the held-out images, with intervals, against N."""
-    kinds = {"false_positives": HELD_OUT | {"marker": "s"}, "memorized": SAMPLES | {"marker": "o"}}
-    for name, line in kinds.items():
-        value, low, high = (
-            np.array([row.get(name + end, np.nan) for row in rows]) for end in ("", "_low", "_high")
-        )
-        x = np.array([row["N"] for row in rows])
-        ax.plot(x, value, zorder=3, **line)
-        ax.vlines(x, low, high, color=line["color"], linewidth=2.5, alpha=0.4)
+    """Fractions of the samples and of held-out images called copies, with intervals, against N."""
+    panels.banded(ax, rows, "false_positives", **HELD_OUT | {"marker": "s"})
+    panels.banded(ax, rows, "memorized", **SAMPLES)
     at_risk = [row["N"] for row in rows if row.get("at_risk") == "yes"]
     ax.set(
-        xlabel="images in the training set, $N$",
-        ylabel="part taken for memorized",
+        xlabel="training images, $N$",
+        ylabel="fraction called copies",
         xlim=(rows[0]["N"] / 1.5, 1.5 * rows[-1]["N"]),
         ylim=(-0.03, 1.03),
     )
     if at_risk and len(rows) > 1:
-        ax.axvspan(ax.get_xlim()[0], max(at_risk), color="C4", alpha=0.2, linewidth=0)
+        ax.axvspan(ax.get_xlim()[0], max(at_risk), color=words.SERIES[1], alpha=0.2, linewidth=0)
     panels.log_axis(ax, 20)
 
 
-def _words(ax: Axes, rows: list[dict], shown: dict) -> None:
-    """The verdict, as sentences."""
+def judged(rows: list[dict]) -> tuple[str, list[str]]:
+    """The verdict, and sentences that say more."""
     verdict, said = _of_several(rows) if len(rows) > 1 else _of_one(rows[0])
     if "held_out" not in rows[0]:
         said.append(
-            "There are no held-out images, so how often the rule takes new images for copies is "
-            "not known, and no gray histogram is drawn."
+            "There are no held-out images, so how often the rule calls new images copies is not "
+            "known, and no gray histogram is drawn."
         )
     last = rows[-1]
-    if not np.isnan(last.get("beyond", np.nan)):
+    if words.known(last, "beyond"):
         said.append(
-            f"Two networks of {last['N']:,} different images agree to {last['beyond']:.2f} beyond "
-            f"the covariance, two Wiener filters to {last['beyond_null']:.2f}."
+            f"Two networks that share no training image agree to {words.number(last['beyond'])} "
+            f"beyond the covariance, two Wiener filters to {words.number(last['beyond_null'])} "
+            f"(N = {last['N']:,})."
         )
     named = "training_images" if "training_images" in last else "images"
     said.append(
-        f"Of {last[named]:,} {named.replace('_', ' ')} {last['different']:,} are different. Pairs "
-        f"of near-duplicates on two sides of the split: {last['crossing']:,}."
+        f"{last['different']:,} of {last[named]:,} {named.replace('_', ' ')} are different. Pairs "
+        f"of near-duplicates across the split: {last['crossing']:,}."
     )
-    ax.set_axis_off()
-    title = _lines(f"{shown['denoiser']} on {shown['datasets'][0]}: {verdict}.", BOLD)
-    ax.set_title(title, weight="bold", y=1, va="top")
-    text = "\n".join(_lines(sentences, LINE) for sentences in said)
-    ax.text(0, 0.96 - 0.11 * len(title.splitlines()), text, va="top", transform=ax.transAxes)
+    return verdict, said
 
 
 def _of_one(row: dict) -> tuple[str, list[str]]:
@@ -124,11 +119,11 @@ def _of_one(row: dict) -> tuple[str, list[str]]:
     if "memorized_high" not in row:
         return "no verdict", ["Most samples diverged."]
     low, high = (f"{100 * row[f'memorized_{end}']:.1f}" for end in ("low", "high"))
-    verdict = f"{_counted(row)} are taken for copies of its {row['N']:,} training images"
+    verdict = f"{_counted(row)} are called copies of its {row['N']:,} training images"
     part = f"between {low} and {high} %" if row["copies"] else f"at most {high} %"
-    said = [f"Of all samples that it could make, {part} are (95 %)."]
+    said = [f"Among all samples that it could make, {part} are (95 % confidence)."]
     if "held_out" in row:
-        said.append(f"By the same rule {row['false']} of {row['held_out']:,} held-out images are.")
+        said.append(f"By the same rule, {row['false']} of {row['held_out']:,} held-out images are.")
     return verdict, said
 
 
@@ -143,7 +138,7 @@ def _of_several(rows: list[dict]) -> tuple[str, list[str]]:
     elif "held_out" not in rows[0]:
         copied = [f"{row['N']:,}" for row in judged if row["copies"]]
         verdict = f"copies of training images at N = {', '.join(copied)}"
-        verdict = verdict if copied else "no sample is taken for a copy of a training image"
+        verdict = verdict if copied else "no sample is called a copy of a training image"
     elif largest:
         above = [row for row in judged if row["N"] > largest]
         last = ", the largest that was tested" if largest == rows[-1]["N"] else ""
@@ -158,8 +153,8 @@ def _of_several(rows: list[dict]) -> tuple[str, list[str]]:
     return verdict, said
 
 
-def _lines(text: str, width: int) -> str:
-    return "\n".join(textwrap.wrap(text, width, break_on_hyphens=False))
+def _lines(text: str) -> str:
+    return "\n".join(textwrap.wrap(text, LINE, break_on_hyphens=False))
 
 
 def _counted(row: dict) -> str:
@@ -172,7 +167,7 @@ def _bounded(row: dict) -> str:
     if "held_out" in row:
         held_out = f", and {row['false']} of {row['held_out']:,} held-out images"
     return (
-        f"N = {row['N']:,}: {_counted(row)} are taken for copies (at most "
+        f"N = {row['N']:,}: {_counted(row)} are called copies (at most "
         f"{100 * row['memorized_high']:.1f} %){held_out}."
     )
 
@@ -195,19 +190,17 @@ def _closest(similarity: xr.Dataset, drawn, images: xr.DataArray, each: int) -> 
 
 
 def _ratios(ax: Axes, similarity: dict[int, xr.Dataset], centres, half: float) -> None:
-    """Histograms of d1 / d2 for each N: held-out images left, samples right; the rule's 1/3."""
-    edges = np.linspace(0, 1, BINS + 1)
+    """d1 / d2 for each N: held-out images left, samples right, each a point; the rule's 1/3."""
     said = []
     for s, centre in zip(similarity.values(), centres, strict=True):
         if "held_out_ratio" in s:
             # The same for all seeds.
-            held_out = s.held_out_ratio.isel(seed=0).values
-            panels.histogram(ax, held_out, edges, centre, -half, panels.FILLED | HELD_OUT)
-        panels.histogram(ax, s.ratio.values.ravel(), edges, centre, half, panels.FILLED | SAMPLES)
+            panels.points(ax, s.held_out_ratio.isel(seed=0).values, centre, -half, HELD_OUT)
+        panels.points(ax, s.ratio.values.ravel(), centre, half, SAMPLES)
         said.append(f"{int(s.memorized.sum())}/{int(s.memorized.notnull().sum())}")
-    ax.axhline(1 / 3, label="the rule's 1/3", **{**panels.REFERENCE, "color": "C1"})
+    ax.axhline(1 / 3, label="the rule's 1/3", **panels.REFERENCE | {"color": words.TRAINING})
     ax.set_xticks(centres, said)
-    ax.set(xlabel="samples taken for memorized", ylabel="ratio $d_1 / d_2$", ylim=(0, 1))
+    ax.set(xlabel="samples called copies", ylabel="ratio $d_1 / d_2$", ylim=(0, 1.02))
     ax.tick_params(axis="x", length=0)
 
 

@@ -13,11 +13,11 @@ before any mean, so that what images and noises have in common drops out.
 
 import math
 
-import numpy as np
 import xarray as xr
 
 from gahb import statistics
 from gahb.density.integral import weights
+from gahb.summaries.tables import bounded
 
 
 def least_errors(each: list[xr.Dataset]) -> xr.DataArray:
@@ -73,10 +73,7 @@ def compared(data: xr.Dataset, other: xr.Dataset, best: xr.DataArray) -> dict:
 def interval(name: str, values: xr.DataArray) -> dict:
     """Mean over images of values (pair, image) or (image,), and its interval over images."""
     values = values.mean("pair") if "pair" in values.dims else values
-    estimate, low, high = map(float, statistics.mean(values))
-    return {name: estimate} | (
-        {} if math.isnan(low) else {f"{name}_low": low, f"{name}_high": high}
-    )
+    return bounded(name, statistics.mean(values))
 
 
 def per_entry(data: xr.Dataset) -> xr.DataArray:
@@ -95,6 +92,4 @@ def log_densities(data: xr.Dataset) -> dict:
         return found
     gained = per_entry(data) - data.log_density_gaussian.isel(sigma=-1) / data.attrs["entries"]
     gap = statistics.difference(gained.sel(set="S1"), gained.sel(set="test"))
-    names = ("log_density_gap", "log_density_gap_low", "log_density_gap_high")
-    bounded = dict(zip(names, map(float, gap), strict=True))
-    return found | {name: value for name, value in bounded.items() if not np.isnan(value)}
+    return found | bounded("log_density_gap", gap)
