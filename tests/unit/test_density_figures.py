@@ -27,16 +27,11 @@ def test_nats_are_lost_on_test_images_and_gained_on_training_images(references):
         assert row["memory"] == pytest.approx(gained, abs=0.6)
         assert abs(row["kl_between"]) < 0.6
         assert ("memory_low" in row) == (row["N"] > 1)
-    left, right = (ax for sub in figure.subfigs for ax in sub.axes)
-    names = [text.get_text() for text in figure.subfigs[0].legends[0].get_texts()]
+    left, right = figure.axes
+    names, sizes = ([text.get_text() for text in each.get_texts()] for each in figure.legends)
     named = {"wiener": "Wiener filter", "memorizer": "memorizer"}
     assert names[2:] == [f"lost by the {named[reference]}" for reference in references]
-    assert [t.get_text() for t in figure.subfigs[1].legends[0].get_texts()] == [
-        "1",
-        "10",
-        "100",
-        "1,000",
-    ]
+    assert sizes == ["1", "10", "100", "1,000"]
     # The curve at the last cut-off is what stands on the left.
     ends = [line.get_ydata()[-1] for line in right.lines if len(line.get_xdata()) == 9]
     np.testing.assert_allclose(ends, left.lines[0].get_ydata())

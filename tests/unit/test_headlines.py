@@ -217,7 +217,7 @@ TRUTHS = {
     "phase": [
         ((memorizing(a=(1, 0.2), b=(1, 0.8)), [2, 4], 20), "most, a memorizes 4 and b 16 of 20"),
         ((memorizing(a=(1, 0.2), b=(1, 0.2)), [2, 4], 20), "all networks memorize the same"),
-        ((memorizing(a=(1, NAN), b=(0.5, 0.2)), [2, 4], 20), "At N = 2, where networks differ most, b"),
+        ((memorizing(a=(1, NAN), b=(0.5, 0.2)), [2, 4], 20), "where networks differ most, b mem"),
     ],
     "properties": [
         (([kind("a", 1e-6, 2), kind("b", 0.1, 8)],), "All denoisers are homogeneous but b; "

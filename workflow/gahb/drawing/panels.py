@@ -11,7 +11,6 @@ from matplotlib.ticker import (
     LogLocator,
     MaxNLocator,
     NullFormatter,
-    StrMethodFormatter,
 )
 
 from gahb.drawing import pictures, style
@@ -147,22 +146,19 @@ def banded(ax: Axes, rows: list[dict], name: str, against: str = "N", **line) ->
 
 
 def log_axis(ax: Axes, room: float = 300) -> None:
-    """A logarithmic axis of what is counted, with labels like 20k.
+    """A logarithmic axis of what is counted, with labels like 20k."""
+    ax.set_xscale("log")
+    plain_numbers(ax.xaxis, EngFormatter(sep=""), room)
+
+
+def plain_numbers(axis: Axis, formatter="{x:g}", room: float = 300) -> None:
+    """Numbers such as 0.1 and 20 on a logarithmic axis.
 
     If its ends are less than a factor of `room` apart, twos and fives have labels, too.
     """
-    ax.set_xscale("log")
-    low, high = ax.get_xlim()
-    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < room * low else (1,)))
-    ax.xaxis.set_major_formatter(EngFormatter(sep=""))
-    ax.xaxis.set_minor_formatter(NullFormatter())
-
-
-def plain_numbers(axis: Axis) -> None:
-    """Numbers such as 0.1 and 20 on a logarithmic axis; twos and fives, too, of few decades."""
     low, high = axis.get_view_interval()
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 300 * low else (1,)))
-    axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < room * low else (1,)))
+    axis.set_major_formatter(formatter)
     axis.set_minor_formatter(NullFormatter())
 
 

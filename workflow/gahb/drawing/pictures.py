@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 import xarray as xr
 
+from gahb import store
 from gahb.drawing import style
 
 #: Where the colours of an eigenvector end, in root mean squares.
@@ -52,6 +53,15 @@ def copies(similarity: xr.Dataset) -> xr.DataArray:
     """
     copied = (similarity.memorized == 1) | (similarity.closest > ALIKE)
     return copied | (copied.mean("sample") > 0.5)
+
+
+def closest(images: xr.DataArray, similarity: xr.Dataset) -> list[np.ndarray]:
+    """The training image closest to each sample (sample,), mirrored where that is closer."""
+    found = store.take(images, similarity.closest_image.values)
+    if "closest_mirrored" in similarity:
+        mirrored = similarity.closest_mirrored.values == 1
+        found[mirrored] = found[mirrored][..., ::-1]
+    return [photo(image) for image in found]
 
 
 def _photo(image: xr.DataArray | np.ndarray) -> np.ndarray:

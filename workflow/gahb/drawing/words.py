@@ -93,6 +93,12 @@ def listed(names: list[str]) -> str:
     return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
 
+def few(found: list, most: int) -> list:
+    """At most so many of several, evenly from the first to the last."""
+    chosen = np.linspace(0, len(found) - 1, min(most, len(found))).round().astype(int)
+    return [found[i] for i in chosen]
+
+
 def ends(found: list) -> list:
     """The first and the last of several, the one of one."""
     return found[:: max(1, len(found) - 1)]

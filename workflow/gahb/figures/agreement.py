@@ -5,7 +5,6 @@ part that none of them explains, though two networks agree on it.
 """
 
 import matplotlib as mpl
-import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
@@ -43,8 +42,7 @@ LOWEST = -0.5
 def draw(stores: Stores, shown: dict) -> Figure:
     """R^2 beyond the Wiener filter against the noise level: a line for each theory, a panel for
     each N."""
-    chosen = np.unique(np.linspace(0, len(shown["sizes"]) - 1, COLUMNS).round().astype(int))
-    sizes = [shown["sizes"][i] for i in chosen]
+    sizes = words.few(shown["sizes"], COLUMNS)
     width = style.PAGE if len(sizes) > 1 else style.COLUMN
     figure = Figure((width, 2.9 if width == style.PAGE else 3.6))
     axes = figure.subplots(1, len(sizes), sharex=True, sharey=True, squeeze=False)[0]

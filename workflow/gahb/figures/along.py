@@ -31,7 +31,7 @@ MOST = 6
 @style.sheet()
 def draw(stores: Stores, shown: dict) -> Figure:
     """For each N, what references leave unexplained of the network, and what its samples are."""
-    sizes = _spread(shown["sizes"])
+    sizes = words.few(shown["sizes"], MOST)
     figure = Figure((style.PAGE, 4.8))
     axes = figure.subplots(3, len(sizes), sharex=True, sharey="row", squeeze=False)
     for N, column in zip(sizes, axes.T, strict=True):
@@ -88,12 +88,6 @@ def _samples(ax: Axes, found: xr.Dataset) -> None:
         }
         panels.curve(ax, found.images_seen, shared, **line)
     ax.axhline(0, **panels.REFERENCE)
-
-
-def _spread(sizes: list[int]) -> list[int]:
-    """At most `MOST` sizes, evenly from the smallest to the largest."""
-    places = np.linspace(0, len(sizes) - 1, min(MOST, len(sizes))).round().astype(int)
-    return [sizes[i] for i in places]
 
 
 def _explained(dynamics: xr.Dataset, which: str, reference: str) -> xr.DataArray:

@@ -71,11 +71,8 @@ def _panel(ax: Axes, names: list[str], cosines: np.ndarray, shares: np.ndarray) 
 
 
 def _number(value: float, narrow: bool) -> str:
-    if np.isnan(value):
-        return "\N{EN DASH}"
-    text = f"{abs(value):.2f}"
-    sign = "\N{MINUS SIGN}" if value < 0 and float(text) else ""
-    return sign + (text.removeprefix("0") if narrow else text)
+    text = "\N{EN DASH}" if np.isnan(value) else words.number(value)
+    return text.replace("0.", ".") if narrow else text
 
 
 def sentence(rows: list[dict]) -> str:

@@ -49,13 +49,13 @@ def draw(stores: Stores, shown: dict) -> Figure:
             [
                 pictures.generated(sample, copied),
                 patchwork(sample, images, index, shown["patch"]),
-                pictures.photo(closest),
+                closest,
             ]
             for sample, copied, index, closest in zip(
                 samples.values,
                 pictures.copies(found).values,
                 found.closest_patch_image.values,
-                store.take(images, found.closest_image.values),
+                pictures.closest(images, found),
                 strict=True,
             )
         ]

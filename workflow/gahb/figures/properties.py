@@ -7,7 +7,6 @@ commutes with shifts, and from which pixels it takes an estimate.
 import matplotlib as mpl
 import numpy as np
 import xarray as xr
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from gahb import statistics
@@ -44,13 +43,14 @@ def draw(stores: Stores, shown: dict) -> Figure:
     figure = Figure((style.PAGE, 2.7 + width))
     top, bottom = figure.subfigures(2, 1, height_ratios=[2.7, width])
     axes = top.subplots(1, len(WORDS))
-    found = {name: _of(stores, shown, name) for name in names}
+    rows, found = numbers(stores, shown), {name: _of(stores, shown, name) for name in names}
     first = next(iter(found.values()))
     axes[-1].axhline(first.attrs["even"], label="all pixels alike", **panels.REFERENCE)
     for ax, measure in zip(axes, WORDS, strict=True):
         for i, name in enumerate(names):
             line = {"color": words.series(i), "linestyle": "-" if i < 6 else "--", "label": name}
-            _band(ax, found[name], measure, **line)
+            of = [row for row in rows if row["denoiser"] == name]
+            panels.banded(ax, of, measure, "sigma", **line)
         ax.set(ylabel=WORDS[measure], xscale="log", xlabel=r"noise level $\sigma$")
         ax.set_ylim(bottom=0)
         ax.set_xticks(first.sigma.values, [f"{level:g}" for level in first.sigma.values])
@@ -58,7 +58,7 @@ def draw(stores: Stores, shown: dict) -> Figure:
     top.legend(*axes[-1].get_legend_handles_labels(), ncols=4, loc="outside lower center")
     tiles = [(_picture(found[name]), name) for name in names]
     panels.mosaic(bottom.subplots(), [tiles])
-    words.headline(figure, sentence(numbers(stores, shown)))
+    words.headline(figure, sentence(rows))
     return figure
 
 
@@ -82,15 +82,6 @@ def _of(stores: Stores, shown: dict, denoiser: str) -> xr.Dataset:
     """The properties of one denoiser, the mean of its seeds."""
     each = stores.of("properties", denoiser=denoiser, N=shown["sizes"][-1])
     return together(each).mean("seed").assign_attrs(even=each[0].attrs["even"]).sortby("sigma")
-
-
-def _band(ax: Axes, found: xr.Dataset, measure: str, **line) -> None:
-    """Mean over images of a measure, in the band of its interval over images."""
-    means = np.array([statistics.mean(values) for values in found[measure].values])
-    ax.plot(found.sigma, means[:, 0], marker="o", **line)
-    ax.fill_between(
-        found.sigma, means[:, 1], means[:, 2], color=line["color"], alpha=0.25, linewidth=0
-    )
 
 
 def _picture(found: xr.Dataset) -> np.ndarray:

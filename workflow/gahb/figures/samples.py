@@ -9,7 +9,6 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from gahb import store
 from gahb.drawing import panels, pictures, style, words
 from gahb.drawing.stores import Stores, together
 from gahb.summaries import beyond, memorization, tables
@@ -79,14 +78,12 @@ def sentence(rows: list[dict], counts: list[tuple]) -> str:
 
 def _columns(drawn, one: xr.Dataset, images: xr.DataArray, chosen: np.ndarray) -> list[list]:
     """For each of the samples `chosen`: its images from top to bottom, two of each network."""
-    real = [store.take(images, index) for index in one.closest_image.values[:, chosen]]
-    if "closest_mirrored" in one:
-        for closest, mirrored in zip(real, one.closest_mirrored.values[:, chosen], strict=True):
-            closest[mirrored == 1] = closest[mirrored == 1][..., ::-1]
-    real = [[pictures.photo(image) for image in images] for images in real]
+    copied = pictures.copies(one).values[:, chosen]
+    one = one.isel(sample=chosen)
+    real = [pictures.closest(images, one.sel(subset=s)) for s in one.subset.values]
     made = [
-        list(map(pictures.generated, samples.isel(sample=chosen).values, copied))
-        for samples, copied in zip(drawn, pictures.copies(one).values[:, chosen], strict=True)
+        list(map(pictures.generated, samples.isel(sample=chosen).values, hidden))
+        for samples, hidden in zip(drawn, copied, strict=True)
     ]
     return [list(tiles) for tiles in zip(real[0], *made, *real[1:], strict=True)]
 

@@ -6,7 +6,6 @@ The eigenvectors are harmonics on the two regions of an image and along the edge
 import itertools
 
 import numpy as np
-import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -35,8 +34,6 @@ FIGURE = {
 }
 
 EIGENVECTORS = 8
-#: Room right of the curves for their names, in dB.
-ROOM = 12
 
 
 @style.sheet()
@@ -55,28 +52,18 @@ def draw(stores: Stores, shown: dict) -> Figure:
     curves = [panels.mean_psnr(together(stores.of("psnr", dataset=d)), "test") for d in datasets]
     lines = zip(curves, color, names, strict=True)
     panels.psnr_panel(ax, [(curve, {"color": c, "label": name}) for curve, c, name in lines])
-    _named(ax, curves, color, names)
     _slopes(slope, rows, color)
     if best is not None:
         _optimum(ax, *beside, stores, datasets, best, color)
-    top.legend(*slope.get_legend_handles_labels(), ncols=3, loc="outside lower center")
+    handles, labels = (
+        a + b for a, b in zip(*(x.get_legend_handles_labels() for x in (ax, slope)), strict=True)
+    )
+    top.legend(handles, labels, ncols=5, loc="outside lower center")
 
     bases = [stores.first("eigenbasis", dataset=d).isel(image=0, sigma=0) for d in datasets]
     panels.compare_bases(bottom.subplots(), bases, names, EIGENVECTORS)
     words.headline(figure, sentence(rows, shown["slope_range"]))
     return figure
-
-
-def _named(ax: Axes, curves: list[xr.DataArray], color: list[str], names: list[str]) -> None:
-    """The name of each curve at its end, from below, no two on each other."""
-    ax.set_xlim(right=ax.get_xlim()[1] + ROOM)
-    span, lowest = np.ptp(ax.get_ylim()), -np.inf
-    ends = [float(curve.median("seed")[-1]) for curve in curves]
-    for i in np.argsort(ends):
-        lowest = max(ends[i], lowest + 0.07 * span)
-        x = float(curves[i].input_psnr[-1]) + 2
-        ax.text(x, lowest, names[i], color=color[i], va="center")
-    ax.set_ylim(top=max(ax.get_ylim()[1], lowest + 0.03 * span))
 
 
 def _slopes(ax: Axes, rows: list[dict], color: list[str]) -> None:

@@ -29,8 +29,7 @@ NAMES = {"network": "network 1", "other images": "network 2"}
 @style.sheet()
 def draw(stores: Stores, shown: dict) -> Figure:
     """Above, the first test image at a middle noise level; below, ends of the probability flow."""
-    chosen = np.unique(np.linspace(0, len(shown["sizes"]) - 1, ROWS).round().astype(int))
-    sizes = [shown["sizes"][i] for i in chosen]
+    sizes = words.few(shown["sizes"], ROWS)
     above, below = [], []
     for N in sizes:
         found = stores.first("agreement", N=N)

@@ -12,7 +12,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from gahb import statistics, store
+from gahb import statistics
 from gahb.drawing import panels, pictures, style, words
 from gahb.drawing.stores import Stores, together
 from gahb.summaries import beyond, memorization, tables
@@ -176,14 +176,11 @@ def _closest(similarity: xr.Dataset, drawn, images: xr.DataArray, each: int) -> 
     """The samples of the smallest ratios, each over its nearest training image, with notes."""
     ratio, copied = similarity.ratio.values, pictures.copies(similarity).values
     first = [i for i in np.argsort(ratio, kind="stable")[:each] if not np.isnan(ratio[i])]
-    nearest = store.take(images, similarity.closest_image.values[first]) if first else []
-    if "closest_mirrored" in similarity:
-        mirrored = similarity.closest_mirrored.values[first] == 1
-        nearest = [x[..., ::-1] if m else x for x, m in zip(nearest, mirrored, strict=True)]
+    nearest = pictures.closest(images, similarity.isel(sample=first)) if first else []
     return [
         [
             (pictures.generated(drawn[i], copied[i]), f"{float(similarity.closest[i]):.3f}"),
-            (pictures.photo(image), f"{ratio[i]:.2f}"),
+            (image, f"{ratio[i]:.2f}"),
         ]
         for i, image in zip(first, nearest, strict=True)
     ]
