@@ -330,7 +330,7 @@ def test_agreement(sizes):
     assert_legible(figure)
     assert len(figure.axes) == min(len(sizes), agreement.COLUMNS)
     lines = {line.get_label(): line for line in figure.axes[0].lines}
-    np.testing.assert_allclose(lines["memorizer"].get_xdata(), [0.05, 0.2, 0.5])
+    np.testing.assert_allclose(lines["memorizer"].get_xdata(), [0.5, 0.2, 0.05])
     # A half less than R^2: 0.3 for the second theory, 0.95 for other networks.
     np.testing.assert_allclose(lines["memorizer"].get_ydata(), -0.2)
     np.testing.assert_allclose(lines["a network trained on other images"].get_ydata(), 0.45)

@@ -1,6 +1,7 @@
 """What figures say: a sentence above each, and one name and one colour for one thing in all."""
 
 import math
+import re
 import textwrap
 
 import numpy as np
@@ -129,7 +130,7 @@ def side(row: dict, name: str, other: float = 0) -> int:
 def headline(figure: Figure, sentence: str) -> None:
     """Write what a figure shows above it, and make it higher by as much."""
     width = int(LETTERS * figure.get_figwidth())
-    together = sentence.replace(" = ", "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}")
+    together = re.sub(" ([=+]) ", "\N{NO-BREAK SPACE}\\1\N{NO-BREAK SPACE}", sentence)
     said = textwrap.fill(together, width, break_on_hyphens=False)
     figure.suptitle(said, x=0.01, ha="left", weight="bold")
     figure.set_figheight(figure.get_figheight() + LINE * len(said.splitlines()) + 0.08)

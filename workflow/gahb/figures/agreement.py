@@ -5,6 +5,7 @@ part that none of them explains, though two networks agree on it.
 """
 
 import matplotlib as mpl
+import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
@@ -25,15 +26,16 @@ FIGURE = {
 COLUMNS = 5
 #: What no theory can be expected to be better than: other networks, their names and lines.
 CEILINGS = {
-    "other images": ("a network trained on other images", "-"),
-    "another seed": ("a network trained with another seed", ":"),
+    "other_images": ("a network trained on other images", "-"),
+    "another_seed": ("a network trained with another seed", ":"),
 }
-#: By the beginning of a column's name: measure and points.
+#: By the beginning of a column's name: measure and points; the one that is drawn.
 MEASURES = {
-    "r2": ("r2", "noisy test images"),
-    "r2_beyond": ("r2_beyond_wiener", "noisy test images"),
-    "trajectory_beyond": ("r2_beyond_wiener", "trajectory"),
+    "r2_": ("r2", "noisy test images"),
+    "r2_beyond_": ("r2_beyond_wiener", "noisy test images"),
+    "trajectory_beyond_": ("r2_beyond_wiener", "trajectory"),
 }
+BEYOND = "r2_beyond_"
 #: Lowest R^2 that is drawn; those below stand on it as triangles.
 LOWEST = -0.5
 
@@ -46,72 +48,63 @@ def draw(stores: Stores, shown: dict) -> Figure:
     width = style.PAGE if len(sizes) > 1 else style.COLUMN
     figure = Figure((width, 2.9 if width == style.PAGE else 3.6))
     axes = figure.subplots(1, len(sizes), sharex=True, sharey=True, squeeze=False)[0]
+    rows = numbers(stores, {"sizes": sizes})
     for N, ax in zip(sizes, axes, strict=True):
-        explained = _beyond(stores, N)
-        _panel(ax, explained)
+        _panel(ax, [row for row in rows if row["N"] == N])
         ax.set_title(f"$N$ = {N:,}")
         ax.set_xlabel(r"noise level $\sigma$")
-    levels = explained.level.values
+    levels = panels.column(rows, "sigma")
     axes[0].set(ylabel="$R^2$ beyond the Wiener filter", xscale="log", ylim=(LOWEST - 0.05, 1))
     axes[0].set_yticks([-0.5, 0, 0.5, 1])
     axes[0].set_xticks([min(levels), max(levels)], [f"{s:g}" for s in (min(levels), max(levels))])
     axes[0].xaxis.set_minor_locator(mpl.ticker.NullLocator())
     columns = 3 if width == style.PAGE else 1
     figure.legend(*axes[0].get_legend_handles_labels(), ncols=columns, loc="outside lower center")
-    words.headline(figure, sentence(numbers(stores, {"sizes": sizes[-1:]})))
+    words.headline(figure, sentence(rows))
     return figure
 
 
-def _beyond(stores: Stores, N: int) -> xr.DataArray:
-    """What is explained beyond the Wiener filter: R^2 (seed, against, level), medians of images."""
-    found = together(stores.of("agreement", N=N)).r2_beyond_wiener
-    return found.sel(points="noisy test images").median("image").compute().sortby("level")
+def _compared(rows: list[dict]) -> list[str]:
+    """Names of the columns of what the network is compared with, beyond the Wiener filter."""
+    names = [n for n in rows[0] if n.startswith(BEYOND) and not n.endswith(("_low", "_high"))]
+    return [name.removeprefix(BEYOND) for name in names if name != f"{BEYOND}wiener"]
 
 
-def _panel(ax, explained: xr.DataArray) -> None:
+def _panel(ax, rows: list[dict]) -> None:
     """The lines of one N."""
     ax.axhline(0, **panels.REFERENCE | {"color": words.GAUSSIAN, "label": "Wiener filter"})
-    theories = [n for n in _parts(explained.against.values)["theory"] if n != "wiener"]
-    lines = words.looks(theories)
+    lines = words.looks([name for name in _compared(rows) if name not in CEILINGS])
     for name, (label, dashes) in CEILINGS.items():
-        if name in explained.against:
+        if name in _compared(rows):
             lines[name] = {"color": words.NETWORK, "linestyle": dashes, "label": label}
     for name, line in lines.items():
-        values = explained.sel(against=name)
-        panels.curve(ax, values.level, values.where(values >= LOWEST), **line)
-        low = values.median("seed").where(lambda v: v < LOWEST)
-        ax.plot(low.level, low.clip(LOWEST), "v", color=line["color"], markersize=5)
+        panels.banded(ax, rows, BEYOND + name, "sigma", **line)
+        low = [row["sigma"] for row in rows if row[BEYOND + name] < LOWEST]
+        ax.plot(low, np.full(len(low), LOWEST), "v", color=line["color"], markersize=5)
 
 
 def sentence(rows: list[dict]) -> str:
     """The theory that explains most beyond the Wiener filter at the largest N, and how much another
     network explains at this noise level."""
     rows = [row for row in rows if row["N"] == rows[-1]["N"]]
-    start, (ceiling, (network, _)) = "r2_beyond_", next(iter(CEILINGS.items()))
-    found = [
-        (value, row["sigma"], name.removeprefix(start), row)
-        for row in rows
-        for name, value in row.items()
-        if name.startswith(start) and words.known(row, name) and not _bound(name)
-    ]
-    others = [name.replace(" ", "_") for name in ("wiener", *CEILINGS)]
-    best = max((one for one in found if one[2] not in others), default=None, key=lambda f: f[:2])
-    if best is None:
+    theories = [name for name in _compared(rows) if name not in CEILINGS]
+    found = [(row[BEYOND + n], n, row) for n in theories for row in rows]
+    found = [each for each in found if np.isfinite(each[0])]
+    if not found:
         return "There is no theory to compare the network with."
-    part, sigma, name, row = best
-    at = f"at \N{GREEK SMALL LETTER SIGMA} = {sigma:g}"
-    theory = f"the best theory, the {words.called(name)}, explains {words.number(part)}"
+    part, name, row = max(found, key=lambda each: each[0])
+    at = f"at \N{GREEK SMALL LETTER SIGMA} = {row['sigma']:g}"
     said = f"N = {row['N']:,}, beyond the Wiener filter: "
-    said += f"{theory} of the network {at}" if part >= 0.005 else "no theory explains anything"
-    if words.known(row, other := start + ceiling.replace(" ", "_")):
-        said += (
-            f"; {network} explains {words.number(row[other])} {'there' if part >= 0.005 else at}"
-        )
+    if part >= 0.005:
+        said += f"the best theory, the {words.called(name)}, explains {words.number(part)} of the "
+        said += f"network {at}"
+    else:
+        said += "no theory explains anything"
+    other, (label, _) = next(iter(CEILINGS.items()))
+    if words.known(row, BEYOND + other):
+        where = "there" if part >= 0.005 else at
+        said += f"; {label} explains {words.number(row[BEYOND + other])} {where}"
     return said + "."
-
-
-def _bound(name: str) -> bool:
-    return name.endswith(("_low", "_high"))
 
 
 def numbers(stores: Stores, shown: dict) -> list[dict]:
@@ -127,7 +120,7 @@ def _row(N: int, level: float, seeds: list[xr.Dataset]) -> dict:
     found = [data.sel(level=level).compute() for data in seeds]
     test = together(found).r2.sel(points="noisy test images").median(("seed", "image"))
     best = {
-        part: str(test.against[int(test.where(test.against.isin(names)).argmax())].values)
+        part: str(names[int(test.sel(against=names).argmax("against"))])
         for part, names in _parts(test.against.values).items()
         if names
     }
@@ -138,8 +131,8 @@ def _row(N: int, level: float, seeds: list[xr.Dataset]) -> dict:
 def _parts(against) -> dict[str, list[str]]:
     """Theories and other networks."""
     return {
-        "theory": [name for name in against if name not in CEILINGS],
-        "ceiling": [name for name in against if name in CEILINGS],
+        "theory": [name for name in against if name.replace(" ", "_") not in CEILINGS],
+        "ceiling": [name for name in against if name.replace(" ", "_") in CEILINGS],
     }
 
 
@@ -152,7 +145,7 @@ def _measured(N: int, level: float, data: xr.Dataset, best: dict) -> dict:
     for of, (measure, points) in MEASURES.items():
         for name in data.against.values:
             median = data[measure].sel(points=points, against=name).median("image")
-            row[f"{of}_{name.replace(' ', '_')}"] = float(median)
+            row[of + name.replace(" ", "_")] = float(median)
     return row
 
 

@@ -42,7 +42,7 @@ def draw(stores: Stores, shown: dict) -> Figure:
         _samples(column[2], found)
         column[0].set_title(f"$N$ = {N:,}")
         column[2].set_xlabel("images seen")
-        panels.log_axis(column[2], 300 if len(sizes) < 5 else 5)
+        panels.log_axis(column[2], 40 if len(sizes) < 4 else 5)
     lowest = min(ax.dataLim.y0 for ax in axes[:2].flat)
     for row, noisy in zip(axes, ("training", "test"), strict=False):
         row[0].set(yscale="log", ylim=(0.8 * lowest, 1.3))

@@ -34,11 +34,11 @@ def draw(stores: Stores, shown: dict) -> Figure:
     """Images, shrinkage factors, coefficients and eigenvectors, for each of the first images."""
     images = _shown(stores)
     below = panels.mosaic_height(style.PAGE, EIGENVECTORS, 1)
-    figure = Figure((style.PAGE, len(images) * (1.6 + below)))
+    figure = Figure((style.PAGE, len(images) * (1.7 + below)))
     blocks = np.atleast_1d(figure.subfigures(len(images), 1))
     for block, bases in zip(blocks, images, strict=True):
-        top, bottom = block.subfigures(2, 1, height_ratios=[1.6, below])
-        photos, factors, coefficients = top.subplots(1, 3, width_ratios=[1.7, 1, 1])
+        top, bottom = block.subfigures(2, 1, height_ratios=[1.7, below])
+        photos, factors, coefficients = top.subplots(1, 3, width_ratios=[1.5, 1, 1])
         panels.mosaic(photos, [panels.denoising(bases[0])])
         panels.shrinkage_panel(factors, [(bases, {})])
         _coefficients(coefficients, bases[0])

@@ -45,7 +45,7 @@ def draw(stores: Stores, shown: dict) -> Figure:
     memorized.set(ylim=(-0.03, 1.03), title="Samples that are memorized", ylabel="fraction")
     _errors_panel(errors, rows)
     decibels = float(stores.first("prediction").input_psnr[_level(stores.first("prediction"))])
-    errors.set_title(f"Errors at {decibels:g} dB: test (solid), training images (dotted)")
+    errors.set_title(f"Errors at {decibels:g} dB: test (solid), training (dotted)")
     for ax in figure.axes:
         # Said, because nothing is drawn where all samples diverged.
         ax.set(xlim=(min(sizes) / 1.3, 1.3 * max(sizes)))
