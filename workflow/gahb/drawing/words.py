@@ -36,6 +36,7 @@ PAIRS = {
         "marker": "D",
         "linestyle": ":",
         "markerfacecolor": "white",
+        "zorder": 2.5,  # on closest images, which have the same cosine where all are memorized
     },
     "beyond_null": {"label": "two Wiener filters", "color": GAUSSIAN, "marker": "^"},
     "closest": {"label": "sample and closest training image", "color": TRAINING, "marker": "s"},
