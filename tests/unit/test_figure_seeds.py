@@ -33,7 +33,17 @@ from figure_stores import (
     words,
 )
 from gahb import store
-from gahb.figures import disks, geometry, pairs, psnr_curves, samples, shrinkage, slopes
+from gahb.drawing.stores import Stores
+from gahb.figures import (
+    disks,
+    geometry,
+    new_images,
+    pairs,
+    psnr_curves,
+    samples,
+    shrinkage,
+    slopes,
+)
 from gahb.summaries import tables
 
 
@@ -114,6 +124,11 @@ def test_ceiling_is_drawn_and_said_where_it_is_asked_for():
     row = samples.numbers(stores, shown)[0]
     found = [row[name] for name in ("ceiling_low", "ceiling", "ceiling_high")]
     assert found == pytest.approx([0.9, 0.91, 0.92])
+    some = [of for of in stores._opened if of[1].get("pair") != "same" or of[1]["N"] > 1]
+    for module in (samples, new_images):
+        figure = module.draw(Stores(some), shown)
+        assert_legible(figure)
+        assert "another seed" in words(figure)
     without = sample_stores(shown["sizes"], diverged=2, seeds=3)
     assert "another seed" not in words(samples.draw(without, shown))
     assert "ceiling" not in samples.numbers(without, shown)[0]

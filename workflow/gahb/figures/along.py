@@ -60,14 +60,15 @@ def sentence(rows: list[dict]) -> str:
     said = []
     for N in words.ends(list(dict.fromkeys(row["N"] for row in rows))):
         left = {
-            row["reference"]: words.amount(100 * (1 - row["train_end"]))
+            row["reference"]: 1 - row["train_end"]
             for row in rows
             if row["N"] == N and words.known(row, "train_end")
         }
-        least = min(left.values(), key=float, default=None)
-        # Those that cannot be told apart: with one training image all return it.
-        closest = [f"the {words.called(name)}" for name, part in left.items() if part == least]
-        if closest:
+        if left:
+            # Those that cannot be told apart: with one training image all return it.
+            same = 1.01 * min(left.values()) + 1e-6
+            closest = [f"the {words.called(name)}" for name in left if left[name] <= same]
+            least = words.amount(100 * min(left.values()))
             said.append(f"{words.listed(closest)} at N = {N:,} ({least} % unexplained)")
     if not said:
         return "There is nothing to compare the network with."

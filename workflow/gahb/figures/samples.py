@@ -36,16 +36,19 @@ ROWS = ("closest in $S_1$", "network 1", "network 2", "closest in $S_2$")
 def draw(stores: Stores, shown: dict) -> Figure:
     """The first samples that did not diverge, for each N, above the cosines of all of them."""
     images = stores.first("images").images
-    columns, cosines, counts = {}, {name: [] for name in words.PAIRS}, []
+    columns, cosines, counts = {}, [], []
     for N in shown["sizes"]:
         similarity = together(stores.of("similarity", N=N, pair=PAIR))
         chosen = panels.first_samples(similarity, len(shown["sizes"]))
         drawn = [stores.first("samples", N=N, subset=s).samples for s in similarity.subset.values]
         columns[N] = _columns(drawn, similarity.isel(seed=0), images, chosen)
-        for name, values in (_beyond(stores, N) | {"closest": similarity.closest}).items():
-            cosines[name].append(np.ravel(values))
+        cosines.append(_beyond(stores, N) | {"closest": similarity.closest})
         counts.append(memorization.counted(similarity))
-    lines = [(each, words.PAIRS[name]) for name, each in cosines.items() if each]
+    lines = [
+        ([np.ravel(of_N.get(name, np.nan)) for of_N in cosines], line)
+        for name, line in words.PAIRS.items()
+        if any(name in of_N for of_N in cosines)
+    ]
     figure = panels.by_size(columns, ROWS[: 2 * len(drawn)], lines, counts)
     words.headline(figure, sentence(numbers(stores, shown), counts))
     return figure
