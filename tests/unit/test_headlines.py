@@ -122,7 +122,7 @@ TRUTHS = {
          "closest to the memorizer at N = 10 (1 % unexplained)."),
         (([left(10, "memorizer", 0.9), left(10, "wiener", 0.95)],),
          "closest to the Wiener filter at N = 10 (5 % unexplained)."),
-        (([left(10, "memorizer", -14), left(10, "wiener", -15)],), "the memorizer at N = 10 (1,500 %"),
+        (([left(10, "memorizer", -14), left(10, "wiener", -15)],), "at N = 10 (1,500 %"),
         (([left(1, "memorizer", 0.99), left(1, "wiener", 0.99), left(9, "wiener", NAN)],),
          "closest to the memorizer and the Wiener filter at N = 1 (1 % unexplained)."),
     ],

@@ -32,7 +32,7 @@ def arguments() -> argparse.ArgumentParser:
     audit.add_argument(
         "--private",
         action="store_true",
-        help="no picture of a training image, nor of a sample that is taken for a copy",
+        help="show no training image, and no sample that is called a copy",
     )
     audit.add_argument(
         "--fail-above",

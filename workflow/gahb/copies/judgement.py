@@ -27,8 +27,8 @@ WORDS = {
     "mirrored": "the mirror image of that is nearer",
     "cosine": "cosine to it, means removed",
     "contrast": "contrast against it",
-    "ratio": "what it leaves unexplained over what the nearest one of another cluster does",
-    "residual": "what it leaves unexplained, as a fraction",
+    "ratio": "part that it leaves unexplained, over the part that one of another cluster leaves",
+    "residual": "fraction that it leaves unexplained",
     "memorized": "a copy by the 1/3 rule, contrast and mean fitted",
     "memorized_by_distance": "a copy by the 1/3 rule as published",
     "blank": "a flat image",
@@ -89,7 +89,7 @@ class Audit:
 
     @property
     def false_positives(self) -> float:
-        """Fraction of the held-out images that the same rule takes for copies."""
+        """Fraction of the held-out images that the same rule calls copies."""
         return float(self.found.false_positives[0])
 
     @property

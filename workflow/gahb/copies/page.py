@@ -49,7 +49,7 @@ def page(audit: Audit, private: bool = False) -> str:
 
     Args:
         audit: what was found.
-        private: no training image, and no sample that is taken for a copy, is shown.
+        private: no training image is shown, and no sample that is called a copy.
     """
     parts = [
         "<h1>Did the model copy its training images?</h1>",
@@ -58,8 +58,9 @@ def page(audit: Audit, private: bool = False) -> str:
         *_pairs(audit, private),
         "<h2>How much closer to one training image than to the next</h2>",
         _picture(_histogram(audit), "Histogram of ratios of samples and of held-out images"),
-        "<p>The ratio d1 / d2 of what the nearest training image and what the nearest one of "
-        "another cluster leave unexplained. At most 1/3 is a copy.</p>",
+        "<p>The ratio d1 / d2: the part of an image that the nearest training image leaves "
+        "unexplained, over the part that the nearest one of another cluster leaves. A ratio of at "
+        "most 1/3 marks a copy.</p>",
         "<h2>What every rule says</h2>",
         _table(["rule", "samples", _others(audit)], rules(audit)),
         *(f"<p>{html.escape(line)}</p>" for line in of_distribution(audit)),
@@ -76,7 +77,7 @@ def _pairs(audit: Audit, private: bool) -> list[str]:
     pairs, order = audit.pairs[:PAIRS], audit.closest[:PAIRS]
     if private:
         return [
-            "<p>No pictures, as asked for; pairs.csv has the numbers.</p>",
+            "<p>Pictures were left out on request; pairs.csv has the numbers.</p>",
             _table(
                 ["sample", "ratio", "cosine", "contrast", "copy"],
                 [
@@ -95,8 +96,8 @@ def _pairs(audit: Audit, private: bool) -> list[str]:
         said += ["mirrored"] * pair.mirrored + ["<b>copy</b>"] * pair.memorized
         shown.append(_side_by_side(audit, i, audit.found.nearest.values[i], pair.mirrored, said))
     lines = [
-        "<p>Left the sample, right the training image that is nearest to it, mirrored where that "
-        "is nearer.</p>",
+        "<p>On the left the sample, on the right the nearest training image, mirrored where its "
+        "mirror image is nearer.</p>",
         f'<div class="pairs">{"".join(shown)}</div>',
     ]
     found = audit.found
@@ -111,7 +112,7 @@ def _pairs(audit: Audit, private: bool) -> list[str]:
     return [
         *lines,
         "<h2>Samples that hold a copied part</h2>",
-        "<p>Right the training image of the first part.</p>",
+        "<p>On the right, the training image that holds the first of these parts.</p>",
         f'<div class="pairs">{"".join(shown)}</div>',
     ]
 

@@ -20,8 +20,8 @@ def verdict(audit: Audit) -> list[str]:
     ]
     if copies and audit.interval[0] <= audit.false_positives:
         lines.append(
-            "The rule takes images that no model made for copies as often: these samples are not "
-            "shown to be copies."
+            "The rule calls images copies just as often that no model made, so these samples are "
+            "not shown to be copies."
         )
     patches = (audit.found.patch.values > 0) & ~found
     of_others = (audit.found.held_out_patch.values > 0) & ~held_out
@@ -55,7 +55,7 @@ def _count(which: np.ndarray, name: str) -> str:
 
 
 def rules(audit: Audit) -> list[tuple[str, str, str]]:
-    """Each rule, and how many samples and held-out images it takes for copies."""
+    """Each rule, and how many samples and held-out images it calls copies."""
     found = audit.found
     named = {
         "memorized": "1/3 rule, contrast and mean fitted, mirror images too",
@@ -128,7 +128,7 @@ def limits(audit: Audit) -> list[str]:
         "A part is found where it covers a whole patch at its own place, unmirrored. Flat patches "
         "are left out.",
         "The rule asks for one training image that is far closer than all others. Where many "
-        "training images are much alike, a copy may be missed and a new image be taken for one: "
+        "training images are much alike, a copy may be missed, and a new image may be called one: "
         "the second column of numbers says how often.",
         "Only these samples were judged: others may be copies, as the interval says.",
     ]

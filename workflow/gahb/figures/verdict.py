@@ -1,8 +1,8 @@
 """Whether a network has copied its training images, or at which N it stops, on one page.
 
-Of several N, those are at risk at which the 95 % interval of the memorized part of the samples lies
-above the part of held-out images that the same rule calls memorized
-(`summaries.memorization.risk`). Without held-out images none is called so.
+An N is at risk if the 95 % interval of the memorized fraction of the samples lies above the
+fraction of held-out images that the same rule calls memorized (`summaries.memorization.risk`).
+Without held-out images, none is called so.
 """
 
 import textwrap

@@ -39,9 +39,9 @@ def risk(each: list[xr.Dataset]) -> dict:
     """Whether networks of one training set size are at risk of memorizing: `at_risk`, yes or no;
     nothing without held-out images, which say how often the rule is wrong.
 
-    At risk is one whose memorized part has a 95 % interval (Wilson's) above the part of held-out
-    images that the same rule takes for memorized. One seed at risk is enough. A single memorized
-    sample is, too, where no held-out image is taken for one: an error on the safe side.
+    At risk is one whose memorized fraction has a 95 % interval (Wilson's) above the fraction of
+    held-out images that the same rule calls memorized. One seed at risk is enough. Where no
+    held-out image is called memorized, so is a single sample: an error on the safe side.
 
     Args:
         each: similarity.zarr of each seed; NaN if most samples of all diverged.
