@@ -169,7 +169,7 @@ def mean_psnr(curves: xr.Dataset, which: str) -> xr.DataArray:
 
 
 def psnr_panel(ax: Axes, curves: list[tuple]) -> None:
-    """Output against input PSNR, beside the identity.
+    """Output against input PSNR, with the identity.
 
     Args:
         ax: where.

@@ -4,7 +4,7 @@ import xarray as xr
 
 
 class Stores:
-    """Open stores of one denoiser, and of references beside it.
+    """Open stores of one denoiser, and of its references.
 
     Args:
         opened: (kind, what it is of, data set) of each. What it is of says its dataset and, where

@@ -28,7 +28,7 @@ FIGURE = {
 
 @style.sheet()
 def draw(stores: Stores, shown: dict) -> Figure:
-    """Errors against M, and below the memorized part of the samples, with both crossovers."""
+    """Errors against M, and below the memorized fraction of the samples, with both crossovers."""
     rows = _rows(stores, shown)
     figure = Figure((style.PAGE, 3))
     errors, memorized = figure.subplots(1, 2)

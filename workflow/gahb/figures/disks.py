@@ -40,7 +40,7 @@ EIGENVECTORS = 8
 
 @style.sheet()
 def draw(stores: Stores, shown: dict) -> Figure:
-    """PSNR curve beside the optimum, shrinkage factors and leading eigenvectors."""
+    """PSNR curve and the optimum, shrinkage factors and leading eigenvectors."""
     row = _measured(stores, shown)
     bases = _shown(stores)
     one = bases[0]
@@ -95,7 +95,7 @@ def _shown(stores: Stores) -> list[xr.Dataset]:
 
 def numbers(stores: Stores, shown: dict) -> list[dict]:
     """PSNRs and slope, how many dimensions are kept of the image shown, the distance to the
-    optimum, and what the bases are beside the tangent space."""
+    optimum, and what the bases are outside of the tangent space."""
     every = [measures(one) for one in stores.of("harmonics")]
     return [_measured(stores, shown) | tables.over_seeds(every)]
 

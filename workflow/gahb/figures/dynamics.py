@@ -1,6 +1,6 @@
-"""When networks memorize: the part of their samples that is memorized, and their errors, in time.
+"""When networks memorize: the memorized fraction of their samples, and their errors, in time.
 
-Bonnaire et al. (2025): the time of memorization grows in proportion to N, that of generalization
+Bonnaire et al. (2025): the time to memorize grows in proportion to N, the time to generalize
 does not depend on it.
 """
 

@@ -1,4 +1,4 @@
-"""Which bases are harmonic and which are adapted to their image, beside bases that are neither."""
+"""Which bases are harmonic and adapted to their image, next to bases that are neither."""
 
 import numpy as np
 import xarray as xr

@@ -1,4 +1,4 @@
-"""Appendix: samples beside the training patches that are closest to their patches.
+"""Appendix: samples next to the training patches that are closest to their patches.
 
 Between memorization and generalization, a sample that is not a training image can still be put
 together of parts of several.

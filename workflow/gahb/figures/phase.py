@@ -74,7 +74,7 @@ def sentence(rows: list[dict], sizes: list[int], count: int) -> str:
 
 
 def _in_time(each: list[xr.Dataset]) -> tuple[list[str], np.ndarray]:
-    """Images seen at a few times, the last first, and memorized parts (time, N) there."""
+    """Images seen at a few times, the last first, and memorized fractions (time, N) there."""
     chosen = words.few(range(each[0].sizes["step"]), TIMES)[::-1]
     parts = [one.memorized.mean("sample").median("seed").values[chosen] for one in each]
     return [SHORT(n) for n in each[0].images_seen.values[chosen]], np.transpose(parts)

@@ -63,7 +63,7 @@ def _shown(stores: Stores) -> list[list[xr.Dataset]]:
 
 
 def _coefficients(ax: Axes, basis: xr.Dataset) -> None:
-    """Sizes of the coefficients of the clean image against rank, beside the noise level."""
+    """Sizes of the coefficients of the clean image against rank, and the noise level."""
     ax.loglog(
         basis["rank"], np.abs(basis.clean_coefficients), ".", color=words.TRAINING, markersize=2
     )

@@ -1,4 +1,4 @@
-"""Figure 4: the slopes of PSNR curves on C^alpha images, beside the minimax rates of the classes.
+"""Figure 4: the slopes of PSNR curves on C^alpha images and the minimax rates of the classes.
 
 The eigenvectors are harmonics on the two regions of an image and along the edge between them.
 """

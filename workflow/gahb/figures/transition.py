@@ -35,7 +35,7 @@ EXPECTED = {"color": "0.35", "linestyle": "--", "linewidth": 0.9}
 
 @style.sheet()
 def draw(stores: Stores, shown: dict) -> Figure:
-    """Cosines beyond the covariance and between samples, memorized part, and errors, against N."""
+    """Cosines beyond the covariance and of samples, memorized fraction, and errors, against N."""
     rows, sizes = numbers(stores, shown), shown["sizes"]
     figure = Figure((style.PAGE, 4.6))
     (beyond, between), (memorized, errors) = figure.subplots(2, 2)

@@ -1,8 +1,8 @@
 """Whether a network has copied its training images, or at which N it stops, on one page.
 
-An N is at risk if the 95 % interval of the memorized fraction of the samples lies above the
-fraction of held-out images that the same rule calls memorized (`summaries.memorization.risk`).
-Without held-out images, none is called so.
+One of several N is at risk if the 95 % interval of the memorized fraction of the samples lies
+above the fraction of held-out images that the same rule calls memorized
+(`summaries.memorization.risk`). Without held-out images, none is called so.
 """
 
 import textwrap
@@ -34,8 +34,7 @@ FIGURE = {
 
 #: Of two networks, or of one that has no other.
 KINDS = ("disjoint", "single")
-#: Columns of images, and space between their rows, in parts of an image; characters in a
-#: line.
+#: Columns of images, space between their rows in parts of an image, and characters in a line.
 COLUMNS, SPACE, LINE = 12, 0.4, 50
 HELD_OUT = {"color": "0.35", "label": "held-out images"}
 SAMPLES = {"color": words.NETWORK, "label": "samples"}
@@ -44,7 +43,7 @@ PAIR = ("sample, its cosine", "nearest, its ratio")
 
 @style.sheet()
 def draw(stores: Stores, shown: dict) -> Figure:
-    """The verdict in words, the memorized part against N, the closest pairs, and the ratios."""
+    """The verdict in words, the memorized fraction against N, the closest pairs, and the ratios."""
     rows, sizes = numbers(stores, shown), shown["sizes"]
     each = max(1, COLUMNS // len(sizes))
     columns = len(sizes) * (each * (1 + panels.GAP) + 2 * panels.GAP)
@@ -97,7 +96,7 @@ def judged(rows: list[dict]) -> tuple[str, list[str]]:
     if "held_out" not in rows[0]:
         said.append(
             "There are no held-out images, so how often the rule calls new images copies is not "
-            "known, and no gray histogram is drawn."
+            "known, and no gray points are drawn."
         )
     last = rows[-1]
     if words.known(last, "beyond"):
@@ -202,7 +201,7 @@ def _ratios(ax: Axes, similarity: dict[int, xr.Dataset], centres, half: float) -
 
 
 def numbers(stores: Stores, shown: dict) -> list[dict]:
-    """For each N the memorized part, the false positives, whether it is at risk, and medians."""
+    """For each N the memorized fraction, false positives, whether it is at risk, and medians."""
     (redundant,) = stores.of("redundancy")
     one_set = not int(redundant.images.sel(part="S2"))
     of = redundant.sel(part="S1" if one_set else "all")

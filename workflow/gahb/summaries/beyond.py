@@ -27,7 +27,7 @@ def over_seeds_of(pairs: list[xr.Dataset]) -> dict:
 
 
 def ceiling(same: list[xr.Dataset]) -> dict:
-    """What `beyond` can reach: that of networks trained on the same images.
+    """What `beyond` can reach: its value for networks trained on the same images.
 
     Args:
         same: beyond.zarr of pairs that differ in their seed alone; if none, there is no number.

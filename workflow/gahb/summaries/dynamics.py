@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 import scipy.stats
 
-#: The part of the samples that is memorized at tau_mem.
+#: The fraction of the samples that is memorized at tau_mem.
 THRESHOLD = 0.5
 #: Exponents a among which the one is looked for that makes curves against tau / N^a most alike.
 EXPONENTS = np.linspace(0, 2, 81)

@@ -50,8 +50,8 @@ def adaptive(measured: xr.Dataset) -> tuple[float, np.ndarray]:
 
 
 def coefficients(measured: xr.Dataset) -> dict:
-    """Mean numbers of coefficients that hold 95 % of an image: in its own basis, in those of other
-    images, in fixed ones; and the exponents of the decay, in its own and in fixed ones."""
+    """Mean numbers of coefficients that hold 95 % of an image: in its own basis, in the bases of
+    other images, in fixed ones; and the exponents of the decay, in its own and in fixed ones."""
     counts = measured.coefficients.transpose("sigma", "of", "image").values
     same = np.eye(counts.shape[1], dtype=bool)
     found = {"coefficients_own": counts[:, same].mean(), "decay_own": measured.decay.mean()}
