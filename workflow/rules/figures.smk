@@ -1,24 +1,34 @@
 # Figures and pages, drawn from stores only, and the numbers of all studies in one table.
 
-#: Where the stores of each kind are that figures and the summary read.
-STORES = {
-    "images": "results/{dataset}/images.zarr/zarr.json",
-    "redundancy": "results/{dataset}/redundancy.zarr/zarr.json",
-    "oracles": "results/{dataset}/oracles.zarr/zarr.json",
-    "prediction": "results/{dataset}/prediction-{study}.zarr/zarr.json",
-    "similarity": "results/{dataset}/{denoiser}/{pair}-{N}-seed{seed}/similarity.zarr/zarr.json",
-    "beyond": "results/{dataset}/{denoiser}/{pair}-{N}-seed{seed}/beyond.zarr/zarr.json",
-    "matrix": "results/{dataset}/{denoiser}/{pair}-{N}-seed{seed}/matrix-{study}.zarr/zarr.json",
-    "history": "results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/history.zarr/zarr.json",
-    "psnr": "results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/psnr.zarr/zarr.json",
-    "samples": "results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/samples.zarr/zarr.json",
-    "eigenbasis": "results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/eigenbasis.zarr/zarr.json",
-    "harmonics": "results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/harmonics.zarr/zarr.json",
-    "properties": "results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/properties.zarr/zarr.json",
-    "density": "results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/density.zarr/zarr.json",
-    "agreement": "results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/agreement-{study}.zarr/zarr.json",
-    "dynamics": "results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/dynamics-{study}.zarr/zarr.json",
-}
+
+def stores(jobs):
+    """The paths of the stores of these jobs, by kind."""
+    of = {kind: made_by("training" if kind == "history" else kind) for kind in jobs}
+    return {kind: [of[kind].format(**j) for j in jobs[kind]] for kind in jobs}
+
+
+def drawn_from(declared):
+    """The stores that a figure is drawn from, by kind."""
+    return of_job(lambda *job: stores(figures.stores(*job, declared)))
+
+
+def reported(path, title, caption, category="{study}"):
+    """A file that stands in the report under its study."""
+    # One label: of several, the report shows only those that agree in the last ones.
+    labels = {"figure": f"{title}, {{of}}" if "{of}" in path else title}
+    return report(
+        path, caption=f"../report/{caption}.rst", category=category, labels=labels
+    )
+
+
+def drawn():
+    """All files of the figures and pages of the studies."""
+    found = []
+    for name in figures.drawn(config):
+        page = Path(name).name.startswith("eigenbasis_")
+        endings = ["html"] if page else ["pdf", "csv", "png"]
+        found += [f"results/figures/{name}.{ending}" for ending in endings]
+    return found
 
 
 for figure, declared in figures.declared().items():
@@ -27,7 +37,7 @@ for figure, declared in figures.declared().items():
         name:
             f"figure_{figure}"
         input:
-            unpack(stores(declared)),
+            unpack(drawn_from(declared)),
             stale=stale(f"figure_{figure}"),
         output:
             pdf=f"results/figures/{{study}}/{figure}_{{of}}.pdf",
@@ -51,7 +61,7 @@ for figure, declared in figures.declared().items():
 
 rule page:
     input:
-        unpack(stores(PAGE)),
+        unpack(drawn_from(PAGE)),
         stale=stale("page"),
     output:
         page=reported(
@@ -73,7 +83,7 @@ rule page:
 
 rule summary:
     input:
-        unpack(summarized_stores),
+        unpack(of_job(lambda config, _: stores(summarized(config)))),
         stale=stale("summary"),
     output:
         summary=reported(

@@ -17,6 +17,16 @@ rule fetched:
         "../scripts/fetched.py"
 
 
+def made_from(wildcards):
+    """The images that a data set is made from, or the file of a URL."""
+    entry = config["datasets"][wildcards.dataset]
+    if "of" in entry:
+        return [f"results/{entry['of']}/images.zarr/zarr.json"]
+    if is_url(entry.get("path", "")):
+        return [f"data/{entry['sha256']}/{name_of(entry['path'])}"]
+    return []
+
+
 rule images:
     input:
         made_from=made_from,
@@ -68,10 +78,10 @@ rule duplicates:
 
 rule split:
     input:
-        images=unshuffled,
-        duplicates=dropped,
-        table=table,
-        lists=lists,
+        images=one("results/{dataset}/images.zarr/zarr.json", images.unshuffled),
+        duplicates=each("results/{dataset}/duplicates.zarr/zarr.json", images.dropped),
+        table=brought(images.table),
+        lists=brought(images.lists),
         stale=stale("split"),
     output:
         directory("results/{dataset}/split.zarr"),
@@ -91,7 +101,7 @@ rule split:
 # Near-duplicates in clusters and on two sides of the split, before anything is trained on them.
 rule redundancy:
     input:
-        images=unshuffled,
+        images=one("results/{dataset}/images.zarr/zarr.json", images.unshuffled),
         split="results/{dataset}/split.zarr/zarr.json",
         stale=stale("redundancy"),
     output:

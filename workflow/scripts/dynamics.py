@@ -64,7 +64,7 @@ def main(
     training = torch.from_numpy(members[:]).to(job.device)
 
     # Along with the other subset's, whose network has taken the same steps.
-    trained = [past, *([store.open_store(other)] if other else [])]
+    trained = [past, *map(store.open_store, other)]
     network = denoisers.build(architecture, image_channels=pixels.shape[1], **options)
     found = []
     with job.progress(past.sizes["step"], "snapshots") as bar:

@@ -95,7 +95,7 @@ def _beyond(config: dict, job: Mapping) -> dict:
     }
 
 
-def of_matrix(config: dict, job: Mapping) -> dict[str, dict]:
+def _compared(config: dict, job: Mapping) -> dict[str, dict]:
     """The denoisers of a matrix by name: a network, its pair, another seed, and the references."""
     own = {k: v for k, v in job.items() if k != "pair"}
     named = {f"{job['denoiser']}, {subset}": {**own, "subset": subset} for subset in ("S1", "S2")}
@@ -114,11 +114,16 @@ def of_matrix(config: dict, job: Mapping) -> dict[str, dict]:
     return named
 
 
+def of_matrix(config: dict, job: Mapping) -> list[dict]:
+    """The same denoisers without their names."""
+    return [*_compared(config, job).values()]
+
+
 def _matrix(config: dict, job: Mapping) -> dict:
     return {
         **_starts(config, job),
         **{k: config["samples"][k] for k in FLOW},
-        "names": list(of_matrix(config, job)),
+        "names": list(_compared(config, job)),
     }
 
 
@@ -191,7 +196,7 @@ def references(config: dict, job: Mapping) -> list[dict]:
     ]
 
 
-def others(config: dict, job: Mapping) -> dict[str, dict]:
+def _others(config: dict, job: Mapping) -> dict[str, dict]:
     """Other networks of the same kind, by what is other about them."""
     seed, entry = int(job["seed"]), config["studies"][job["study"]]
     found = {"other images": {**job, "subset": OTHER[job["subset"]]}}
@@ -200,12 +205,17 @@ def others(config: dict, job: Mapping) -> dict[str, dict]:
     return found
 
 
+def others(config: dict, job: Mapping) -> list[dict]:
+    """These networks without their names."""
+    return [*_others(config, job).values()]
+
+
 def _agreement(config: dict, job: Mapping) -> dict:
     samples, starts = config["samples"], _starts(config, job)
     return {
         "seed_of_starts": starts.pop("seed"),
         **starts,
-        "names": [*config["studies"][job["study"]]["references"], *others(config, job)],
+        "names": [*config["studies"][job["study"]]["references"], *_others(config, job)],
         "subset": job["subset"],
         "N": int(job["N"]),
         "count": config["agreement"]["count"],
@@ -222,11 +232,11 @@ def _of_agreement(config: dict, job: Mapping) -> list[str]:
     return ["gahb.denoisers.references.wiener", *_with_references(config, job)]
 
 
-def other_history(config: dict, job: Mapping) -> dict | None:
+def other_history(config: dict, job: Mapping) -> list[dict]:
     """The network of the other subset, where a figure of the study compares pairs."""
     drawn = [figures.declared()[figure] for figure in config["studies"][job["study"]]["figures"]]
     paired = any("similarity" in d["reads"] or d.get("both") for d in drawn)
-    return {**job, "subset": OTHER[job["subset"]]} if paired else None
+    return [{**job, "subset": OTHER[job["subset"]]}] if paired else []
 
 
 def _dynamics(config: dict, job: Mapping) -> dict:
