@@ -6,12 +6,11 @@ from collections.abc import Iterator
 import numpy as np
 import xarray as xr
 
+from gahb.alike import ALIKE
 from gahb.drawing import style
 
 #: Where the colours of an eigenvector end, in root mean squares.
 SATURATION = 2.5
-#: |cosine| above which images are near-duplicates, the paper's.
-ALIKE = 0.95
 #: Whether figures of private images are being drawn.
 _hiding = False
 

@@ -2,6 +2,7 @@
 
 from typing import Annotated, Literal
 
+from gahb.alike import ALIKE
 from pydantic import MISSING, Field
 
 from study.config.base import Count, Entry, OneOf, Side, integer, number
@@ -106,7 +107,7 @@ class Own(Source):
     """Images (or patches) that are drawn at random from all; all of them if null."""
     gray: Literal["mean", "luma"] | None = "mean"
     """Color becomes the mean of its channels or its luma, or is kept if null."""
-    duplicates: number(gt=0, lt=1) | None = 0.95
+    duplicates: number(gt=0, lt=1) | None = ALIKE
     """One of two images whose |cosine|, pooled to 20 x 20 and mean-removed, is above this is left
     out of the split; null keeps all."""
     mirrored: bool = True

@@ -4,14 +4,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from gahb import groups
+from gahb.alike import ALIKE
 from gahb.chosen import is_list
 
 from study.entries import chosen_parts, pattern, places, root
 from study.files import listing, recorded
 from study.stages.stage import Stage, content, derived_seed
-
-#: |cosine| above which images are near-duplicates where the config says none: the paper's.
-ALIKE = 0.95
 
 
 def _images(config: dict, job: Mapping) -> dict:
