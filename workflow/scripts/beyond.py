@@ -37,8 +37,7 @@ def main(
 
     def of_gaussian(indices) -> torch.Tensor:
         """Samples of the Gaussian of some images, from the starts of the denoisers' samples."""
-        members = Members(pixels, np.sort(indices))
-        f = wiener.Wiener(**wiener.fit(members)).to(job.device).double()
+        f = wiener.of(Members(pixels, np.sort(indices))).to(job.device).double()
         return gaussian_samples(f, first, len(diverged), sd=sd, seed=seed, **sampling)
 
     g = of_gaussian(np.arange(len(pixels)))

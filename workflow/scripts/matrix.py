@@ -31,9 +31,8 @@ def main(images, split, samples, matrix, *, names, start, mean, sd, seed, job=Jo
     count = min(d.sizes["sample"] for d in drawn)
     drawn = [d.isel(sample=slice(count)) for d in drawn]
     diverged = np.stack([d.diverged.values for d in drawn])
-    everything = Members(pixels, np.arange(len(pixels)))
     test = Members(pixels, np.sort(parts.test.values))
-    f = wiener.Wiener(**wiener.fit(everything)).to(job.device).double()
+    f = wiener.of(Members(pixels, np.arange(len(pixels)))).to(job.device).double()
     first = named(start, seed, test, mean=mean, sd=sd)
     g = gaussian_samples(f, first, count, sd=sd, seed=seed, **sampling)
     rest = [left(torch.from_numpy(d.samples.values).to(job.device), g) for d in drawn]
