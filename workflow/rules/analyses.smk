@@ -40,7 +40,7 @@ rule agreement:
         ),
         others=each(
             "results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/denoiser.safetensors",
-            analyses.others,
+            lambda *job: analyses.others(*job).values(),
         ),
         stale=stale("agreement"),
     output:

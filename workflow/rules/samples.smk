@@ -120,7 +120,7 @@ rule matrix:
         split="results/{dataset}/split.zarr/zarr.json",
         samples=each(
             "results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/samples.zarr/zarr.json",
-            analyses.of_matrix,
+            lambda *job: analyses.of_matrix(*job).values(),
         ),
         stale=stale("matrix"),
     output:

@@ -19,59 +19,20 @@ from gahb.summaries.tables import over_seeds, write
 from study.job import Job, run
 
 #: Those that no row has are left out.
-COLUMNS = [
-    "study",
-    "dataset",
-    "denoiser",
-    "N",
-    "seeds",
-    "train_psnr",
-    "test_psnr",
-    "gap",
-    "slope",
-    "minimax_slope",
-    "optimum",
-    "optimum_slope",
-    *(f"below_optimum_{p:g}" for p in LEVELS),
-    "optimum_error",
-    "rhat",
-    "beyond",
-    "beyond_ceiling",
-    "beyond_null",
-    "share",
-    "between",
-    "ceiling",
-    "closest_S1",
-    "closest_S2",
-    "memorized",
-    "at_risk",
-    "scale",
-    "between_embedded",
-    "closest_embedded_S1",
-    "closest_embedded_S2",
-    "memorized_embedded",
-    "samples",
-    "diverged",
-    "dimension",
-    "asymmetry",
-    "log_density",
-    "log_density_gap",
-    "harmonic",
-    "harmonic_p",
-    "signs_p",
-    "mixed_p",
-    "rising",
-    "adaptive",
-    "adaptive_p",
-    "near",
-    "near_p",
-    "along",
-    "along_p",
-    "tangent",
-    "tangent_p",
-    "outside_tangent",
-    "angular_order",
-]
+COLUMNS = f"""
+    study dataset denoiser N seeds
+    train_psnr test_psnr gap slope minimax_slope
+    optimum optimum_slope {" ".join(f"below_optimum_{p:g}" for p in LEVELS)} optimum_error rhat
+    beyond beyond_ceiling beyond_null share
+    between ceiling closest_S1 closest_S2 memorized at_risk scale
+    between_embedded closest_embedded_S1 closest_embedded_S2 memorized_embedded
+    samples diverged
+    dimension asymmetry
+    log_density log_density_gap
+    harmonic harmonic_p signs_p mixed_p rising
+    adaptive adaptive_p near near_p along along_p
+    tangent tangent_p outside_tangent angular_order
+""".split()
 #: Stores of a kind that have another role.
 ROLES = {"optimum": "psnr", "ceiling": "similarity", "beyond_ceiling": "beyond"}
 #: How the numbers begin that say which images a denoiser was trained on.

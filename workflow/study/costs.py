@@ -27,8 +27,6 @@ CPU_BASE, GPU_BASE = 1500, 4000
 CUDA_BASE = 1500
 #: Of images whose number or side only the files tell.
 IMAGES, SIDE = 200_000, 80
-#: Options of a transformer and their defaults.
-TRANSFORMER = ("channels", 96), ("layers", 4), ("patch", 2)
 #: Most minutes that a job asks for, as clusters often allow no more. Trainings continue in another.
 MOST_MINUTES = 24 * 60
 
@@ -42,10 +40,10 @@ def forward_flop(network: dict, side: int, image_channels: int = 1) -> float:
     """
     kind = network.get("architecture")
     if kind == "mlp":
-        c = network.get("channels", 256)
-        return 4 * c * (image_channels * side**2 + network.get("layers", 2) * c)
+        c = network["channels"]
+        return 4 * c * (image_channels * side**2 + network["layers"] * c)
     if kind == "transformer":
-        c, layers, patch = (network.get(*of) for of in TRANSFORMER)
+        c, layers, patch = (network[key] for key in ("channels", "layers", "patch"))
         tokens = (side // patch) ** 2
         each = layers * (12 * c * c + 2 * tokens * c)
         return 2 * tokens * (each + 2 * image_channels * patch**2 * c)
@@ -54,7 +52,7 @@ def forward_flop(network: dict, side: int, image_channels: int = 1) -> float:
     c = network.get("channels", 64)
     ends = 9 * 2 * image_channels * c
     if kind == "bfcnn":
-        inner = 9 * (network.get("layers", 21) - 2) * c * c
+        inner = 9 * (network["layers"] - 2) * c * c
     else:
         # Twice the channels on a fourth of the pixels: every scale costs as much, 1/2 + 1 going
         # down and 2 + 1 coming up, and upsampling. The middle makes up for what the first lacks.
@@ -66,7 +64,7 @@ def activations(network: dict, side: int, image_channels: int = 1) -> float:
     """Numbers that the backward pass of one image needs; arguments as of `forward_flop`."""
     c = network.get("channels", 64)
     if network.get("architecture") == "bfcnn":
-        inner = 2 * network.get("layers", 21) - 3
+        inner = 2 * network["layers"] - 3
     else:
         # Each scale has twice the channels on a fourth of the pixels: half of the one above it.
         inner = 17.5 - 16.5 / 2 ** network.get("blocks", 3)

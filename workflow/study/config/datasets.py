@@ -75,13 +75,11 @@ class Mixture(Made):
     """Standard deviation of the noise."""
 
 
-class Photographs(Source):
+class Photographs(Patches, Source):
     """Patches of the photographs that ship inside scikit-image."""
 
     source: Literal["photographs"]
     side: ImageSide
-    stride: Count = 8
-    """Pixels between neighboring patches."""
     scales: Scales = [0.5]
     """Pictures are rescaled by each of these before patches are cut."""
 
@@ -112,7 +110,6 @@ class Own(Source):
     out of the split; null keeps all."""
     mirrored: bool = True
     """Whether the mirror image of an image counts as a near-duplicate of it."""
-
     train: Annotated[str | Place, OneOf] | MISSING = MISSING
     """Images that a network was trained on: S1, in this order. A list of names (.txt, a line each,
     or .csv with a column name), a pattern of names as `match` has, or {path: PLACE} for images that
@@ -125,7 +122,7 @@ class Own(Source):
     def mistakes(self):
         yield from self._chosen()
         fetched, checksum = is_url(self.path), "sha256" in self.model_fields_set
-        if fetched and "sha256" not in type(self).model_fields:
+        if fetched and not isinstance(self, Fetched):
             alone = f"a {self.source} is not a single file, so it cannot be fetched"
             yield "path", f"found {self.path!r}; {alone}"
         elif fetched and not checksum:

@@ -95,7 +95,7 @@ def _beyond(config: dict, job: Mapping) -> dict:
     }
 
 
-def _compared(config: dict, job: Mapping) -> dict[str, dict]:
+def of_matrix(config: dict, job: Mapping) -> dict[str, dict]:
     """The denoisers of a matrix by name: a network, its pair, another seed, and the references."""
     own = {k: v for k, v in job.items() if k != "pair"}
     named = {f"{job['denoiser']}, {subset}": {**own, "subset": subset} for subset in ("S1", "S2")}
@@ -114,16 +114,11 @@ def _compared(config: dict, job: Mapping) -> dict[str, dict]:
     return named
 
 
-def of_matrix(config: dict, job: Mapping) -> list[dict]:
-    """The same denoisers without their names."""
-    return [*_compared(config, job).values()]
-
-
 def _matrix(config: dict, job: Mapping) -> dict:
     return {
         **_starts(config, job),
         **{k: config["samples"][k] for k in FLOW},
-        "names": list(_compared(config, job)),
+        "names": list(of_matrix(config, job)),
     }
 
 
@@ -196,7 +191,7 @@ def references(config: dict, job: Mapping) -> list[dict]:
     ]
 
 
-def _others(config: dict, job: Mapping) -> dict[str, dict]:
+def others(config: dict, job: Mapping) -> dict[str, dict]:
     """Other networks of the same kind, by what is other about them."""
     seed, entry = int(job["seed"]), config["studies"][job["study"]]
     found = {"other images": {**job, "subset": OTHER[job["subset"]]}}
@@ -205,17 +200,12 @@ def _others(config: dict, job: Mapping) -> dict[str, dict]:
     return found
 
 
-def others(config: dict, job: Mapping) -> list[dict]:
-    """These networks without their names."""
-    return [*_others(config, job).values()]
-
-
 def _agreement(config: dict, job: Mapping) -> dict:
     samples, starts = config["samples"], _starts(config, job)
     return {
         "seed_of_starts": starts.pop("seed"),
         **starts,
-        "names": [*config["studies"][job["study"]]["references"], *_others(config, job)],
+        "names": [*config["studies"][job["study"]]["references"], *others(config, job)],
         "subset": job["subset"],
         "N": int(job["N"]),
         "count": config["agreement"]["count"],
