@@ -6,7 +6,7 @@ from gahb.alike import ALIKE
 from pydantic import MISSING, Field
 
 from study.config.base import Count, Entry, OneOf, Side, integer, number
-from study.config.parts import Crop, GroupPattern, GroupTable, Patches, Place, Scales
+from study.config.parts import Crop, GroupPattern, GroupTable, Match, Patches, Place, Scales
 from study.files import is_url
 
 Images = integer(ge=4)
@@ -81,7 +81,6 @@ class Photographs(Patches, Source):
     source: Literal["photographs"]
     side: ImageSide
     scales: Scales = [0.5]
-    """Pictures are rescaled by each of these before patches are cut."""
 
 
 class Shuffled(Entry):
@@ -211,8 +210,7 @@ class Array(Pictures):
 class Matched(Pictures):
     """Pictures in files with names, some of which are taken."""
 
-    match: str | None = None
-    """Pattern of the names that are used, as in "train/*.jpg"; all of them if null."""
+    match: Match = None
 
 
 class Folder(Matched, Named):
@@ -238,8 +236,7 @@ class Parquet(Matched, Encoded, Fetched):
     """Parquet files with a column of encoded images; a file or a folder of them."""
 
     source: Literal["parquet"]
-    match: str | None = "*.parquet"
-    """Pattern of the names that are used, as in "train/*.jpg"; all of them if null."""
+    match: Match = "*.parquet"
     column: str = "image"
     """Column of the encoded images, binary or a struct with a field `bytes`."""
 
