@@ -6,9 +6,8 @@ They decide how much time and memory a job asks a cluster for; no result depends
 
 import math
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
 
-from study.entries import channels, is_optimum, known_side, root, steps
+from study.entries import channels, is_optimum, known_side, steps
 
 #: Operations per second of a network on one GPU. Assumed: a fifth of an A100's peak in TF32.
 FLOPS = 3e13
@@ -25,8 +24,8 @@ START = 60
 CPU_BASE, GPU_BASE = 1500, 4000
 #: Megabytes of a GPU that CUDA and its libraries take. Assumed.
 CUDA_BASE = 1500
-#: Of images whose number or side only the files tell.
-IMAGES, SIDE = 200_000, 80
+#: Of images whose side only the files tell.
+SIDE = 80
 #: Most minutes that a job asks for, as clusters often allow no more. Trainings continue in another.
 MOST_MINUTES = 24 * 60
 
@@ -71,25 +70,18 @@ def activations(network: dict, side: int, image_channels: int = 1) -> float:
     return (c * inner + image_channels) * side**2
 
 
-class Images(NamedTuple):
-    """Number of images, their side in pixels, pixels times channels, and bytes of one."""
-
-    count: int
-    side: int
-    pixels: int
-    bytes: int
+def _side(config: dict, job: Mapping) -> int:
+    """Side of the images in pixels, from the config alone."""
+    return known_side(config, job["dataset"]) or SIDE
 
 
-def _images(config: dict, job: Mapping) -> Images:
-    """The images of the data set, from the config alone."""
-    entry = root(config, job["dataset"])[1]
-    side = known_side(config, job["dataset"]) or SIDE
-    pixels = side**2 * channels(config, job["dataset"])
-    return Images(entry.get("images") or IMAGES, side, pixels, 4 * pixels)
+def _pixels(config: dict, job: Mapping) -> int:
+    """Pixels of an image times its channels, 4 bytes each."""
+    return _side(config, job) ** 2 * channels(config, job["dataset"])
 
 
 def _flop(config: dict, job: Mapping) -> float:
-    return forward_flop(config["denoisers"][job["denoiser"]], _images(config, job).side)
+    return forward_flop(config["denoisers"][job["denoiser"]], _side(config, job))
 
 
 def _recipe(config: dict, job: Mapping) -> dict:
@@ -100,44 +92,43 @@ def training(config: dict, job: Mapping) -> tuple[float, float]:
     recipe = _recipe(config, job)
     work = 3 * recipe["batch"] * _flop(config, job) / FLOPS
     step = max(STEP * recipe["batch"] / (recipe["microbatch"] or recipe["batch"]), work)
-    held = int(job["N"]) * _images(config, job).bytes
+    held = 4 * int(job["N"]) * _pixels(config, job)
     return START + held / READING + steps(recipe, int(job["N"])) * step, GPU_BASE + 2 * held / 1e6
 
 
 def gpu_mb(config: dict, job: Mapping) -> float:
     """Megabytes of each GPU of a training: the set, and what is kept for the backward pass."""
-    recipe, found = _recipe(config, job), _images(config, job)
-    network = config["denoisers"][job["denoiser"]]
-    each = activations(network, found.side, channels(config, job["dataset"]))
+    recipe, network = _recipe(config, job), config["denoisers"][job["denoiser"]]
+    each = activations(network, _side(config, job), channels(config, job["dataset"]))
     at_a_time = recipe["microbatch"] or recipe["batch"]
     number = 4 if recipe["precision"] == "fp32" else 2
-    return CUDA_BASE + (int(job["N"]) * found.bytes + at_a_time * number * each) / 1e6
+    return CUDA_BASE + (4 * int(job["N"]) * _pixels(config, job) + at_a_time * number * each) / 1e6
 
 
 def psnr(config: dict, job: Mapping) -> tuple[float, float]:
     entry = config["psnr"] | config["denoisers"][job["denoiser"]].get("psnr", {})
     count, levels = entry["count"], len(entry["input_psnr"])
     if is_optimum(config, job["denoiser"]):
-        each = OPTIMUM * _images(config, job).pixels / 576
+        each = OPTIMUM * _pixels(config, job) / 576
         return START + each * count * levels, CPU_BASE
     batches = 2 * levels * math.ceil(count / 256)
     work = 2 * levels * count * _flop(config, job) / FLOPS
-    held = 2 * count * _images(config, job).bytes
+    held = 2 * count * 4 * _pixels(config, job)
     return START + max(STEP * batches, work), GPU_BASE + 2 * held / 1e6
 
 
 def _weighing(config: dict, job: Mapping, denoiser: str) -> float:
     """Operations of a reference on one image: every pixel's window with those of all images."""
-    entry, found = config["denoisers"][denoiser], _images(config, job)
+    entry, pixels = config["denoisers"][denoiser], _pixels(config, job)
     taken = min(int(job["N"]), entry.get("most_images", int(job["N"])))
-    window = entry.get("window", found.side / 2) ** 2
-    elsewhere = found.pixels if entry.get("reference") == "equivariant" else 1
+    window = entry.get("window", _side(config, job) / 2) ** 2
+    elsewhere = pixels if entry.get("reference") == "equivariant" else 1
     # Each weight takes about as long as twenty operations of its distance.
-    return 2 * taken * found.pixels * elsewhere * (window + 20)
+    return 2 * taken * pixels * elsewhere * (window + 20)
 
 
 def calibration(config: dict, job: Mapping) -> tuple[float, float]:
-    side, levels = _images(config, job).side, len(config["samples"]["levels"])
+    side, levels = _side(config, job), len(config["samples"]["levels"])
     windows = len(config["calibration"]["windows"] or range(1, side, 2))
     noisy = config["calibration"]["count"] * levels * windows
     return START + noisy * _weighing(config, job, job["denoiser"]) / FLOPS, GPU_BASE
