@@ -1,36 +1,6 @@
 # Figures and pages, drawn from stores only, and the numbers of all studies in one table.
 
 
-def stores(jobs):
-    """The paths of the stores of these jobs, by kind."""
-    of = {kind: made_by("training" if kind == "history" else kind) for kind in jobs}
-    return {kind: [of[kind].format(**j) for j in jobs[kind]] for kind in jobs}
-
-
-def drawn_from(declared):
-    """The stores that a figure is drawn from, by kind."""
-    return of_job(lambda *job: stores(figures.stores(*job, declared)))
-
-
-def reported(path, title, caption, category="{study}"):
-    """A file that stands in the report under its study."""
-    # One label: of several, the report shows only those that agree in the last ones.
-    labels = {"figure": f"{title}, {{of}}" if "{of}" in path else title}
-    return report(
-        path, caption=f"../report/{caption}.rst", category=category, labels=labels
-    )
-
-
-def drawn():
-    """All files of the figures and pages of the studies."""
-    found = []
-    for name in figures.drawn(config):
-        page = Path(name).name.startswith("eigenbasis_")
-        endings = ["html"] if page else ["pdf", "csv", "png"]
-        found += [f"results/figures/{name}.{ending}" for ending in endings]
-    return found
-
-
 for figure, declared in figures.declared().items():
 
     rule:

@@ -17,16 +17,6 @@ rule fetched:
         "../scripts/fetched.py"
 
 
-def made_from(wildcards):
-    """The images that a data set is made from, or the file of a URL."""
-    entry = config["datasets"][wildcards.dataset]
-    if "of" in entry:
-        return [f"results/{entry['of']}/images.zarr/zarr.json"]
-    if is_url(entry.get("path", "")):
-        return [f"data/{entry['sha256']}/{name_of(entry['path'])}"]
-    return []
-
-
 rule images:
     input:
         made_from=made_from,
