@@ -1,4 +1,4 @@
 """When two images are near-duplicates, wherever that is asked."""
 
-#: |cosine| of the mean-removed images above which they are, as in the paper (appendix A).
+#: |cosine| above which they are once the mean of each is removed: the paper's.
 ALIKE = 0.95

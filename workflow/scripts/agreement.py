@@ -56,10 +56,9 @@ def main(
     job=Job(),
 ):
     images, split = store.open_store(images).images, store.open_store(split)
-    network, *others = (
-        denoisers.load(path, images).to(job.device) for path in (denoiser, *references, *others)
-    )
-    against = dict(zip(names, others, strict=True))
+    paths = [denoiser, *references, *others]
+    network, *loaded = (denoisers.load(path, images).to(job.device) for path in paths)
+    against = dict(zip(names, loaded, strict=True))
     shown = {"network": network} | against
     training = Members(images, np.sort(split[subset].values[:N]))
     linear = wiener.of(training).to(job.device)

@@ -67,7 +67,7 @@ def main(
     if chosen:
         print(*(f"{len(part)} images in {name}" for name, part in vars(found).items()), sep=", ")
     if of_groups:
-        say(found, group)
+        say(found, group, len(of_groups["group_name"]))
     index = "index of the image"
     variables = {
         "S1": store.variable("member_S1", found.S1, f"{index}, first subset"),
@@ -122,10 +122,10 @@ def grouped(images: xr.Dataset, by, path, job) -> tuple[np.ndarray | None, dict]
     }
 
 
-def say(found, group) -> None:
+def say(found, group, groups: int) -> None:
     """How many images and groups the two networks of a pair can have, and one network alone."""
     parts = {"S1": found.S1[: len(found.S2)], "S2": found.S2, "test set": found.test}
-    print(f"{len(group)} images in {group.max() + 1} groups; for the networks of a pair:")
+    print(f"{len(group)} images in {groups} groups; for the networks of a pair:")
     for part, index in parts.items():
         print(f"{part}: {len(index)} images of {len(np.unique(group[index]))} groups")
     print(f"a single network can have {len(found.S1)}")
