@@ -233,7 +233,7 @@ def test_the_stage_measures_every_snapshot(tmp_path):
         p.numel() for p in denoisers.build("bfcnn", channels=4, layers=4).parameters()
     )
     # Beside itself a network makes the same samples; without another subset there is no `between`.
-    same = run("b.zarr", histories["S1"], histories["S1"])
+    same = run("b.zarr", histories["S1"], [histories["S1"]])
     np.testing.assert_allclose(same.between, 1, atol=1e-5)
     alone = run("c.zarr", histories["S1"], [])
     assert "between" not in alone
