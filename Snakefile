@@ -8,6 +8,7 @@ report: "workflow/report/workflow.rst"
 include: "workflow/rules/common.smk"
 include: "workflow/rules/images.smk"
 include: "workflow/rules/denoisers.smk"
+include: "workflow/rules/samples.smk"
 include: "workflow/rules/analyses.smk"
 include: "workflow/rules/figures.smk"
 

@@ -17,8 +17,9 @@ from study.config import ConfigError, checked
 
 SIDE = 8
 NETWORKS = {
-    "mlp": {"architecture": "mlp", "side": SIDE, "channels": 80},
-    "global": {"architecture": "transformer", "side": SIDE, "channels": 16, "layers": 2},
+    "mlp": {"architecture": "mlp", "side": SIDE, "channels": 80, "layers": 2},
+    "global": {"architecture": "transformer", "side": SIDE, "channels": 16, "layers": 2,
+               "patch": 2},
     "local": {"architecture": "transformer", "side": SIDE, "channels": 16, "layers": 1, "window": 3,
               "patch": 1},
     "biased": {"architecture": "biased_unet", "channels": 8, "blocks": 2},

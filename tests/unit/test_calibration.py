@@ -131,7 +131,7 @@ def test_calibration_finds_the_window_of_a_machine_that_pretends(reference, wind
     np.testing.assert_allclose(found.cosine.max("value"), 1, atol=1e-5)
     # What is made of it is the machine itself.
     made = tmp_path / "made.safetensors"
-    scripts.reference.main(*data, str(output), str(made), reference=reference, subset="S1", N=N)
+    scripts.reference.main(*data, [str(output)], str(made), reference=reference, subset="S1", N=N)
     images, y = store.open_store(data[0]).images, torch.rand(2, 1, SIDE, SIDE)
     for sigma in (0.5, 0.1):
         a, b = (denoisers.load(path, images)(y, sigma) for path in (network, made))
@@ -153,7 +153,7 @@ def test_flexible_patches_see_what_the_network_looks_at(data, tmp_path):
     assert np.count_nonzero(middle) == 9 * len(SIGMA)
     assert (found.chosen == 0.9999999).all()
     made = tmp_path / "flexible.safetensors"
-    scripts.reference.main(*data, str(output), str(made), reference="flexible", subset="S1", N=N)
+    scripts.reference.main(*data, [str(output)], str(made), reference="flexible", subset="S1", N=N)
     images, y = store.open_store(data[0]).images, torch.rand(2, 1, SIDE, SIDE)
     crops = tmp_path / "crops.safetensors"
     scripts.reference.main(*data, [], str(crops), reference="patches", subset="S1", N=N, window=3)

@@ -118,8 +118,7 @@ def test_larger_work_takes_longer(stage, changes):
 def test_images_that_only_the_files_know():
     config = copy.deepcopy(TINY)
     config["datasets"]["mine"] = {"source": "folder", "path": "nowhere"}
-    found = costs._images(checked(config), {"dataset": "mine"})
-    assert (found.count, found.side) == (costs.IMAGES, costs.SIDE)
+    assert costs._side(checked(config), {"dataset": "mine"}) == costs.SIDE
 
 
 def test_the_sum_over_a_study(finished, monkeypatch):

@@ -215,7 +215,7 @@ def test_the_stage_measures_every_snapshot(tmp_path):
     data = data_set(tmp_path, images(40), **parts)
     histories = {subset: made(tmp_path, 4, subset) for subset in ("S1", "S2")}
 
-    def run(name: str, history: str, other: str | list) -> xr.Dataset:
+    def run(name: str, history: str, other: list) -> xr.Dataset:
         scripts.dynamics.main(
             *data, history, other, [],
             tmp_path / name, names=[], architecture="bfcnn", subset="S1", N=4, count=6, steps=4,
@@ -225,7 +225,7 @@ def test_the_stage_measures_every_snapshot(tmp_path):
         assert store.problems(tmp_path / name) == []
         return store.open_store(tmp_path / name)
 
-    found = run("a.zarr", histories["S1"], histories["S2"])
+    found = run("a.zarr", histories["S1"], [histories["S2"]])
     assert found.sizes["step"] == 3 and found.reference.values.tolist() == ["memorizer", "wiener"]
     assert found.agreement.shape == (3, 2, 5, 2, 6)
     assert found.between.shape == (3, 6) and (found.between < 0.9999).any()
@@ -233,7 +233,7 @@ def test_the_stage_measures_every_snapshot(tmp_path):
         p.numel() for p in denoisers.build("bfcnn", channels=4, layers=4).parameters()
     )
     # Beside itself a network makes the same samples; without another subset there is no `between`.
-    same = run("b.zarr", histories["S1"], histories["S1"])
+    same = run("b.zarr", histories["S1"], [histories["S1"]])
     np.testing.assert_allclose(same.between, 1, atol=1e-5)
     alone = run("c.zarr", histories["S1"], [])
     assert "between" not in alone

@@ -319,5 +319,8 @@ def test_summary_has_columns_of_what_the_studies_have(tmp_path):
     first, second = table(file)
     assert first["seeds"] == first["ceiling"] == second["dimension"] == ""
     assert (second["seeds"], second["minimax_slope"]) == ("2", "0.500")
+    assert "at_risk" not in second  # of one N that was tested
     found = [second[name] for name in ("slope_low", "slope", "slope_high", "ceiling")]
     assert found == ["0.500", "0.650", "0.800", "0.905"]
+    write(two, two | {"N": 100}, two | {"N": 100, "denoiser": "other"})
+    assert [row["at_risk"] for row in table(file)] == ["yes", "yes", ""]

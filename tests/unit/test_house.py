@@ -174,7 +174,8 @@ def test_imports_point_one_way(path):
 
 
 def test_every_module_can_be_read_in_one_sitting():
-    assert {p.name: n for p in MODULES if (n := len(p.read_text().splitlines())) > 320} == {}
+    files = [*MODULES, *(WORKFLOW / "rules").glob("*.smk")]
+    assert {p.name: n for p in files if (n := len(p.read_text().splitlines())) > 310} == {}
 
 
 def length(node) -> int:

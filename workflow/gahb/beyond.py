@@ -32,8 +32,14 @@ they shrink too much, is common to both and of second order, so it is positive w
 `gahb.prediction.beyond` has both terms.
 """
 
+import numpy as np
 import torch
+import xarray as xr
 
+from gahb import statistics, store
+
+#: What NaN means.
+WHY = "diverged, or nothing is left"
 #: A share, and a contrast of pixels, that are no more than rounding in single precision.
 NOTHING, BLANK = 1e-8, 1e-6
 
@@ -71,3 +77,10 @@ def beyond(a: torch.Tensor, b: torch.Tensor, g: torch.Tensor) -> torch.Tensor:
         g: the Gaussian's, from the same starts.
     """
     return (left(a, g)[0] * left(b, g)[0]).sum(1)
+
+
+def with_median(name: str, dims, values: np.ndarray, words: str, nan=WHY) -> dict[str, xr.Variable]:
+    """The variable NAME (..., sample), and NAME_median (..., bound): its medians with intervals."""
+    medians = np.apply_along_axis(statistics.median, -1, values)
+    of_medians = store.variable((*dims[:-1], "bound"), medians, f"median {words}", nan=WHY)
+    return {name: store.variable(dims, values, words, nan=nan), f"{name}_median": of_medians}

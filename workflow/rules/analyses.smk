@@ -27,142 +27,6 @@ rule psnr:
         "../scripts/psnr.py"
 
 
-# Samples of the density that a denoiser has learned.
-rule samples:
-    input:
-        images="results/{dataset}/images.zarr/zarr.json",
-        split="results/{dataset}/split.zarr/zarr.json",
-        denoiser="results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/denoiser.safetensors",
-        stale=stale("samples"),
-    output:
-        directory("results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/samples.zarr"),
-        samples="results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/samples.zarr/zarr.json",
-    log:
-        "logs/samples/{dataset}/{denoiser}/{subset}-{N}-seed{seed}.log",
-    benchmark:
-        "logs/samples/{dataset}/{denoiser}/{subset}-{N}-seed{seed}.tsv"
-    wildcard_constraints:
-        denoiser=denoisers_at_hand(),
-    conda:
-        "../../envs/environment.yml"
-    resources:
-        gpu=1,
-        runtime=doubling(60),
-        mem_mb=doubling(8000),
-    params:
-        values=values("samples"),
-        code=code("samples"),
-    script:
-        "../scripts/samples.py"
-
-
-# Samples that were drawn elsewhere.
-rule drawn:
-    input:
-        images="results/{dataset}/images.zarr/zarr.json",
-        stale=stale("drawn"),
-    output:
-        directory("results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/samples.zarr"),
-        samples="results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/samples.zarr/zarr.json",
-    log:
-        "logs/drawn/{dataset}/{denoiser}/{subset}-{N}-seed{seed}.log",
-    wildcard_constraints:
-        denoiser=drawn_elsewhere(),
-    localrule: True
-    conda:
-        "../../envs/environment.yml"
-    params:
-        values=values("drawn"),
-        code=code("drawn"),
-    script:
-        "../scripts/drawn.py"
-
-
-# How alike the samples of a pair are, and how close to the training images.
-rule similarity:
-    input:
-        images="results/{dataset}/images.zarr/zarr.json",
-        split="results/{dataset}/split.zarr/zarr.json",
-        samples=samples_of_pair,
-        stale=stale("similarity"),
-    output:
-        directory("results/{dataset}/{denoiser}/{pair}-{N}-seed{seed}/similarity.zarr"),
-        similarity="results/{dataset}/{denoiser}/{pair}-{N}-seed{seed}/similarity.zarr/zarr.json",
-    log:
-        "logs/similarity/{dataset}/{denoiser}/{pair}-{N}-seed{seed}.log",
-    benchmark:
-        "logs/similarity/{dataset}/{denoiser}/{pair}-{N}-seed{seed}.tsv"
-    conda:
-        "../../envs/environment.yml"
-    resources:
-        gpu=1,
-        runtime=doubling(60),
-        mem_mb=doubling(8000),
-    params:
-        values=values("similarity"),
-        code=code("similarity"),
-    script:
-        "../scripts/similarity.py"
-
-
-# What the samples of a pair share beyond the sample of one Gaussian from the same start.
-rule beyond:
-    input:
-        images="results/{dataset}/images.zarr/zarr.json",
-        split="results/{dataset}/split.zarr/zarr.json",
-        samples=samples_of_pair,
-        stale=stale("beyond"),
-    output:
-        directory("results/{dataset}/{denoiser}/{pair}-{N}-seed{seed}/beyond.zarr"),
-        beyond="results/{dataset}/{denoiser}/{pair}-{N}-seed{seed}/beyond.zarr/zarr.json",
-    log:
-        "logs/beyond/{dataset}/{denoiser}/{pair}-{N}-seed{seed}.log",
-    benchmark:
-        "logs/beyond/{dataset}/{denoiser}/{pair}-{N}-seed{seed}.tsv"
-    wildcard_constraints:
-        pair="disjoint|same",
-    conda:
-        "../../envs/environment.yml"
-    resources:
-        runtime=doubling(30),
-        mem_mb=doubling(8000),
-    params:
-        values=values("beyond"),
-        code=code("beyond"),
-    script:
-        "../scripts/beyond.py"
-
-
-# The same for every two of a pair of networks and the references of the study.
-rule matrix:
-    input:
-        images="results/{dataset}/images.zarr/zarr.json",
-        split="results/{dataset}/split.zarr/zarr.json",
-        samples=samples_of_matrix,
-        stale=stale("matrix"),
-    output:
-        directory(
-            "results/{dataset}/{denoiser}/{pair}-{N}-seed{seed}/matrix-{study}.zarr"
-        ),
-        matrix="results/{dataset}/{denoiser}/{pair}-{N}-seed{seed}/matrix-{study}.zarr/zarr.json",
-    log:
-        "logs/matrix/{dataset}/{denoiser}/{pair}-{N}-seed{seed}-{study}.log",
-    benchmark:
-        "logs/matrix/{dataset}/{denoiser}/{pair}-{N}-seed{seed}-{study}.tsv"
-    wildcard_constraints:
-        pair="disjoint",
-    conda:
-        "../../envs/environment.yml"
-    resources:
-        runtime=doubling(30),
-        mem_mb=doubling(8000),
-    params:
-        values=values("matrix"),
-        code=code("matrix"),
-    script:
-        "../scripts/matrix.py"
-
-
 # How well references and other networks agree with a network.
 rule agreement:
     input:
@@ -170,8 +34,14 @@ rule agreement:
         split="results/{dataset}/split.zarr/zarr.json",
         denoiser="results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/denoiser.safetensors",
         samples="results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/samples.zarr/zarr.json",
-        references=references,
-        others=other_networks,
+        references=each(
+            "results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/denoiser.safetensors",
+            analyses.references,
+        ),
+        others=each(
+            "results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/denoiser.safetensors",
+            lambda *job: analyses.others(*job).values(),
+        ),
         stale=stale("agreement"),
     output:
         directory(
@@ -331,8 +201,14 @@ rule dynamics:
         images="results/{dataset}/images.zarr/zarr.json",
         split="results/{dataset}/split.zarr/zarr.json",
         history="results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/history.zarr/zarr.json",
-        other=other_history,
-        references=references,
+        other=each(
+            "results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/history.zarr/zarr.json",
+            analyses.other_history,
+        ),
+        references=each(
+            "results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/denoiser.safetensors",
+            analyses.references,
+        ),
         stale=stale("dynamics"),
     output:
         directory(

@@ -48,25 +48,36 @@ if workflow.is_main_process:
         restore_order("results")
 
 
+def of_job(question):
+    """A question about the config and a job, as a function of the job's wildcards."""
+    return lambda wildcards: question(config, dict(wildcards.items()))
+
+
 def values(stage):
     """What a job uses of the config. A job whose values have changed is run again."""
-    return lambda wildcards: STAGES[stage].values(config, dict(wildcards.items()))
+    return of_job(STAGES[stage].values)
 
 
 def code(stage):
     """Stands for the code that a job runs. A job whose code has changed is run again."""
-    return lambda wildcards: STAGES[stage].code(config, dict(wildcards.items()))
+    return of_job(STAGES[stage].code)
+
+
+def made_by(stage):
+    """The path of a stage's result; of a store, that of its zarr.json."""
+    return str(getattr(rules, stage).output[-1])
 
 
 def stale(stage):
     """A file newer than a result that says itself that it was made with something else."""
 
-    def marker(wildcards):
-        job = dict(wildcards.items())
-        path = str(getattr(rules, stage).output[-1]).format(**job)
-        return origins.marker(path, job, values(stage)(job), code(stage)(job))
+    def marker(config, job):
+        path, step = made_by(stage).format(**job), STAGES[stage]
+        return origins.marker(
+            path, job, step.values(config, job), step.code(config, job)
+        )
 
-    return marker
+    return of_job(marker)
 
 
 def doubling(amount):
@@ -76,7 +87,7 @@ def doubling(amount):
 
 def expected(cost):
     """Time and memory of a job whose cost can be told from the config."""
-    return costs.resources(lambda wildcards: cost(config, dict(wildcards.items())))
+    return costs.resources(of_job(cost))
 
 
 def one_of(found):
@@ -91,7 +102,22 @@ def names(section, *keys):
     )
 
 
-# Inputs and outputs of images.smk.
+# Inputs that follow from the config.
+
+
+def one(path, of):
+    """The path that a job reads; its wildcards are those that `of` says."""
+    return of_job(lambda *job: path.format(**of(*job)))
+
+
+def each(path, of):
+    """The paths for all wildcards that `of` lists."""
+    return of_job(lambda *job: [path.format(**wildcards) for wildcards in of(*job)])
+
+
+def brought(files):
+    """Files of the user's. Their content is among the values, so their age does not matter."""
+    return of_job(lambda *job: [ancient(str(file)) for file in files(*job)])
 
 
 def made_from(wildcards):
@@ -104,124 +130,18 @@ def made_from(wildcards):
     return []
 
 
-# A shuffled data set is divided as the one that it is a version of.
-def unshuffled(wildcards):
-    return f"results/{root(config, wildcards.dataset)[0]}/images.zarr/zarr.json"
+# Figures, and the stores that they are drawn from.
 
 
-def dropped(wildcards):
-    name, entry = root(config, wildcards.dataset)
-    return (
-        [f"results/{name}/duplicates.zarr/zarr.json"] if entry.get("duplicates") else []
-    )
+def stores(jobs):
+    """The paths of the stores of these jobs, by kind."""
+    of = {kind: made_by("training" if kind == "history" else kind) for kind in jobs}
+    return {kind: [of[kind].format(**j) for j in jobs[kind]] for kind in jobs}
 
 
-def table(wildcards):
-    path = images.table(config, wildcards.dataset)
-    return [ancient(str(path))] if path else []
-
-
-def lists(wildcards):
-    return [ancient(str(path)) for path in images.lists(config, wildcards.dataset)]
-
-
-# Inputs and outputs of denoisers.smk.
-
-
-def weights(wildcards):
-    paths = denoisers.weights(config, dict(wildcards.items()))
-    return [ancient(str(path)) for path in paths]
-
-
-def calibrated_on(wildcards):
-    network = denoisers.calibrated_on(config, dict(wildcards.items()))
-    return "results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/denoiser.safetensors".format(
-        **network
-    )
-
-
-def calibration(wildcards):
-    if "calibrated" not in config["denoisers"][wildcards.denoiser]:
-        return []
-    return "results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/calibration.zarr/zarr.json".format(
-        **dict(wildcards.items())
-    )
-
-
-# Inputs and outputs of analyses.smk.
-
-
-def drawn_elsewhere():
-    return one_of(n for n in config["denoisers"] if is_drawn(config, n))
-
-
-def denoisers_at_hand():
-    return one_of(n for n in config["denoisers"] if not is_drawn(config, n))
-
-
-def samples_of_pair(wildcards):
-    return [
-        "results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/samples.zarr/zarr.json".format(
-            **network
-        )
-        for network in analyses.of_pair(config, dict(wildcards.items()))
-    ]
-
-
-def samples_of_matrix(wildcards):
-    return [
-        "results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/samples.zarr/zarr.json".format(
-            **denoiser
-        )
-        for denoiser in analyses.of_matrix(config, dict(wildcards.items())).values()
-    ]
-
-
-def references(wildcards):
-    """The references of the study."""
-    return [
-        "results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/denoiser.safetensors".format(
-            **reference
-        )
-        for reference in analyses.references(config, dict(wildcards.items()))
-    ]
-
-
-def other_networks(wildcards):
-    """Networks of other images and of another seed."""
-    return [
-        "results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/denoiser.safetensors".format(
-            **other
-        )
-        for other in analyses.others(config, dict(wildcards.items())).values()
-    ]
-
-
-def other_history(wildcards):
-    other = analyses.other_history(config, dict(wildcards.items()))
-    return (
-        "results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/history.zarr/zarr.json".format(
-            **other
-        )
-        if other
-        else []
-    )
-
-
-# Inputs and outputs of figures.smk.
-
-
-def stores(declared):
+def drawn_from(declared):
     """The stores that a figure is drawn from, by kind."""
-
-    def read(wildcards):
-        listed = figures.stores(config, dict(wildcards.items()), declared)
-        return {
-            kind: [STORES[kind].format(**j) for j in jobs]
-            for kind, jobs in listed.items()
-        }
-
-    return read
+    return of_job(lambda *job: stores(figures.stores(*job, declared)))
 
 
 def reported(path, title, caption, category="{study}"):
@@ -231,13 +151,6 @@ def reported(path, title, caption, category="{study}"):
     return report(
         path, caption=f"../report/{caption}.rst", category=category, labels=labels
     )
-
-
-def summarized_stores(wildcards):
-    listed = summarized(config)
-    return {
-        kind: [STORES[kind].format(**j) for j in jobs] for kind, jobs in listed.items()
-    }
 
 
 def drawn():

@@ -40,7 +40,7 @@ rule imported:
     input:
         images="results/{dataset}/images.zarr/zarr.json",
         split="results/{dataset}/split.zarr/zarr.json",
-        weights=weights,
+        weights=brought(denoisers.weights),
         stale=stale("imported"),
     output:
         denoiser="results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/denoiser.safetensors",
@@ -63,7 +63,10 @@ rule calibration:
     input:
         images="results/{dataset}/images.zarr/zarr.json",
         split="results/{dataset}/split.zarr/zarr.json",
-        network=calibrated_on,
+        network=one(
+            "results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/denoiser.safetensors",
+            denoisers.calibrated_on,
+        ),
         stale=stale("calibration"),
     output:
         directory(
@@ -92,7 +95,10 @@ rule reference:
     input:
         images="results/{dataset}/images.zarr/zarr.json",
         split="results/{dataset}/split.zarr/zarr.json",
-        calibration=calibration,
+        calibration=each(
+            "results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/calibration.zarr/zarr.json",
+            denoisers.calibration,
+        ),
         stale=stale("reference"),
     output:
         denoiser="results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/denoiser.safetensors",

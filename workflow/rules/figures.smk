@@ -1,25 +1,5 @@
 # Figures and pages, drawn from stores only, and the numbers of all studies in one table.
 
-#: Where the stores of each kind are that figures and the summary read.
-STORES = {
-    "images": "results/{dataset}/images.zarr/zarr.json",
-    "redundancy": "results/{dataset}/redundancy.zarr/zarr.json",
-    "oracles": "results/{dataset}/oracles.zarr/zarr.json",
-    "prediction": "results/{dataset}/prediction-{study}.zarr/zarr.json",
-    "similarity": "results/{dataset}/{denoiser}/{pair}-{N}-seed{seed}/similarity.zarr/zarr.json",
-    "beyond": "results/{dataset}/{denoiser}/{pair}-{N}-seed{seed}/beyond.zarr/zarr.json",
-    "matrix": "results/{dataset}/{denoiser}/{pair}-{N}-seed{seed}/matrix-{study}.zarr/zarr.json",
-    "history": "results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/history.zarr/zarr.json",
-    "psnr": "results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/psnr.zarr/zarr.json",
-    "samples": "results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/samples.zarr/zarr.json",
-    "eigenbasis": "results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/eigenbasis.zarr/zarr.json",
-    "harmonics": "results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/harmonics.zarr/zarr.json",
-    "properties": "results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/properties.zarr/zarr.json",
-    "density": "results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/density.zarr/zarr.json",
-    "agreement": "results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/agreement-{study}.zarr/zarr.json",
-    "dynamics": "results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/dynamics-{study}.zarr/zarr.json",
-}
-
 
 for figure, declared in figures.declared().items():
 
@@ -27,7 +7,7 @@ for figure, declared in figures.declared().items():
         name:
             f"figure_{figure}"
         input:
-            unpack(stores(declared)),
+            unpack(drawn_from(declared)),
             stale=stale(f"figure_{figure}"),
         output:
             pdf=f"results/figures/{{study}}/{figure}_{{of}}.pdf",
@@ -51,7 +31,7 @@ for figure, declared in figures.declared().items():
 
 rule page:
     input:
-        unpack(stores(PAGE)),
+        unpack(drawn_from(PAGE)),
         stale=stale("page"),
     output:
         page=reported(
@@ -73,7 +53,7 @@ rule page:
 
 rule summary:
     input:
-        unpack(summarized_stores),
+        unpack(of_job(lambda config, _: stores(summarized(config)))),
         stale=stale("summary"),
     output:
         summary=reported(

@@ -68,10 +68,10 @@ rule duplicates:
 
 rule split:
     input:
-        images=unshuffled,
-        duplicates=dropped,
-        table=table,
-        lists=lists,
+        images=one("results/{dataset}/images.zarr/zarr.json", images.unshuffled),
+        duplicates=each("results/{dataset}/duplicates.zarr/zarr.json", images.dropped),
+        table=brought(images.table),
+        lists=brought(images.lists),
         stale=stale("split"),
     output:
         directory("results/{dataset}/split.zarr"),
@@ -91,7 +91,7 @@ rule split:
 # Near-duplicates in clusters and on two sides of the split, before anything is trained on them.
 rule redundancy:
     input:
-        images=unshuffled,
+        images=one("results/{dataset}/images.zarr/zarr.json", images.unshuffled),
         split="results/{dataset}/split.zarr/zarr.json",
         stale=stale("redundancy"),
     output:

@@ -8,13 +8,12 @@ the first test image (output, level, channel, y, x), and end points of the proba
 the same starts (output, sample, channel, y, x).
 """
 
-import functools
-
 import numpy as np
 import torch
 import xarray as xr
 from gahb import denoisers, store
 from gahb.agreement import compared, noisy_images, passed
+from gahb.denoisers.references import wiener
 from gahb.images import Members, to_float
 from gahb.samples.flow import followed, noise_levels
 from gahb.samples.start import named
@@ -48,54 +47,42 @@ def main(
     count,
     levels,
     start,
-    steps,
+    mean,
     sd,
     sigma_min,
-    mean,
+    steps,
     seed,
     seed_of_starts,
     job=Job(),
 ):
     images, split = store.open_store(images).images, store.open_store(split)
-    load = functools.partial(denoisers.load, images=images)
-    network = load(denoiser).to(job.device)
-    against = {
-        name: load(path).to(job.device)
-        for name, path in zip(names, [*references, *others], strict=True)
-    }
-    training = Members(images, np.sort(split[subset].values[:N]))
-    wiener = denoisers.built("wiener", denoisers.fit("wiener", training), training).to(job.device)
-
-    judged = to_float(torch.from_numpy(store.take(images, split.test.values[:count])))
-    noisy = noisy_images(judged.to(job.device), levels, seed)
-    points = {"noisy test images": (noisy, noisy.new_tensor(levels)[:, None].expand(-1, count))}
-    points["trajectory"] = passed(store.open_store(samples), count, job.device)
-    measured, sigmas = {}, []
-    for where, (y, sigma) in points.items():
-        measured[where] = compared(network, against, wiener, y, sigma)
-        sigmas.append(sigma.cpu())
-
+    paths = [denoiser, *references, *others]
+    network, *loaded = (denoisers.load(path, images).to(job.device) for path in paths)
+    against = dict(zip(names, loaded, strict=True))
     shown = {"network": network} | against
-    outputs = [
-        [f(y[:1], s)[0].cpu() for y, s in zip(noisy, levels, strict=True)] for f in shown.values()
-    ]
+    training = Members(images, np.sort(split[subset].values[:N]))
+    linear = wiener.of(training).to(job.device)
+
+    chosen = split.test.values[:count]
+    clean = to_float(torch.from_numpy(store.take(images, chosen)))
+    noisy = noisy_images(clean.to(job.device), levels, seed)
+    points = {
+        "noisy test images": (noisy, noisy.new_tensor(levels)[:, None].expand(-1, count)),
+        "trajectory": passed(store.open_store(samples), count, job.device),
+    }
     test = Members(images, np.sort(split.test.values))
     first = named(start, seed_of_starts, test, mean=mean, sd=sd)
     y, grid = first(torch.arange(STARTS, device=job.device)), noise_levels(sd, sigma_min, steps)
-    ends = [followed(f, y, grid).cpu() for f in shown.values()]
-    variables = as_variables(measured, sigmas) | {
-        "image_index": store.variable("image", split.test.values[:count], "index of the image"),
-        "clean": store.variable(PIXELS, judged[0], "first test image"),
-        "noisy": store.variable(("level", *PIXELS), noisy[:, 0].cpu(), "with noise"),
-        "outputs": store.variable(
-            ("output", "level", *PIXELS), np.stack([np.stack(o) for o in outputs]), "denoised"
-        ),
-        "ends": store.variable(
-            ("output", "sample", *PIXELS), np.stack(ends), "end of the probability flow"
-        ),
+    ends = np.stack([followed(f, y, grid).cpu() for f in shown.values()])
+
+    variables = {
+        **measures_of(network, against, linear, points),
+        "image_index": store.variable("image", chosen, "index of the image"),
+        **outputs_of(shown, clean, noisy, levels),
+        "ends": store.variable(("output", "sample", *PIXELS), ends, "end of the probability flow"),
     }
     coords = {
-        "against": store.variable("against", list(against), "what is compared with the network"),
+        "against": store.variable("against", names, "what is compared with the network"),
         "points": store.variable("points", list(points), "where it is compared"),
         "level": store.variable("level", levels, "noise level"),
         "output": store.variable("output", list(shown), "denoiser"),
@@ -106,16 +93,30 @@ def main(
     store.save(xr.Dataset(variables, coords, attrs), agreement)
 
 
-def as_variables(measured: dict[str, dict], sigmas: list) -> dict[str, xr.Variable]:
-    """The measures of all points, and their noise levels."""
+def measures_of(network, against: dict, linear, points: dict) -> dict[str, xr.Variable]:
+    """The measures of all that is compared with the network, and the noise levels there."""
+    found = [compared(network, against, linear, y, sigma) for y, sigma in points.values()]
     dims = ("against", "points", "level", "image")
     why = "the sample diverged, or nothing is to be explained"
-    return {
-        name: store.variable(
-            dims, np.stack([of[name] for of in measured.values()], 1), long_name, nan=why
-        )
+    variables = {
+        name: store.variable(dims, np.stack([of[name] for of in found], 1), long_name, nan=why)
         for name, long_name in NAMES.items()
-    } | {"sigma": store.variable(dims[1:], np.stack(sigmas), "noise level", nan=why)}
+    }
+    sigma = np.stack([sigma.cpu() for _, sigma in points.values()])
+    return variables | {"sigma": store.variable(dims[1:], sigma, "noise level", nan=why)}
+
+
+def outputs_of(shown: dict, clean, noisy, levels) -> dict[str, xr.Variable]:
+    """The first test image, with noise, and what each denoiser makes of it."""
+    outputs = [
+        [f(y[:1], s)[0].cpu() for y, s in zip(noisy, levels, strict=True)] for f in shown.values()
+    ]
+    stacked = np.stack([np.stack(of_one) for of_one in outputs])
+    return {
+        "clean": store.variable(PIXELS, clean[0], "first test image"),
+        "noisy": store.variable(("level", *PIXELS), noisy[:, 0].cpu(), "with noise"),
+        "outputs": store.variable(("output", "level", *PIXELS), stacked, "denoised"),
+    }
 
 
 if __name__ == "__main__":

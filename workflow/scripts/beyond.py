@@ -15,15 +15,13 @@ diverged (sample), True where a sample of either did not end: its numbers are Na
 import numpy as np
 import torch
 import xarray as xr
-from gahb import statistics, store
-from gahb.beyond import left
+from gahb import store
+from gahb.beyond import left, with_median
 from gahb.denoisers.references import wiener
 from gahb.images import Members
 from gahb.samples.gaussian_sampler import gaussian_samples
 from gahb.samples.start import named
 from study.job import Job, run
-
-WHY = "diverged, or nothing is left"
 
 
 def main(
@@ -37,8 +35,7 @@ def main(
 
     def of_gaussian(indices) -> torch.Tensor:
         """Samples of the Gaussian of some images, from the starts of the denoisers' samples."""
-        members = Members(pixels, np.sort(indices))
-        f = wiener.Wiener(**wiener.fit(members)).to(job.device).double()
+        f = wiener.of(Members(pixels, np.sort(indices))).to(job.device).double()
         return gaussian_samples(f, first, len(diverged), sd=sd, seed=seed, **sampling)
 
     g = of_gaussian(np.arange(len(pixels)))
@@ -74,23 +71,12 @@ def _measured(made, g, diverged, beyond: str, share: str, of: str) -> dict[str, 
     shares = np.stack([part.cpu().numpy() for _, part in rest])
     shares[:, diverged] = np.nan
     words = "part of a sample that is beyond the Gaussian" + of
-    found = {
-        share: store.variable(("subset", "sample"), shares, words, nan="diverged, or blank"),
-        f"{share}_median": store.variable(
-            ("subset", "bound"),
-            np.stack([statistics.median(one) for one in shares]),
-            f"median {words}",
-            nan=WHY,
-        ),
-    }
+    found = with_median(share, ("subset", "sample"), shares, words, nan="diverged, or blank")
     if len(rest) > 1:
         cosines = (rest[0][0] * rest[1][0]).sum(1).cpu().numpy()
         cosines[diverged] = np.nan
         words = "partial correlation of two samples given the Gaussian's" + of
-        found[beyond] = store.variable("sample", cosines, words, nan=WHY)
-        found[f"{beyond}_median"] = store.variable(
-            "bound", statistics.median(cosines), f"median {words}", nan=WHY
-        )
+        found |= with_median(beyond, ("sample",), cosines, words)
     return found
 
 

@@ -58,43 +58,18 @@ def main(
     sigma = sigma_from_psnr(decibels)
     sets = {"S1": split.S1.values[:N][:count], "test": split.test.values[:count]}
     sets = {name: index for name, index in sets.items() if len(index)}
-    found = []
-    for index in sets.values():
-        clean = to_float(torch.from_numpy(store.take(images, index))).to(job.device)
-        found.append(_judged(denoiser, gaussian, clean, index, sigma, noises, seed))
-    entries, longest = clean[0].numel(), max(map(len, sets.values()))
-    unsure = [integration_error(v["mse"], sigma, entries) for v in found]
-    scores = [
-        normal_bundle(denoiser, x, float(sigma[-1]), index=int(i), seed=seed)
-        for x, i in zip(clean[:bundle], index, strict=False)
-    ]
-    gaps = np.reshape([at_gap(values) for values in scores], (-1, 2)).T
-    variables = {
-        name: store.variable(
-            ("set", *dims), [_filled(v[name], longest) for v in found], long_name, units, FEWER
-        )
-        for name, (dims, long_name, units) in FIELDS.items()
-        if name in found[0]
+    clean = {
+        name: to_float(torch.from_numpy(store.take(images, index))).to(job.device)
+        for name, index in sets.items()
     }
+    found = [
+        _judged(denoiser, gaussian, clean[name], sets[name], sigma, noises, seed) for name in sets
+    ]
+    entries = images[0].size
     dataset = xr.Dataset(
-        variables
-        | {
-            "integration_error": store.variable(
-                "set", unsure, "error of the integral of squared errors over noise levels", "nat"
-            ),
-            "image_index": store.variable(
-                ("set", "image"),
-                [_filled(index.astype(float), longest) for index in sets.values()],
-                "index of the image",
-                nan=FEWER,
-            ),
-            "singular_values": store.variable(
-                ("bundle", "rank"),
-                np.reshape(scores, (-1, entries)),
-                "singular value of scores (1: no data)",
-            ),
-            "bundle_dimension": store.variable("bundle", gaps[0], "singular values below the gap"),
-            "bundle_gap": store.variable("bundle", gaps[1], "ratio of singular values at the gap"),
+        {
+            **_of_sets(found, sets, sigma, entries),
+            **_bundle(denoiser, clean["test"][:bundle], sets["test"], sigma[-1], seed),
         },
         coords={
             "set": store.variable("set", list(sets), "set of images"),
@@ -104,6 +79,46 @@ def main(
         attrs=store.provenance("Densities", job.parameters) | {"entries": entries},
     )
     store.save(dataset, density)
+
+
+def _of_sets(found: list[dict], sets: dict, sigma, entries: int) -> dict[str, xr.Variable]:
+    """What was measured on each set, NaN where it has fewer images than another."""
+    longest = max(map(len, sets.values()))
+    index = [_filled(index.astype(float), longest) for index in sets.values()]
+    variables = {
+        name: store.variable(
+            ("set", *dims), [_filled(v[name], longest) for v in found], long_name, units, FEWER
+        )
+        for name, (dims, long_name, units) in FIELDS.items()
+        if name in found[0]
+    }
+    return variables | {
+        "integration_error": store.variable(
+            "set",
+            [integration_error(v["mse"], sigma, entries) for v in found],
+            "error of the integral of squared errors over noise levels",
+            "nat",
+        ),
+        "image_index": store.variable(("set", "image"), index, "index of the image", nan=FEWER),
+    }
+
+
+def _bundle(denoiser, clean, index, sigma, seed: int) -> dict[str, xr.Variable]:
+    """Singular values of scores around some images, and the dimension that they tell."""
+    scores = [
+        normal_bundle(denoiser, x, float(sigma), index=int(i), seed=seed)
+        for x, i in zip(clean, index, strict=False)
+    ]
+    below, ratio = np.reshape([at_gap(values) for values in scores], (-1, 2)).T
+    return {
+        "singular_values": store.variable(
+            ("bundle", "rank"),
+            np.reshape(scores, (-1, clean.shape[1:].numel())),
+            "singular value of scores (1: no data)",
+        ),
+        "bundle_dimension": store.variable("bundle", below, "singular values below the gap"),
+        "bundle_gap": store.variable("bundle", ratio, "ratio of singular values at the gap"),
+    }
 
 
 def _judged(denoiser, gaussian, clean, index, sigma, noises: int, seed: int) -> dict:
@@ -128,11 +143,8 @@ def _judged(denoiser, gaussian, clean, index, sigma, noises: int, seed: int) -> 
 
 def _filled(values: np.ndarray, length: int) -> np.ndarray:
     """`values` (..., image) with NaNs up to so many images."""
-    return np.pad(
-        values,
-        [(0, 0)] * (values.ndim - 1) + [(0, length - values.shape[-1])],
-        constant_values=np.nan,
-    )
+    missing = [(0, 0)] * (values.ndim - 1) + [(0, length - values.shape[-1])]
+    return np.pad(values, missing, constant_values=np.nan)
 
 
 def _gaussian(images, split) -> wiener.Wiener:
@@ -143,7 +155,7 @@ def _gaussian(images, split) -> wiener.Wiener:
     members = np.unique(np.concatenate([split.S1.values, split.S2.values]))
     members = members if len(members) else np.sort(split.test.values)
     members = members[:: -(-len(members) // MOST)]
-    return wiener.Wiener(**wiener.fit(Members(images, members)))
+    return wiener.of(Members(images, members))
 
 
 if __name__ == "__main__":

@@ -55,16 +55,16 @@ def main(
     judged = noisy(to_float(torch.from_numpy(clean)).to(job.device), levels, seed)
     explaining = {
         "memorizer": memorizer.Memorizer(members),
-        "wiener": wiener.Wiener(**wiener.fit(members)),
+        "wiener": wiener.of(members),
         **{n: denoisers.load(p, pixels) for n, p in zip(names, references, strict=True)},
     }
     answers = {name: judged.denoised(f.to(job.device)) for name, f in explaining.items()}
-    of_all = wiener.Wiener(**wiener.fit(Members(pixels, np.arange(len(pixels)))))
+    of_all = wiener.of(Members(pixels, np.arange(len(pixels))))
     g = gaussian_flow(of_all.to(job.device).double(), y.double(), sd, sigma_min)
     training = torch.from_numpy(members[:]).to(job.device)
 
     # Along with the other subset's, whose network has taken the same steps.
-    trained = [past, *([store.open_store(other)] if other else [])]
+    trained = [past, *map(store.open_store, other)]
     network = denoisers.build(architecture, image_channels=pixels.shape[1], **options)
     found = []
     with job.progress(past.sizes["step"], "snapshots") as bar:

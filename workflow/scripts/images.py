@@ -25,26 +25,6 @@ BLOCK, BLOCK_BYTES = 128, 2**25
 PREPARATION = ("background", "landscape", "crop", "gray", "side")
 
 
-def as_source(path: str) -> Source:
-    """The images of a store, as a source."""
-    images = store.open_store(path)
-    cut = "picture" in images
-    return Source(
-        images.sizes["image"],
-        lambda start, stop: images.images[start:stop].values,
-        images.attrs["source"],
-        images.picture.values if cut else None,
-        images.picture_name.values if cut else (),
-    )
-
-
-def opened_at(path: str, options: dict) -> Source:
-    """The images at a path, prepared as `options` say; their source is told by its content."""
-    source, where = source_of(existing(path))
-    prepared = {name: options[name] for name in PREPARATION if name in options}
-    return open_source(source, seed=0, **where, **prepared)
-
-
 def main(
     images: str,
     made_from: list[str],
@@ -70,46 +50,30 @@ def main(
         options["original"] = as_source(made_from[0])
     elif path:
         options["path"] = made_from[0] if made_from else existing(path)
-    opened = open_source(source, seed=seed, **options)
-    if places:
-        others = [opened_at(path, options) for path in places.values()]
-        part = np.repeat(["", *places], [opened.count, *(other.count for other in others)])
-        opened = joined([opened, *others])
+    own = open_source(source, seed=seed, **options)
+    others = [opened_at(path, options) for path in (places or {}).values()]
+    opened = joined([own, *others]) if others else own
     first = opened.read(0, 1)
-    shape = (opened.count, *first.shape[1:])
-    dataset = xr.Dataset(
-        coords={
-            dim: store.pixels(dim, length) for dim, length in zip("yx", shape[2:], strict=True)
-        },
-        attrs=store.provenance("Images", job.parameters) | {"source": opened.origin},
-    )
-    if places:
+    attributes = store.provenance("Images", job.parameters) | {"source": opened.origin}
+    dataset = described(opened, first.shape, attributes)
+    if others:
+        part = np.repeat(["", *places], [own.count, *(other.count for other in others)])
         dataset["part"] = store.variable("image", part, "key of the data set that names its place")
-    if opened.names:
-        dataset["file"] = store.variable("image", opened.names, "file of the image")
-    if opened.group is not None:
-        dataset["picture"] = store.variable("image", opened.group, "picture that it was cut from")
-        dataset["picture_name"] = store.variable(
-            "source", opened.group_names, "name of the picture"
-        )
     if opened.skipped:
-        names, reasons = np.array(opened.skipped).T
-        dataset["skipped"] = store.variable("skip", names, "file that was left out")
-        dataset["skipped_because"] = store.variable("skip", reasons, "why it was left out")
+        names = [name for name, _ in opened.skipped]
         print(f"{len(names)} files were left out: {', '.join(names[:10])} ...")
-    dataset = dataset.assign(opened.distribution)
     pixels = store.placeholder(
         ("image", "channel", "y", "x"),
-        shape,
+        (opened.count, *first.shape[1:]),
         first.dtype,
         "intensity",
         "1/255" if first.dtype == "uint8" else "1",
     )
-    length = max(1, min(BLOCK, BLOCK_BYTES // first.nbytes))
+    variation = Variation()
     with job.progress(opened.count, "images") as bar:
-        variation = Variation()
 
         def counted():
+            length = max(1, min(BLOCK, BLOCK_BYTES // first.nbytes))
             for block in opened.blocks(length, job.threads):
                 yield block
                 variation.add(block)
@@ -118,6 +82,45 @@ def main(
         store.stream(dataset, images, "images", pixels, counted())
     if warning := variation.warning():
         job.warn(warning)
+
+
+def as_source(path: str) -> Source:
+    """The images of a store, as a source."""
+    images = store.open_store(path)
+    cut = "picture" in images
+    return Source(
+        images.sizes["image"],
+        lambda start, stop: images.images[start:stop].values,
+        images.attrs["source"],
+        images.picture.values if cut else None,
+        images.picture_name.values if cut else (),
+    )
+
+
+def opened_at(path: str, options: dict) -> Source:
+    """The images at a path, prepared as `options` say; their source is told by its content."""
+    source, where = source_of(existing(path))
+    prepared = {name: options[name] for name in PREPARATION if name in options}
+    return open_source(source, seed=0, **where, **prepared)
+
+
+def described(opened: Source, shape: tuple, attributes: dict) -> xr.Dataset:
+    """All that is known of the images but their pixels."""
+    found = {}
+    if opened.names:
+        found["file"] = "image", opened.names, "file of the image"
+    if opened.group is not None:
+        found["picture"] = "image", opened.group, "picture that it was cut from"
+        found["picture_name"] = "source", opened.group_names, "name of the picture"
+    if opened.skipped:
+        names, reasons = np.array(opened.skipped).T
+        found["skipped"] = "skip", names, "file that was left out"
+        found["skipped_because"] = "skip", reasons, "why it was left out"
+    return xr.Dataset(
+        {name: store.variable(*of) for name, of in found.items()} | {**opened.distribution},
+        {"y": store.pixels("y", shape[2]), "x": store.pixels("x", shape[3])},
+        attributes,
+    )
 
 
 if __name__ == "__main__":

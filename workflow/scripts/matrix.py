@@ -8,20 +8,16 @@ share_median (denoiser, bound). diverged (denoiser, sample), True where a sample
 numbers are NaN.
 """
 
-import itertools
-
 import numpy as np
 import torch
 import xarray as xr
-from gahb import statistics, store
-from gahb.beyond import left
+from gahb import store
+from gahb.beyond import left, with_median
 from gahb.denoisers.references import wiener
 from gahb.images import Members
 from gahb.samples.gaussian_sampler import gaussian_samples
 from gahb.samples.start import named
 from study.job import Job, run
-
-WHY = "diverged, or nothing is left"
 
 
 def main(images, split, samples, matrix, *, names, start, mean, sd, seed, job=Job(), **sampling):
@@ -31,9 +27,8 @@ def main(images, split, samples, matrix, *, names, start, mean, sd, seed, job=Jo
     count = min(d.sizes["sample"] for d in drawn)
     drawn = [d.isel(sample=slice(count)) for d in drawn]
     diverged = np.stack([d.diverged.values for d in drawn])
-    everything = Members(pixels, np.arange(len(pixels)))
     test = Members(pixels, np.sort(parts.test.values))
-    f = wiener.Wiener(**wiener.fit(everything)).to(job.device).double()
+    f = wiener.of(Members(pixels, np.arange(len(pixels)))).to(job.device).double()
     first = named(start, seed, test, mean=mean, sd=sd)
     g = gaussian_samples(f, first, count, sd=sd, seed=seed, **sampling)
     rest = [left(torch.from_numpy(d.samples.values).to(job.device), g) for d in drawn]
@@ -44,23 +39,11 @@ def main(images, split, samples, matrix, *, names, start, mean, sd, seed, job=Jo
     shares[diverged] = np.nan
     beyond[diverged[:, None] | diverged] = np.nan
 
-    medians = np.empty((len(names), len(names), 3))
-    for i, j in itertools.combinations_with_replacement(range(len(names)), 2):
-        medians[i, j] = medians[j, i] = statistics.median(beyond[i, j])
     cosine, part = "cosine of what is left of two samples", "part of a sample that is left"
     dataset = xr.Dataset(
         {
-            "beyond": store.variable(("denoiser", "other", "sample"), beyond, cosine, nan=WHY),
-            "share": store.variable(("denoiser", "sample"), shares, part, nan=WHY),
-            "beyond_median": store.variable(
-                ("denoiser", "other", "bound"), medians, f"median {cosine}", nan=WHY
-            ),
-            "share_median": store.variable(
-                ("denoiser", "bound"),
-                np.stack([statistics.median(s) for s in shares]),
-                f"median {part}",
-                nan=WHY,
-            ),
+            **with_median("beyond", ("denoiser", "other", "sample"), beyond, cosine),
+            **with_median("share", ("denoiser", "sample"), shares, part),
             "diverged": store.variable(("denoiser", "sample"), diverged, "did not end"),
         },
         coords={

@@ -27,8 +27,7 @@ def main(images, split, prediction, *, sizes, input_psnr, count, start, mean, sd
     pixels, parts = store.open_store(images).images, store.open_store(split)
 
     def fitted(indices) -> wiener.Wiener:
-        members = Members(pixels, np.sort(indices))
-        return wiener.Wiener(**wiener.fit(members)).to(job.device).double()
+        return wiener.of(Members(pixels, np.sort(indices))).to(job.device).double()
 
     test = Members(pixels, np.sort(parts.test.values))
     y = named(start, seed, test, mean=mean, sd=sd)(torch.arange(count, device=job.device)).double()

@@ -19,7 +19,7 @@ def main(images, split, calibration, denoiser, *, reference, subset, N, job=Job(
     if len(members) < N:
         raise ValueError(f"N = {N}, but {split} gives only {len(members)} images to {subset}")
     members = np.sort(members)  # their order is of no importance
-    for found in map(store.open_store, [calibration] if calibration else []):
+    for found in map(store.open_store, calibration):
         options[found.option] = dict(zip(found.sigma.values, found.chosen.values, strict=True))
         if "sensitivity" in found:
             options["sensitivity"] = found.sensitivity.values

@@ -13,7 +13,7 @@ import xarray as xr
 from gahb import denoisers, store
 from gahb.images import Members
 from gahb.samples.flow import noise_levels, probability_flow
-from gahb.samples.sampler import coarse_to_fine, sample
+from gahb.samples.sampler import Samples, coarse_to_fine, sample
 from gahb.samples.start import named
 from study.job import Job, run
 
@@ -34,13 +34,13 @@ def main(
     *,
     count,
     start,
+    mean,
+    sd,
     sampler,
     steps,
     h0,
     beta,
     sigma_min,
-    mean,
-    sd,
     sigma_max,
     max_steps,
     levels,
@@ -54,10 +54,8 @@ def main(
     if sd is None:
         sd = min(denoiser.network.convention.largest, LARGEST)
         print(f"from sigma = {sd:.3g}, of at most {denoiser.network.convention.largest:.3g}")
-    sigma_max = sigma_max or 3 * sd
     # Test images: both denoisers of a pair start alike, and no start knows a training image.
     test = Members(images, np.sort(store.open_store(split).test.values))
-    first = named(start, seed, test, mean=mean, sd=sd)
     follow = {
         "ascent": functools.partial(coarse_to_fine, seed=seed, h0=h0, beta=beta, sd=sd),
         "ode": lambda f, y, numbers: probability_flow(f, y, noise_levels(sd, sigma_min, steps)),
@@ -68,10 +66,10 @@ def main(
             images.shape[1:],
             count,
             seed,
-            start=first,
+            start=named(start, seed, test, mean=mean, sd=sd),
             sampler=follow[sampler],
             sigma_min=sigma_min,
-            sigma_max=sigma_max,
+            sigma_max=sigma_max or 3 * sd,
             max_steps=max_steps,
             levels=levels,
             device=job.device,
@@ -82,14 +80,20 @@ def main(
             f"{drawn.diverged.sum()} of {count} samples diverged, so the others say little; the "
             "network may need more training, or samples more `steps` (ode), a smaller `h0` (ascent)"
         )
-    dataset = xr.Dataset(
+    attributes = store.provenance(TITLES[sampler], job.parameters)
+    store.save(as_dataset(drawn, levels, attributes), samples)
+
+
+def as_dataset(drawn: Samples, levels: list[float], attributes: dict) -> xr.Dataset:
+    pixels = ("channel", "y", "x")
+    return xr.Dataset(
         {
-            "samples": store.variable(("sample", "channel", "y", "x"), drawn.images, "intensity"),
+            "samples": store.variable(("sample", *pixels), drawn.images, "intensity"),
             "sigma": store.variable(
                 ("sample", "step"), drawn.sigma, "noise level sigma_t", nan="after the end"
             ),
             "trajectory": store.variable(
-                ("sample", "level", "channel", "y", "x"),
+                ("sample", "level", *pixels),
                 drawn.trajectory,
                 "y when sigma_t first was at or below the level",
                 nan="not reached",
@@ -98,15 +102,16 @@ def main(
             "diverged": store.variable("sample", drawn.diverged, "did not end; to be left out"),
         },
         coords={
-            "sample": store.variable("sample", np.arange(count), "number of the sample"),
+            "sample": store.variable(
+                "sample", np.arange(len(drawn.images)), "number of the sample"
+            ),
             "level": store.variable("level", levels, "noise level"),
-            "y": store.pixels("y", images.sizes["y"]),
-            "x": store.pixels("x", images.sizes["x"]),
+            "y": store.pixels("y", drawn.images.shape[2]),
+            "x": store.pixels("x", drawn.images.shape[3]),
             "step": store.variable("step", np.arange(1, drawn.sigma.shape[1] + 1), "step t"),
         },
-        attrs=store.provenance(TITLES[sampler], job.parameters),
+        attrs=attributes,
     )
-    store.save(dataset, samples)
 
 
 if __name__ == "__main__":

@@ -27,8 +27,6 @@ diverged (sample), True where a sample of either did not end: its numbers are Na
 indices -1, and no fraction counts it.
 """
 
-import functools
-
 import numpy as np
 import torch
 import xarray as xr
@@ -82,33 +80,27 @@ def main(
     variables |= _memorized(made, training, found, test, diverged, mirrored)
     if len(made) > 1:
         pairs = closest_pairs(*training, device=job.device, mirrored=mirrored)
-        variables |= _of_two(
-            paired_cosine(*made).cpu().numpy() if paired else None,
-            variables["closest"],
-            diverged,
-            pairs.cosine[:, 0].numpy(),
-            training[1].members[pairs.by_cosine[:, 0].numpy()],
-        )
+        cosines = paired_cosine(*made).cpu().numpy() if paired else None
+        closest = pairs.cosine[:, 0].numpy(), pairs.by_cosine[:, 0].numpy()
+        variables |= _of_two(cosines, variables["closest"], diverged, training, *closest)
     if embedding:
         variables |= _by_features(embedding, made, training, test, diverged, paired, job.device)
-    neighbours = variables["nearest_cosine"].shape[2]
-    dataset = xr.Dataset(
-        {**variables, "diverged": store.variable("sample", diverged, "a sample did not end")},
-        coords={
-            "subset": store.variable("subset", subsets, "subset that was trained on"),
-            "sample": store.variable("sample", drawn[0]["sample"].values, "number of the sample"),
-            "neighbour": store.variable(
-                "neighbour", np.arange(1, neighbours + 1), "rank among the nearest"
-            ),
-            "bound": store.variable(
-                "bound", ["estimate", "low", "high"], "estimate and 95 % interval"
-            ),
-            "member": store.variable("member", training[0].members, "index of the image of S1"),
-        },
-        attrs=store.provenance("Similarity of samples and training images", job.parameters),
-    )
-    # Of one network alone nothing is said of each member.
-    store.save(dataset if len(made) > 1 else dataset.drop_vars("member"), similarity)
+    attributes = store.provenance("Similarity of samples and training images", job.parameters)
+    store.save(_dataset(variables, subsets, diverged, training, attributes), similarity)
+
+
+def _dataset(variables, subsets, diverged, training, attributes) -> xr.Dataset:
+    ranks = np.arange(1, 1 + variables["nearest_cosine"].shape[2])
+    coords = {
+        "subset": store.variable("subset", subsets, "subset that was trained on"),
+        "sample": store.variable("sample", np.arange(len(diverged)), "number of the sample"),
+        "neighbour": store.variable("neighbour", ranks, "rank among the nearest"),
+        "bound": store.variable("bound", ["estimate", "low", "high"], "estimate and 95 % interval"),
+    }
+    if len(training) > 1:  # of one network alone nothing is said of each member
+        coords["member"] = store.variable("member", training[0].members, "index of the image of S1")
+    of_all = {"diverged": store.variable("sample", diverged, "a sample did not end")}
+    return xr.Dataset(variables | of_all, coords, attributes)
 
 
 def _of_samples(values, long_name: str, *dims: str, diverged: np.ndarray) -> xr.Variable:
@@ -142,7 +134,6 @@ def _nearest(training, found, diverged) -> dict[str, xr.Variable]:
         found: what is nearest to the samples of each.
         diverged: (sample,), True where a sample of either did.
     """
-
     by_cosine = _indices(training, [f.by_cosine for f in found])
     by_distance = _indices(training, [f.by_distance for f in found])
     closest = [f.cosine[:, 0] for f in found], "cosine to the closest training image"
@@ -180,62 +171,58 @@ def _memorized(made, training, found, test, diverged, mirrored) -> dict[str, xr.
     fits = [fit(*each, mirrored) for each in zip(made, training, found, strict=True)]
     published = [memorized_by_distance(s, f) for s, f in zip(made, found, strict=True)]
     blanks = [sum(int(blank(block).sum()) for _, block in read_ahead(t, 4096)) for t in training]
-    samplewise = functools.partial(_of_samples, diverged=diverged)
-    variables = {
-        "memorized": samplewise(
+    of_samples = {
+        "memorized": (
             [f.memorized.float() for f in fits],
             "1 where memorized by the 1/3 rule, contrast and mean fitted, 0 where not",
         ),
-        "ratio": samplewise(
+        "ratio": (
             [f.ratio for f in fits],
             "what the nearest training image leaves over what the nearest of another cluster does",
         ),
-        "scale": samplewise(
+        "scale": (
             [f.scale[:, 0] for f in fits],
             "contrast of the sample against its nearest training image",
         ),
-        "memorized_by_distance": samplewise(
+        "memorized_by_distance": (
             [m.float() for m in published],
             "1 where memorized by the 1/3 rule as published, which contrast changes",
         ),
-        "memorized_fraction": _parts(
-            [f.memorized.cpu()[~diverged] for f in fits],
-            "part of the samples that are memorized",
-            nan="all diverged",
-        ),
-        "blank": store.variable("subset", blanks, "training images that are blank"),
     }
+    variables = {name: _of_samples(*v, diverged=diverged) for name, v in of_samples.items()}
+    ended = [f.memorized.cpu()[~diverged] for f in fits]
+    words = "part of the samples that are memorized"
+    variables["memorized_fraction"] = _parts(ended, words, nan="all diverged")
+    variables["blank"] = store.variable("subset", blanks, "training images that are blank")
     if not len(test):
         return variables
     held_out = [
         fit(test, t, nearest_images(test, t, 2, mirrored=mirrored), mirrored) for t in training
     ]
+    flagged, ratio = [f.memorized.cpu() for f in held_out], [f.ratio.cpu() for f in held_out]
     return variables | {
-        "false_positives": _parts(
-            [f.memorized.cpu() for f in held_out],
-            "fraction of the test images that the rule flags",
-        ),
+        "false_positives": _parts(flagged, "fraction of the test images that the rule flags"),
         "held_out_ratio": store.variable(
-            ("subset", "test_image"),
-            np.stack([f.ratio.cpu().numpy() for f in held_out]),
-            "ratio of each test image",
+            ("subset", "test_image"), np.stack(ratio), "ratio of each test image"
         ),
     }
 
 
-def _of_two(cosines, closest, diverged, closest_pair, closest_pair_image, by=""):
+def _of_two(cosines, closest, diverged, training, pairs, places, by="") -> dict[str, xr.Variable]:
     """What is said of two denoisers' samples, and of their training sets, beside each other.
 
     Args:
         cosines: (sample,), between the samples of both; None where they have no common starts.
-        diverged: (sample,), as above.
         closest: (subset, sample), the variable.
-        closest_pair, closest_pair_image: (member,), of each image of S1 the closest one of S2.
+        diverged, training: as above.
+        pairs, places: (member,), cosine of each image of S1 to the closest one of S2, and its place
+            there.
         by: "" for pixels, or by what else.
     """
+    image = training[1].members[places]
     variables = {
-        "closest_pair": ("member", closest_pair, "cosine to the closest image of S2"),
-        "closest_pair_image": ("member", closest_pair_image, "index of the closest image of S2"),
+        "closest_pair": ("member", pairs, "cosine to the closest image of S2"),
+        "closest_pair_image": ("member", image, "index of the closest image of S2"),
     }
     if cosines is not None:
         between = np.where(diverged, np.nan, cosines)
@@ -254,65 +241,58 @@ def _of_two(cosines, closest, diverged, closest_pair, closest_pair_image, by="")
 
 def _by_features(function, made, training, test, diverged, paired, device) -> dict:
     """The same by the features of a network of the user's, as NAME_embedded; arguments as above."""
-    network = embedded.embedding(function, device)
-    try:
-        drawn, held_out = (
-            [embedded.features(network, images, device) for images in sets]
-            for sets in (made, [test] if len(test) else [])
-        )
-        # Once, where both were trained on the same images.
-        of_sets = {id(t): embedded.features(network, t, device) for t in set(training)}
-    except ValueError as error:
-        raise ValueError(f"similarity.embedding: {function}: {error}") from error
-    known = [of_sets[id(t)] for t in training]
-    ranks = embedded.RANKS
-    found = [embedded.nearest(d, k, ranks, device) for d, k in zip(drawn, known, strict=True)]
+    drawn, held_out, known = _features(function, made, training, test, device)
+    found = [
+        embedded.nearest(d, k, embedded.RANKS, device) for d, k in zip(drawn, known, strict=True)
+    ]
     ratio, by = [embedded.ratio(cosine) for cosine, _ in found], ", by features"
-
-    samplewise = functools.partial(_of_samples, diverged=diverged)
-    variables = {
-        "closest": samplewise(
-            [cosine[:, 0] for cosine, _ in found], "cosine to the closest training image" + by
-        ),
-        "closest_image": samplewise(
+    of_samples = {
+        "closest": ([c[:, 0] for c, _ in found], "cosine to the closest training image"),
+        "closest_image": (
             _indices(training, [index[:, 0] for _, index in found]),
-            "index of the closest training image" + by,
+            "index of the closest training image",
         ),
-        "ratio": samplewise(
-            ratio, "distance to the nearest training image over one of another cluster" + by
-        ),
-        "memorized": samplewise(
+        "ratio": (ratio, "distance to the nearest training image over one of another cluster"),
+        "memorized": (
             [(r <= 1 / 3).astype(np.float32) for r in ratio],
-            "1 where memorized by the 1/3 rule, 0 where not" + by,
-        ),
-        "memorized_fraction": _parts(
-            [r[~diverged] <= 1 / 3 for r in ratio],
-            "part of the samples that are memorized by the 1/3 rule" + by,
-            nan="all diverged",
+            "1 where memorized by the 1/3 rule, 0 where not",
         ),
     }
-    for test_features in held_out:
-        of_test = [embedded.nearest(test_features, k, ranks, device)[0] for k in known]
-        variables["false_positives"] = _parts(
-            [embedded.ratio(cosine) <= 1 / 3 for cosine in of_test],
-            "fraction of the test images that the rule flags" + by,
-        )
+    variables = {
+        name: _of_samples(values, words + by, diverged=diverged)
+        for name, (values, words) in of_samples.items()
+    }
+    ended = [r[~diverged] <= 1 / 3 for r in ratio]
+    words = "part of the samples that are memorized by the 1/3 rule"
+    variables["memorized_fraction"] = _parts(ended, words + by, nan="all diverged")
+    if held_out is not None:
+        of_test = [embedded.nearest(held_out, k, embedded.RANKS, device)[0] for k in known]
+        flagged = [embedded.ratio(cosine) <= 1 / 3 for cosine in of_test]
+        words = "fraction of the test images that the rule flags"
+        variables["false_positives"] = _parts(flagged, words + by)
         variables["closest_test"] = store.variable(
             ("subset", "test_image"),
             np.stack([cosine[:, 0] for cosine in of_test]),
             "cosine of a test image to the closest training image" + by,
         )
     if len(made) > 1:
-        cosine, index = embedded.nearest(*known, 1, device)
-        variables |= _of_two(
-            (drawn[0] * drawn[1]).sum(1).clip(-1, 1) if paired else None,
-            variables["closest"],
-            diverged,
-            cosine[:, 0],
-            training[1].members[index[:, 0]],
-            by,
-        )
+        cosines = (drawn[0] * drawn[1]).sum(1).clip(-1, 1) if paired else None
+        pairs = [of_rank[:, 0] for of_rank in embedded.nearest(*known, 1, device)]
+        variables |= _of_two(cosines, variables["closest"], diverged, training, *pairs, by)
     return {f"{name}_embedded": variable for name, variable in variables.items()}
+
+
+def _features(function, made, training, test, device) -> tuple:
+    """Features of the samples, of the test images, None without any, and of the training sets."""
+    network = embedded.embedding(function, device)
+    try:
+        drawn = [embedded.features(network, images, device) for images in made]
+        held_out = embedded.features(network, test, device) if len(test) else None
+        # Once, where both were trained on the same images.
+        of_sets = {id(t): embedded.features(network, t, device) for t in set(training)}
+    except ValueError as error:
+        raise ValueError(f"similarity.embedding: {function}: {error}") from error
+    return drawn, held_out, [of_sets[id(t)] for t in training]
 
 
 if __name__ == "__main__":

@@ -51,43 +51,31 @@ def main(
         job: of Snakemake.
     """
     opened = store.open_store(images)
-    test = None if test == "all" else test
+    count, test = opened.sizes["image"], None if test == "all" else test
     near = store.open_store(duplicates[0]) if duplicates else None
     dropped, duplicate_of = (near.dropped.values, near.duplicate_of.values) if near else (None,) * 2
-    variables, group = {}, None
     if chosen:
+        group, of_groups = None, {}
         parts = chosen_images(opened, chosen, lists)
-        found = around(opened.sizes["image"], parts, test, seed, dropped, duplicate_of)
+        found = around(count, parts, test, seed, dropped, duplicate_of)
     else:
-        if groups or table:
-            names, group = grouped(opened, groups, table[0] if table else None, job)
-            variables["group"] = store.variable("image", group, "number of the image's group")
-            variables["group_name"] = store.variable("numbered", names, "name of the group")
-        elif "picture" in opened:
-            group = opened.picture.values
-        unequal = group is not None and test is not None
-        found = divided(
-            opened.sizes["image"],
-            test,
-            seed,
-            group,
-            dropped,
-            difficulties(opened.images) if unequal else None,
-            "group" if variables else "picture",
-        )
-    check(found, opened.sizes["image"], group)
+        group, of_groups = grouped(opened, groups, table[0] if table else None, job)
+        unequal = difficulties(opened.images) if group is not None and test is not None else None
+        kind = "group" if of_groups else "picture"
+        found = divided(count, test, seed, group, dropped, unequal, kind)
+    check(found, count, group)
     if chosen:
         print(*(f"{len(part)} images in {name}" for name, part in vars(found).items()), sep=", ")
-    if variables:
-        say(found, group, names)
+    if of_groups:
+        say(found, group, len(of_groups["group_name"]))
     index = "index of the image"
     variables = {
         "S1": store.variable("member_S1", found.S1, f"{index}, first subset"),
         "S2": store.variable("member_S2", found.S2, f"{index}, second subset"),
         "test": store.variable("test_image", found.test, f"{index}, test set"),
-    } | variables
+    }
     attributes = store.provenance("Disjoint subsets and test set", job.parameters)
-    store.save(xr.Dataset(variables, attrs=attributes), split)
+    store.save(xr.Dataset(variables | of_groups, attrs=attributes), split)
 
 
 def chosen_images(images: xr.Dataset, by: dict, lists) -> dict[str, np.ndarray]:
@@ -113,9 +101,13 @@ def chosen_images(images: xr.Dataset, by: dict, lists) -> dict[str, np.ndarray]:
     return found
 
 
-def grouped(images: xr.Dataset, by, path, job) -> tuple[np.ndarray, np.ndarray]:
-    """Names of the groups, and the number of each image's; of a patch, its picture's group."""
+def grouped(images: xr.Dataset, by, path, job) -> tuple[np.ndarray | None, dict]:
+    """The number of each image's group, none of which is divided, and the variables that say so.
+
+    Where there are no groups, images that were cut from one picture stay together."""
     cut = "picture" in images
+    if not by and path is None:
+        return images.picture.values if cut else None, {}
     files = [str(name) for name in (images.picture_name if cut else images.file).values]
     found = of_names(files, by, path)
     if path is not None:
@@ -123,13 +115,17 @@ def grouped(images: xr.Dataset, by, path, job) -> tuple[np.ndarray, np.ndarray]:
         if unused:
             job.warn(f"{path}: {len(unused)} names are of no image, as {unused[0]!r}")
     names, group = np.unique(np.array(found, object), return_inverse=True)
-    return names.astype(str), group[images.picture.values] if cut else group
+    group = group[images.picture.values] if cut else group
+    return group, {
+        "group": store.variable("image", group, "number of the image's group"),
+        "group_name": store.variable("numbered", names.astype(str), "name of the group"),
+    }
 
 
-def say(found, group, names) -> None:
+def say(found, group, groups: int) -> None:
     """How many images and groups the two networks of a pair can have, and one network alone."""
     parts = {"S1": found.S1[: len(found.S2)], "S2": found.S2, "test set": found.test}
-    print(f"{len(group)} images in {len(names)} groups; for the networks of a pair:")
+    print(f"{len(group)} images in {groups} groups; for the networks of a pair:")
     for part, index in parts.items():
         print(f"{part}: {len(index)} images of {len(np.unique(group[index]))} groups")
     print(f"a single network can have {len(found.S1)}")

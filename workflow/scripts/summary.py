@@ -4,6 +4,7 @@
 """
 
 import json
+from collections import Counter
 
 from gahb import store
 from gahb.decibels import minimax_slope
@@ -18,59 +19,20 @@ from gahb.summaries.tables import over_seeds, write
 from study.job import Job, run
 
 #: Those that no row has are left out.
-COLUMNS = [
-    "study",
-    "dataset",
-    "denoiser",
-    "N",
-    "seeds",
-    "train_psnr",
-    "test_psnr",
-    "gap",
-    "slope",
-    "minimax_slope",
-    "optimum",
-    "optimum_slope",
-    *(f"below_optimum_{p:g}" for p in LEVELS),
-    "optimum_error",
-    "rhat",
-    "beyond",
-    "beyond_ceiling",
-    "beyond_null",
-    "share",
-    "between",
-    "ceiling",
-    "closest_S1",
-    "closest_S2",
-    "memorized",
-    "at_risk",
-    "scale",
-    "between_embedded",
-    "closest_embedded_S1",
-    "closest_embedded_S2",
-    "memorized_embedded",
-    "samples",
-    "diverged",
-    "dimension",
-    "asymmetry",
-    "log_density",
-    "log_density_gap",
-    "harmonic",
-    "harmonic_p",
-    "signs_p",
-    "mixed_p",
-    "rising",
-    "adaptive",
-    "adaptive_p",
-    "near",
-    "near_p",
-    "along",
-    "along_p",
-    "tangent",
-    "tangent_p",
-    "outside_tangent",
-    "angular_order",
-]
+COLUMNS = f"""
+    study dataset denoiser N seeds
+    train_psnr test_psnr gap slope minimax_slope
+    optimum optimum_slope {" ".join(f"below_optimum_{p:g}" for p in LEVELS)} optimum_error rhat
+    beyond beyond_ceiling beyond_null share
+    between ceiling closest_S1 closest_S2 memorized at_risk scale
+    between_embedded closest_embedded_S1 closest_embedded_S2 memorized_embedded
+    samples diverged
+    dimension asymmetry
+    log_density log_density_gap
+    harmonic harmonic_p signs_p mixed_p rising
+    adaptive adaptive_p near near_p along along_p
+    tangent tangent_p outside_tangent angular_order
+""".split()
 #: Stores of a kind that have another role.
 ROLES = {"optimum": "psnr", "ceiling": "similarity", "beyond_ceiling": "beyond"}
 #: How the numbers begin that say which images a denoiser was trained on.
@@ -107,7 +69,8 @@ def main(summary, origin, *, rows, jobs, slope_range, job=Job(), **paths):
         for kind in jobs
         for of, path in zip(jobs[kind], paths[kind], strict=True)
     }
-    table = [_row(slope_range, opened, **row) for row in rows]
+    tested = Counter(_network(row) for row in rows if "similarity" in row["stores"])
+    table = [_row(slope_range, opened, tested[_network(row)], **row) for row in rows]
     found = set().union(*table)
     columns = [c for name in COLUMNS for c in (name, f"{name}_low", f"{name}_high") if c in found]
     write(table, summary, columns)
@@ -115,7 +78,12 @@ def main(summary, origin, *, rows, jobs, slope_range, job=Job(), **paths):
         partial.write_text(json.dumps({"parameters": job.parameters}, indent=0))
 
 
-def _row(slope_range, every, *, alpha, judged, stores, **names) -> dict:
+def _network(row: dict) -> tuple:
+    """Which networks a row is of, whatever their N."""
+    return row["study"], row["dataset"], row["denoiser"]
+
+
+def _row(slope_range, every, tested, *, alpha, judged, stores, **names) -> dict:
     opened = {
         role: [every[ROLES.get(role, role), *sorted(of.items())] for of in jobs]
         for role, jobs in stores.items()
@@ -128,7 +96,8 @@ def _row(slope_range, every, *, alpha, judged, stores, **names) -> dict:
     if alpha is not None:
         names["minimax_slope"] = minimax_slope(alpha)
     measured = [_measured(slope_range, best, **each) for each in seeds]
-    at_risk = risk(opened["similarity"]) if "similarity" in opened else {}
+    # Of one N alone the memorized part says it all.
+    at_risk = risk(opened["similarity"]) if "similarity" in opened and tested > 1 else {}
     found = (over_seeds(measured) if measured else {}) | ceilings | at_risk
     kept = found if judged else {k: v for k, v in found.items() if not k.startswith(JUDGED)}
     return names | kept

@@ -6,9 +6,8 @@ They decide how much time and memory a job asks a cluster for; no result depends
 
 import math
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
 
-from study.entries import channels, is_optimum, known_side, root, steps
+from study.entries import channels, is_optimum, known_side, steps
 
 #: Operations per second of a network on one GPU. Assumed: a fifth of an A100's peak in TF32.
 FLOPS = 3e13
@@ -25,10 +24,8 @@ START = 60
 CPU_BASE, GPU_BASE = 1500, 4000
 #: Megabytes of a GPU that CUDA and its libraries take. Assumed.
 CUDA_BASE = 1500
-#: Of images whose number or side only the files tell.
-IMAGES, SIDE = 200_000, 80
-#: Options of a transformer and their defaults.
-TRANSFORMER = ("channels", 96), ("layers", 4), ("patch", 2)
+#: Of images whose side only the files tell.
+SIDE = 80
 #: Most minutes that a job asks for, as clusters often allow no more. Trainings continue in another.
 MOST_MINUTES = 24 * 60
 
@@ -42,10 +39,10 @@ def forward_flop(network: dict, side: int, image_channels: int = 1) -> float:
     """
     kind = network.get("architecture")
     if kind == "mlp":
-        c = network.get("channels", 256)
-        return 4 * c * (image_channels * side**2 + network.get("layers", 2) * c)
+        c = network["channels"]
+        return 4 * c * (image_channels * side**2 + network["layers"] * c)
     if kind == "transformer":
-        c, layers, patch = (network.get(*of) for of in TRANSFORMER)
+        c, layers, patch = (network[key] for key in ("channels", "layers", "patch"))
         tokens = (side // patch) ** 2
         each = layers * (12 * c * c + 2 * tokens * c)
         return 2 * tokens * (each + 2 * image_channels * patch**2 * c)
@@ -54,7 +51,7 @@ def forward_flop(network: dict, side: int, image_channels: int = 1) -> float:
     c = network.get("channels", 64)
     ends = 9 * 2 * image_channels * c
     if kind == "bfcnn":
-        inner = 9 * (network.get("layers", 21) - 2) * c * c
+        inner = 9 * (network["layers"] - 2) * c * c
     else:
         # Twice the channels on a fourth of the pixels: every scale costs as much, 1/2 + 1 going
         # down and 2 + 1 coming up, and upsampling. The middle makes up for what the first lacks.
@@ -66,32 +63,25 @@ def activations(network: dict, side: int, image_channels: int = 1) -> float:
     """Numbers that the backward pass of one image needs; arguments as of `forward_flop`."""
     c = network.get("channels", 64)
     if network.get("architecture") == "bfcnn":
-        inner = 2 * network.get("layers", 21) - 3
+        inner = 2 * network["layers"] - 3
     else:
         # Each scale has twice the channels on a fourth of the pixels: half of the one above it.
         inner = 17.5 - 16.5 / 2 ** network.get("blocks", 3)
     return (c * inner + image_channels) * side**2
 
 
-class Images(NamedTuple):
-    """Number of images, their side in pixels, pixels times channels, and bytes of one."""
-
-    count: int
-    side: int
-    pixels: int
-    bytes: int
+def _side(config: dict, job: Mapping) -> int:
+    """Side of the images in pixels, from the config alone."""
+    return known_side(config, job["dataset"]) or SIDE
 
 
-def _images(config: dict, job: Mapping) -> Images:
-    """The images of the data set, from the config alone."""
-    entry = root(config, job["dataset"])[1]
-    side = known_side(config, job["dataset"]) or SIDE
-    pixels = side**2 * channels(config, job["dataset"])
-    return Images(entry.get("images") or IMAGES, side, pixels, 4 * pixels)
+def _pixels(config: dict, job: Mapping) -> int:
+    """Pixels of an image times its channels, 4 bytes each."""
+    return _side(config, job) ** 2 * channels(config, job["dataset"])
 
 
 def _flop(config: dict, job: Mapping) -> float:
-    return forward_flop(config["denoisers"][job["denoiser"]], _images(config, job).side)
+    return forward_flop(config["denoisers"][job["denoiser"]], _side(config, job))
 
 
 def _recipe(config: dict, job: Mapping) -> dict:
@@ -102,44 +92,43 @@ def training(config: dict, job: Mapping) -> tuple[float, float]:
     recipe = _recipe(config, job)
     work = 3 * recipe["batch"] * _flop(config, job) / FLOPS
     step = max(STEP * recipe["batch"] / (recipe["microbatch"] or recipe["batch"]), work)
-    held = int(job["N"]) * _images(config, job).bytes
+    held = 4 * int(job["N"]) * _pixels(config, job)
     return START + held / READING + steps(recipe, int(job["N"])) * step, GPU_BASE + 2 * held / 1e6
 
 
 def gpu_mb(config: dict, job: Mapping) -> float:
     """Megabytes of each GPU of a training: the set, and what is kept for the backward pass."""
-    recipe, found = _recipe(config, job), _images(config, job)
-    network = config["denoisers"][job["denoiser"]]
-    each = activations(network, found.side, channels(config, job["dataset"]))
+    recipe, network = _recipe(config, job), config["denoisers"][job["denoiser"]]
+    each = activations(network, _side(config, job), channels(config, job["dataset"]))
     at_a_time = recipe["microbatch"] or recipe["batch"]
     number = 4 if recipe["precision"] == "fp32" else 2
-    return CUDA_BASE + (int(job["N"]) * found.bytes + at_a_time * number * each) / 1e6
+    return CUDA_BASE + (4 * int(job["N"]) * _pixels(config, job) + at_a_time * number * each) / 1e6
 
 
 def psnr(config: dict, job: Mapping) -> tuple[float, float]:
     entry = config["psnr"] | config["denoisers"][job["denoiser"]].get("psnr", {})
     count, levels = entry["count"], len(entry["input_psnr"])
     if is_optimum(config, job["denoiser"]):
-        each = OPTIMUM * _images(config, job).pixels / 576
+        each = OPTIMUM * _pixels(config, job) / 576
         return START + each * count * levels, CPU_BASE
     batches = 2 * levels * math.ceil(count / 256)
     work = 2 * levels * count * _flop(config, job) / FLOPS
-    held = 2 * count * _images(config, job).bytes
+    held = 2 * count * 4 * _pixels(config, job)
     return START + max(STEP * batches, work), GPU_BASE + 2 * held / 1e6
 
 
 def _weighing(config: dict, job: Mapping, denoiser: str) -> float:
     """Operations of a reference on one image: every pixel's window with those of all images."""
-    entry, found = config["denoisers"][denoiser], _images(config, job)
+    entry, pixels = config["denoisers"][denoiser], _pixels(config, job)
     taken = min(int(job["N"]), entry.get("most_images", int(job["N"])))
-    window = entry.get("window", found.side / 2) ** 2
-    elsewhere = found.pixels if entry.get("reference") == "equivariant" else 1
+    window = entry.get("window", _side(config, job) / 2) ** 2
+    elsewhere = pixels if entry.get("reference") == "equivariant" else 1
     # Each weight takes about as long as twenty operations of its distance.
-    return 2 * taken * found.pixels * elsewhere * (window + 20)
+    return 2 * taken * pixels * elsewhere * (window + 20)
 
 
 def calibration(config: dict, job: Mapping) -> tuple[float, float]:
-    side, levels = _images(config, job).side, len(config["samples"]["levels"])
+    side, levels = _side(config, job), len(config["samples"]["levels"])
     windows = len(config["calibration"]["windows"] or range(1, side, 2))
     noisy = config["calibration"]["count"] * levels * windows
     return START + noisy * _weighing(config, job, job["denoiser"]) / FLOPS, GPU_BASE

@@ -7,12 +7,11 @@ import numpy as np
 import xarray as xr
 
 from gahb import store
+from gahb.alike import ALIKE
 from gahb.drawing import style
 
 #: Where the colours of an eigenvector end, in root mean squares.
 SATURATION = 2.5
-#: |cosine| above which images are near-duplicates, the paper's.
-ALIKE = 0.95
 #: Whether figures of private images are being drawn.
 _hiding = False
 

@@ -85,7 +85,7 @@ def _part(ax: Axes, rows: list[dict]) -> None:
         xlim=(rows[0]["N"] / 1.5, 1.5 * rows[-1]["N"]),
         ylim=(-0.03, 1.03),
     )
-    if at_risk and len(rows) > 1:
+    if at_risk:
         ax.axvspan(ax.get_xlim()[0], max(at_risk), color=words.SERIES[1], alpha=0.2, linewidth=0)
     panels.log_axis(ax, 20)
 
@@ -201,7 +201,7 @@ def _ratios(ax: Axes, similarity: dict[int, xr.Dataset], centres, half: float) -
 
 
 def numbers(stores: Stores, shown: dict) -> list[dict]:
-    """For each N the memorized fraction, false positives, whether it is at risk, and medians."""
+    """For each N the memorized fraction, false positives and medians; of several, the risk."""
     (redundant,) = stores.of("redundancy")
     one_set = not int(redundant.images.sel(part="S2"))
     of = redundant.sel(part="S1" if one_set else "all")
@@ -222,8 +222,10 @@ def numbers(stores: Stores, shown: dict) -> list[dict]:
         taken = np.concatenate([one.memorized.isel(subset=0).values for one in each])
         found |= {"copies": int(np.nansum(taken)), "judged": int((~np.isnan(taken)).sum())}
         found |= beyond.over_seeds_of(stores.of("beyond", N=N, pair="disjoint"))
+        if len(shown["sizes"]) > 1:  # of which the largest at risk is asked for
+            found |= memorization.risk(each)
         # No seed changes the held-out images.
-        rows.append(found | memorization.risk(each) | _held_out(each[0].isel(subset=0)) | given)
+        rows.append(found | _held_out(each[0].isel(subset=0)) | given)
     return rows
 
 

@@ -1,11 +1,12 @@
 """Options of the analyses, a section each."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from study.config.base import (
     Count,
     Entry,
     Function,
+    Increasing,
     OddInteger,
     integer,
     number,
@@ -14,6 +15,8 @@ from study.config.base import (
 
 AtLeastTwo = integer(ge=2)
 Sigmas = several(number(gt=0, le=10))
+#: In dB.
+INPUT_PSNR = [0, 2.5, 5, 7.5, 10, 12.5, 15, 17.5, 20, 22.5, 25, 27.5, 30, 35, 40]
 
 
 class Psnr(Entry):
@@ -21,32 +24,12 @@ class Psnr(Entry):
 
     RENAMED = {"images": "count"}
 
-    input_psnr: several(number(ge=-20, le=80), least=3) = [
-        0,
-        2.5,
-        5,
-        7.5,
-        10,
-        12.5,
-        15,
-        17.5,
-        20,
-        22.5,
-        25,
-        27.5,
-        30,
-        35,
-        40,
-    ]
+    input_psnr: Annotated[several(number(ge=-20, le=80), least=3), Increasing] = INPUT_PSNR
     """Input PSNRs in dB, increasing; sigma = 10^(-PSNR / 20)."""
     count: Count = 200
     """Images of the training set and of the test set that are denoised."""
     slope_range: several(number(), least=2, most=2) = [10, 20]
     """Input PSNRs in dB between which slopes are fitted."""
-
-    def mistakes(self):
-        if self.input_psnr != sorted(self.input_psnr):
-            yield "input_psnr", f"found {self.input_psnr}, which must increase"
 
 
 class Samples(Entry):
@@ -83,13 +66,8 @@ class Samples(Entry):
 
     def mistakes(self):
         if not self.sigma_min < self.sd < self.sigma_max:
-            yield (
-                "sd",
-                (
-                    f"found {self.sd}, which must be above sigma_min = {self.sigma_min} and below "
-                    f"sigma_max = {self.sigma_max}"
-                ),
-            )
+            bounds = f"above sigma_min = {self.sigma_min} and below sigma_max = {self.sigma_max}"
+            yield "sd", f"found {self.sd}, which must be {bounds}"
 
 
 class Calibration(Entry):
@@ -171,7 +149,7 @@ class Properties(Entry):
 class Density(Entry):
     """Squared errors, log-densities and dimensions of each denoiser."""
 
-    input_psnr: several(number(ge=0, le=80), least=2, most=2) = [0, 40]
+    input_psnr: Annotated[several(number(ge=0, le=80), least=2, most=2), Increasing] = [0, 40]
     """Input PSNRs in dB from which and up to which errors are integrated; the last one is the
     cut-off sigma_0."""
     intervals: integer(ge=4, multiple_of=4) = 12
@@ -183,8 +161,3 @@ class Density(Entry):
     bundle: integer(ge=0) = 1
     """Test images around which the singular values of scores are computed, from 4 scores for each
     pixel."""
-
-    def mistakes(self):
-        first, cutoff = self.input_psnr
-        if first >= cutoff:
-            yield "input_psnr", f"found [{first}, {cutoff}]; the first must be smaller"

@@ -93,6 +93,15 @@ def _unique(values: list) -> list:
     return values
 
 
+def _increasing(values: list) -> list:
+    if values != sorted(values):
+        raise PydanticCustomError("increasing", "must increase")
+    return values
+
+
+Increasing = AfterValidator(_increasing)
+
+
 def several(item, least: int = 1, most: int | None = None):
     """The type of a list of `least` to `most` different items."""
     return Annotated[

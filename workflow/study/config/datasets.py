@@ -2,10 +2,11 @@
 
 from typing import Annotated, Literal
 
+from gahb.alike import ALIKE
 from pydantic import MISSING, Field
 
 from study.config.base import Count, Entry, OneOf, Side, integer, number
-from study.config.parts import Crop, GroupPattern, GroupTable, Patches, Place, Scales
+from study.config.parts import Crop, GroupPattern, GroupTable, Match, Patches, Place, Scales
 from study.files import is_url
 
 Images = integer(ge=4)
@@ -74,15 +75,12 @@ class Mixture(Made):
     """Standard deviation of the noise."""
 
 
-class Photographs(Source):
+class Photographs(Patches, Source):
     """Patches of the photographs that ship inside scikit-image."""
 
     source: Literal["photographs"]
     side: ImageSide
-    stride: Count = 8
-    """Pixels between neighboring patches."""
     scales: Scales = [0.5]
-    """Pictures are rescaled by each of these before patches are cut."""
 
 
 class Shuffled(Entry):
@@ -106,12 +104,11 @@ class Own(Source):
     """Images (or patches) that are drawn at random from all; all of them if null."""
     gray: Literal["mean", "luma"] | None = "mean"
     """Color becomes the mean of its channels or its luma, or is kept if null."""
-    duplicates: number(gt=0, lt=1) | None = 0.95
+    duplicates: number(gt=0, lt=1) | None = ALIKE
     """One of two images whose |cosine|, pooled to 20 x 20 and mean-removed, is above this is left
     out of the split; null keeps all."""
     mirrored: bool = True
     """Whether the mirror image of an image counts as a near-duplicate of it."""
-
     train: Annotated[str | Place, OneOf] | MISSING = MISSING
     """Images that a network was trained on: S1, in this order. A list of names (.txt, a line each,
     or .csv with a column name), a pattern of names as `match` has, or {path: PLACE} for images that
@@ -124,7 +121,7 @@ class Own(Source):
     def mistakes(self):
         yield from self._chosen()
         fetched, checksum = is_url(self.path), "sha256" in self.model_fields_set
-        if fetched and "sha256" not in type(self).model_fields:
+        if fetched and not isinstance(self, Fetched):
             alone = f"a {self.source} is not a single file, so it cannot be fetched"
             yield "path", f"found {self.path!r}; {alone}"
         elif fetched and not checksum:
@@ -213,8 +210,7 @@ class Array(Pictures):
 class Matched(Pictures):
     """Pictures in files with names, some of which are taken."""
 
-    match: str | None = None
-    """Pattern of the names that are used, as in "train/*.jpg"; all of them if null."""
+    match: Match = None
 
 
 class Folder(Matched, Named):
@@ -240,8 +236,7 @@ class Parquet(Matched, Encoded, Fetched):
     """Parquet files with a column of encoded images; a file or a folder of them."""
 
     source: Literal["parquet"]
-    match: str | None = "*.parquet"
-    """Pattern of the names that are used, as in "train/*.jpg"; all of them if null."""
+    match: Match = "*.parquet"
     column: str = "image"
     """Column of the encoded images, binary or a struct with a field `bytes`."""
 

@@ -10,6 +10,7 @@ from study.config.base import (
     Count,
     Entry,
     Function,
+    Increasing,
     OddInteger,
     integer,
     number,
@@ -48,6 +49,16 @@ class Sampling(Entry):
     level."""
 
 
+Repeated = Annotated[
+    Count | MISSING,
+    Field(description="How often each channel of gray images is repeated for the network."),
+]
+Sampled = Annotated[
+    Sampling | MISSING,
+    Field(description="How its samples are drawn, where other than the section `samples` says."),
+]
+
+
 class Imported(Entry):
     """A denoiser that a function of the user's returns."""
 
@@ -66,14 +77,12 @@ class Imported(Entry):
     score."""
     needs_sigma: bool | MISSING = MISSING
     """Whether the module is called (y, sigma) and not (y)."""
-    range: Annotated[list[number()], Field(min_length=2, max_length=2)] | MISSING = MISSING
+    range: Annotated[several(number(), least=2, most=2), Increasing] | MISSING = MISSING
     """Values of black and white for the module, [0, 1] if not given."""
     schedule: Literal["linear", "cosine"] | MISSING = MISSING
     """Noise levels of the steps of vp-*; the module's `alphas_cumprod` if not given."""
-    repeat_channels: Count | MISSING = MISSING
-    """How often each channel of gray images is repeated for the module."""
-    samples: Sampling | MISSING = MISSING
-    """How its samples are drawn, where other than the section `samples` says."""
+    repeat_channels: Repeated = MISSING
+    samples: Sampled = MISSING
 
     def mistakes(self):
         given = self.model_fields_set
@@ -81,8 +90,6 @@ class Imported(Entry):
             yield "", "give either `parametrization`, or `predicts` (and `needs_sigma`)"
         elif "parametrization" not in given and "predicts" not in given:
             yield "", "'predicts' is a required key"
-        if "range" in given and self.range[0] >= self.range[1]:
-            yield "range", f"found {self.range}; the first must be smaller"
         for file in self.files if "files" in given else ():
             if "{" not in file and not Path(file).is_file():
                 yield "files", f"found {file!r}, but there is no such file"
@@ -95,10 +102,8 @@ class Diffusers(Entry):
     """Folder of a pipeline, or of a UNet2DModel with its scheduler."""
     class_label: integer(ge=0) | MISSING = MISSING
     """Class of a class-conditional network whose images it is to denoise."""
-    repeat_channels: Count | MISSING = MISSING
-    """How often each channel of gray images is repeated for the network."""
-    samples: Sampling | MISSING = MISSING
-    """How its samples are drawn, where other than the section `samples` says."""
+    repeat_channels: Repeated = MISSING
+    samples: Sampled = MISSING
 
     def mistakes(self):
         if not Path(self.diffusers).is_dir():

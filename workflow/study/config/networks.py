@@ -6,6 +6,10 @@ from pydantic import MISSING, Field
 
 from study.config.base import Count, Entry, OddInteger, Side, integer, number
 
+OnlySide = Annotated[
+    Side, Field(description="Side of the images in pixels; the only side that it denoises.")
+]
+
 
 class Learned(Entry):
     """A denoiser that is trained here."""
@@ -51,8 +55,7 @@ class Mlp(Network):
     """A bias-free multilayer perceptron on the flattened image."""
 
     architecture: Literal["mlp"]
-    side: Side
-    """Side of the images in pixels; the only side that it denoises."""
+    side: OnlySide
     channels: Count = 256
     """Units of every layer."""
     layers: Count = 2
@@ -63,8 +66,7 @@ class Transformer(Network):
     """A bias-free transformer of patches."""
 
     architecture: Literal["transformer"]
-    side: Side
-    """Side of the images in pixels; the only side that it denoises."""
+    side: OnlySide
     channels: Count = 96
     """Channels of a token, a multiple of `heads`."""
     layers: Count = 4
@@ -79,10 +81,8 @@ class Transformer(Network):
     def mistakes(self):
         for whole, part in (("side", "patch"), ("channels", "heads")):
             if getattr(self, whole) % getattr(self, part):
-                yield (
-                    whole,
-                    (f"found {getattr(self, whole)}, no multiple of {part}, {getattr(self, part)}"),
-                )
+                found = f"found {getattr(self, whole)}"
+                yield whole, f"{found}, no multiple of {part}, {getattr(self, part)}"
 
 
 class Edm(Learned):
@@ -100,8 +100,7 @@ class Gaussians(Learned):
     """The posterior mean of a mixture of Gaussians whose means and common variance are learned."""
 
     architecture: Literal["gaussians"]
-    side: Side
-    """Side of the images in pixels; it takes no others."""
+    side: OnlySide
     means: Count
     """Gaussians, at most as many as training images."""
 

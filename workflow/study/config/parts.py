@@ -7,7 +7,16 @@ from pydantic import MISSING, Field
 from study.config.base import Count, Entry, integer, number, several
 
 Range = Annotated[list[integer()], Field(min_length=2, max_length=2)]
-Scales = several(number(gt=0, le=1))
+Scales = Annotated[
+    several(number(gt=0, le=1)),
+    Field(description="Pictures are rescaled by each of these before patches are cut."),
+]
+Match = Annotated[
+    str | None,
+    Field(
+        description='Pattern of the names that are used, as in "train/*.jpg"; all of them if null.'
+    ),
+]
 
 
 class Crop(Entry):
@@ -29,7 +38,6 @@ class Patches(Entry):
     stride: Count = 8
     """Pixels between neighboring patches."""
     scales: Scales = [1]
-    """Pictures are rescaled by each of these before patches are cut."""
 
 
 class GroupPattern(Entry):

@@ -222,11 +222,11 @@ def _of_agreement(config: dict, job: Mapping) -> list[str]:
     return ["gahb.denoisers.references.wiener", *_with_references(config, job)]
 
 
-def other_history(config: dict, job: Mapping) -> dict | None:
+def other_history(config: dict, job: Mapping) -> list[dict]:
     """The network of the other subset, where a figure of the study compares pairs."""
     drawn = [figures.declared()[figure] for figure in config["studies"][job["study"]]["figures"]]
     paired = any("similarity" in d["reads"] or d.get("both") for d in drawn)
-    return {**job, "subset": OTHER[job["subset"]]} if paired else None
+    return [{**job, "subset": OTHER[job["subset"]]}] if paired else []
 
 
 def _dynamics(config: dict, job: Mapping) -> dict:

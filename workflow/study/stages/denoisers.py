@@ -88,6 +88,11 @@ def calibrated_on(config: dict, job: Mapping) -> dict:
     return {**job, "denoiser": _entry(config, job)["calibrated"], "seed": 0}
 
 
+def calibration(config: dict, job: Mapping) -> list[dict]:
+    """The calibration of a reference, if it is calibrated."""
+    return [job] if "calibrated" in _entry(config, job) else []
+
+
 def _calibration(config: dict, job: Mapping) -> dict:
     module = REFERENCES / f"{_entry(config, job)['reference']}.py"
     option = constant(module, "CALIBRATED")

@@ -4,14 +4,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from gahb import groups
+from gahb.alike import ALIKE
 from gahb.chosen import is_list
 
 from study.entries import chosen_parts, pattern, places, root
 from study.files import listing, recorded
 from study.stages.stage import Stage, content, derived_seed
-
-#: |cosine| above which images are near-duplicates where the config says none: the paper's.
-ALIKE = 0.95
 
 
 def _images(config: dict, job: Mapping) -> dict:
@@ -32,15 +30,26 @@ def _images(config: dict, job: Mapping) -> dict:
     return {**entry, "seed": derived_seed(config, "images", job["dataset"])}
 
 
-def table(config: dict, dataset: str) -> Path | None:
+def unshuffled(config: dict, job: Mapping) -> dict:
+    """The data set that is divided: of a shuffled one, what it is a version of."""
+    return {"dataset": root(config, job["dataset"])[0]}
+
+
+def dropped(config: dict, job: Mapping) -> list[dict]:
+    """The data set whose near-duplicates are dropped, if they are."""
+    name, entry = root(config, job["dataset"])
+    return [{"dataset": name}] if entry.get("duplicates") else []
+
+
+def table(config: dict, job: Mapping) -> list[Path]:
     """The CSV of the groups of a data set, if there is one."""
-    path = groups.table(root(config, dataset)[1].get("groups", ""))
-    return path and Path(path)
+    path = groups.table(root(config, job["dataset"])[1].get("groups", ""))
+    return [Path(path)] if path else []
 
 
-def lists(config: dict, dataset: str) -> list[Path]:
+def lists(config: dict, job: Mapping) -> list[Path]:
     """The lists of names by which a data set chooses images, in the order of their parts."""
-    chosen = chosen_parts(root(config, dataset)[1]).values()
+    chosen = chosen_parts(root(config, job["dataset"])[1]).values()
     return [Path(by).expanduser() for by in chosen if isinstance(by, str) and is_list(by)]
 
 
@@ -68,10 +77,10 @@ def _split(config: dict, job: Mapping) -> dict:
     if chosen := _chosen(entry):
         used |= {"chosen": chosen, "test": 0 if "held_out" in entry else entry["test"]}
     if "groups" in entry:
-        by, listed = entry["groups"], table(config, job["dataset"])
+        by = entry["groups"]
         used["groups"] = by if isinstance(by, str) else by.get("pattern")
         # The content of the table counts, wherever it lies.
-        used["table_content"] = listed and content(listed)
+        used["table_content"] = next(map(content, table(config, job)), None)
     return used
 
 

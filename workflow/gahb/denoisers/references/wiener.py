@@ -72,5 +72,10 @@ def fit(training: Members) -> dict[str, torch.Tensor]:
     }
 
 
+def of(training: Members) -> Wiener:
+    """The filter of these images."""
+    return Wiener(**fit(training))
+
+
 def build(tensors: dict[str, torch.Tensor], training: Members) -> Wiener:
     return Wiener(**tensors)

@@ -1,1 +1,0 @@
-"""Figures that the paper does not have, one module each."""
