@@ -101,7 +101,7 @@ def test_samples(sizes, channels):
     assert [t.get_text() for t in top.get_xticklabels()] == [f"{N:,}" for N in sizes]
 
 
-@pytest.mark.parametrize("sizes", [*ONE_AND_TEN, [10, 100]])
+@pytest.mark.parametrize("sizes", [*ONE_AND_TEN, [10, 100], [3500]])
 @pytest.mark.parametrize("same", [True, False])
 def test_new_images(sizes, same):
     """At N = 10 all samples are copies, above none: the largest N is shown and counted."""

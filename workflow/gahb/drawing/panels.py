@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import (
     EngFormatter,
+    FixedLocator,
     LogLocator,
     MaxNLocator,
     NullFormatter,
@@ -154,10 +155,15 @@ def log_axis(ax: Axes, room: float = 300) -> None:
 def plain_numbers(axis: Axis, formatter="{x:g}", room: float = 300) -> None:
     """Numbers such as 0.1 and 20 on a logarithmic axis.
 
-    If its ends are less than a factor of `room` apart, twos and fives have labels, too.
+    If its ends are less than a factor of `room` apart, twos and fives have labels, too; where this
+    leaves no two labels, as around a single N, its middle has one.
     """
     low, high = axis.get_view_interval()
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < room * low else (1,)))
+    subs = np.array([1, 2, 5] if high < room * low else [1])
+    axis.set_major_locator(LogLocator(subs=subs))
+    nice = np.multiply.outer(10.0 ** np.arange(-6, 9), subs)
+    if ((low <= nice) & (nice <= high)).sum() < 2:
+        axis.set_major_locator(FixedLocator([float(f"{np.sqrt(low * high):.3g}")]))
     axis.set_major_formatter(formatter)
     axis.set_minor_formatter(NullFormatter())
 
