@@ -73,7 +73,7 @@ def audit():
     copies = found.found.memorized.values.nonzero()[0].tolist()
     assert copies == [7, 11], f"copies: found samples {copies}, planted were 7 and 11"
     assert found.found.nearest.values[[7, 11]].tolist() == [3, 5]
-    assert found.false_positives == 0, f"held-out images: {found.false_positives} taken for copies"
+    assert found.false_positives == 0, f"held-out images: {found.false_positives} flagged as copies"
 
 
 if __name__ == "__main__":
