@@ -144,11 +144,11 @@ def test_a_job_imports_all_its_modules_before_it_is_compared_with_its_plan(tmp_p
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.setenv(planned.VARIABLE, "")
-    (tmp_path / "users_own.py").write_text("def made(): ...")
-    os.utime("users_own.py", (1e9, 1e9))
-    code = fingerprint.code("figure", ["gahb.figures.nats"], [code_file("users_own:made")])
+    (tmp_path / "imported_early.py").write_text("def made(): ...")
+    os.utime("imported_early.py", (1e9, 1e9))
+    code = fingerprint.code("figure", ["gahb.figures.nats"], [code_file("imported_early:made")])
     planned.write({"a.png": {"values": {}, "code": code}})
-    for name in (named := {"gahb.figures.nats", "users_own"}):
+    for name in (named := {"gahb.figures.nats", "imported_early"}):
         monkeypatch.delitem(sys.modules, name, raising=False)
     planned.check("a.png", {"values": {}, "code": code})
     assert named <= sys.modules.keys()
