@@ -15,6 +15,7 @@ import xarray as xr
 import yaml
 from filelock import FileLock
 from gahb import store
+from study.config import checked
 from study.dry_run import planned
 
 # Tests run side by side.
@@ -115,6 +116,19 @@ TINY = {
     "properties": {"sigma": [0.3, 0.1], "count": 2, "pixels": 4},
     "density": {"input_psnr": [0, 20], "intervals": 8, "count": 4},
 }  # fmt: skip
+
+
+def over_the_default(*names: str) -> dict:
+    """Configs of the project as snakemake lays them over config.yaml, checked."""
+    return laid_over(*(yaml.safe_load((ROOT / name).read_text()) for name in names))
+
+
+def laid_over(*configs: dict) -> dict:
+    config = yaml.safe_load((ROOT / "config.yaml").read_text())
+    for section, value in (item for one in configs for item in one.items()):
+        both = isinstance(value, dict) and section in config
+        config[section] = config[section] | value if both else value
+    return checked(config)
 
 
 def data_set(folder: Path, pixels, **parts) -> tuple[str, str]:

@@ -9,7 +9,7 @@ import re
 import pytest
 import yaml
 from configs import EVERY_KIND as TINY
-from conftest import ROOT
+from conftest import ROOT, laid_over, over_the_default
 from gahb.training.recipe import Recipe
 from jsonschema import Draft202012Validator
 from study import figures, fingerprint
@@ -441,19 +441,6 @@ def test_the_schema_for_editors_takes_what_is_right_and_nothing_else(name):
     assert [*validator.iter_errors(config)] == []
     wrong = {"sead": 1, "psnr": {"count": 0}, "datasets": {"x": {"source": "disks"}}}
     assert len([*validator.iter_errors(config | wrong)]) == 3
-
-
-def over_the_default(*names: str) -> dict:
-    """Configs of the project as snakemake lays them over config.yaml, checked."""
-    return laid_over(*(yaml.safe_load((ROOT / name).read_text()) for name in names))
-
-
-def laid_over(*configs: dict) -> dict:
-    config = yaml.safe_load((ROOT / "config.yaml").read_text())
-    for section, value in (item for one in configs for item in one.items()):
-        both = isinstance(value, dict) and section in config
-        config[section] = config[section] | value if both else value
-    return checked(config)
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,7 @@ import threading
 import numpy as np
 import pytest
 import xarray as xr
-import yaml
-from conftest import ROOT, TINY, Study
+from conftest import TINY, Study, over_the_default
 from PIL import Image
 from study import figures, files
 from study.config import ConfigError, checked
@@ -225,10 +224,10 @@ def test_a_file_is_fetched_once_and_verified(tmp_path, server):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["studies/paper.yaml", "studies/faces.yaml"])
 def test_larger_studies_have_a_plan_without_their_data(tmp_path, name):
-    config = yaml.safe_load((ROOT / name).read_text())
+    config = over_the_default(name)
     made = Study(tmp_path, config).stale()
     for study in config["run"]:
-        entry = checked(config)["studies"][study]
+        entry = config["studies"][study]
         assert {f"{dataset}/images.zarr" for dataset in entry["datasets"]} <= made
         for figure in entry["figures"]:
             for job in figures.all_of(config, study, figures.declared()[figure]["compares"]):

@@ -63,16 +63,17 @@ def code(stage):
     return of_job(STAGES[stage].code)
 
 
-def made_by(stage):
-    """The path of a stage's result; of a store, that of its zarr.json."""
-    return str(getattr(rules, stage).output[-1])
+def made_by(stage, job):
+    """The path of a job's result; of a store, the path of its zarr.json."""
+    # By `expand`, which knows paths that have the prefix of a module already.
+    return expand(getattr(rules, stage).output[-1], **job)[0]
 
 
 def stale(stage):
     """A file newer than a result that says itself that it was made with something else."""
 
     def marker(config, job):
-        path, step = made_by(stage).format(**job), STAGES[stage]
+        path, step = str(made_by(stage, job)), STAGES[stage]
         return origins.marker(
             path, job, step.values(config, job), step.code(config, job)
         )
@@ -135,8 +136,8 @@ def made_from(wildcards):
 
 def stores(jobs):
     """The paths of the stores of these jobs, by kind."""
-    of = {kind: made_by("training" if kind == "history" else kind) for kind in jobs}
-    return {kind: [of[kind].format(**j) for j in jobs[kind]] for kind in jobs}
+    rule_of = {kind: kind for kind in jobs} | {"history": "training"}
+    return {kind: [made_by(rule_of[kind], j) for j in jobs[kind]] for kind in jobs}
 
 
 def drawn_from(declared):
