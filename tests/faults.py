@@ -307,10 +307,10 @@ def served(folder: Path) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
-    parser.add_argument("--kills", type=int, default=20, help="SIGKILLs")
-    parser.add_argument("--interrupts", type=int, default=10, help="SIGINTs")
-    parser.add_argument("--full", type=int, default=20, help="times that the disk is full")
-    parser.add_argument("--edits", type=int, default=20, help="edits of the config or the code")
+    parser.add_argument("--kills", type=int, default=6, help="SIGKILLs")
+    parser.add_argument("--interrupts", type=int, default=4, help="SIGINTs")
+    parser.add_argument("--full", type=int, default=4, help="times that the disk is full")
+    parser.add_argument("--edits", type=int, default=10, help="edits of the config or the code")
     parser.add_argument("--folder", type=Path, help="where to run; a temporary one by default")
     given = parser.parse_args()
     in_namespace = ["unshare", "--map-root-user", "--mount"]
