@@ -85,9 +85,10 @@ def _import(files: Iterable[Path]) -> None:
     """
     sys.path.append(os.getcwd())
     for file in files:
-        ours = file.is_relative_to(fingerprint.ROOT)
-        root = fingerprint.ROOT if ours else Path.cwd()
-        parts = file.relative_to(root).with_suffix("").parts if file.is_relative_to(root) else ()
-        if file.suffix == ".py" and parts and parts[0] != "scripts":
+        if file.suffix != ".py" or file.is_relative_to(fingerprint.ROOT / "scripts"):
+            continue
+        root = fingerprint.ROOT if file.is_relative_to(fingerprint.ROOT) else Path.cwd()
+        if file.is_relative_to(root):
+            module = ".".join(file.relative_to(root).with_suffix("").parts)
             with contextlib.suppress(Exception):  # the job's own import says what is wrong
-                importlib.import_module(".".join(parts).removesuffix(".__init__"))
+                importlib.import_module(module.removesuffix(".__init__"))

@@ -58,8 +58,8 @@ def draw(stores: Stores, shown: dict) -> Figure:
 
 
 def _cosines(beyond: Axes, between: Axes, rows: list[dict]) -> None:
-    """Cosines beyond the covariance; and 1 less those of the samples themselves, so that 0.99 and
-    0.999 are told apart."""
+    """Cosines beyond the covariance, and 1 - cosine of the samples themselves, which separates 0.99
+    from 0.999."""
     between.set_yscale("log")
     for name, of in {
         "beyond": "between",
