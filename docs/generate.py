@@ -17,7 +17,6 @@ from pathlib import Path
 
 import yaml
 from pydantic.json_schema import GenerateJsonSchema
-from study import figures
 from study.config.base import NAME
 from study.config.denoisers import options, references
 from study.config.whole import Config
@@ -87,9 +86,8 @@ def config_page() -> str:
             f"More: [training](training.md). In each, {_entries('training')['description']}.",
         ),
         _table(_keys(TRAINING)),
-        *_head("studies"),
+        *_head("studies", "Each figure is shown in the [gallery](gallery/README.md)."),
         _table(_keys(_entries("studies"))),
-        _table(_figures(), ("figure", "shows", "is drawn from")),
     ]
     for name in [name for name, section in SECTIONS.items() if "$ref" in section]:
         parts += [*_head(name), _table(_keys(_resolved(SECTIONS[name])))]
@@ -142,14 +140,6 @@ def _references() -> list[tuple]:
             words[[*takes].index(calibrated)] = f"`{calibrated}` or `calibrated` (**required**)"
         rows.append((f"`{name}`", ", ".join(words)))
     return rows
-
-
-def _figures() -> list[tuple]:
-    """The figures, what each shows, and the stores that it is drawn from."""
-    return [
-        (f"`{name}`", declared["title"], ", ".join(f"`{kind}.zarr`" for kind in declared["reads"]))
-        for name, declared in figures.declared().items()
-    ]
 
 
 def _resolved(entry: dict) -> dict:

@@ -33,8 +33,6 @@ COLUMNS = f"""
     adaptive adaptive_p near near_p along along_p
     tangent tangent_p outside_tangent angular_order
 """.split()
-#: Stores of a kind that have another role.
-ROLES = {"optimum": "psnr", "ceiling": "similarity", "beyond_ceiling": "beyond"}
 #: How the numbers begin that say which images a denoiser was trained on.
 JUDGED = ("memorized", "at_risk")
 #: The numbers of a store, by its kind.
@@ -47,7 +45,7 @@ MEASURES = {
 }
 
 
-def main(summary, origin, *, rows, jobs, slope_range, job=Job(), **paths):
+def main(summary, origin, *, rows, jobs, kinds, slope_range, job=Job(), **paths):
     """Write the table.
 
     Args:
@@ -60,6 +58,7 @@ def main(summary, origin, *, rows, jobs, slope_range, job=Job(), **paths):
             beyond_ceiling (similarity and beyond of pairs on the same images) and optimum (PSNRs
             of the optimum, one store).
         jobs: by kind, what each store is of.
+        kinds: by role, the kind of its stores where it has another name.
         slope_range: input PSNRs in dB between which slopes are fitted.
         job: of Snakemake.
         paths: by kind, the paths of the stores in the order of `jobs`.
@@ -70,7 +69,7 @@ def main(summary, origin, *, rows, jobs, slope_range, job=Job(), **paths):
         for of, path in zip(jobs[kind], paths[kind], strict=True)
     }
     tested = Counter(_network(row) for row in rows if "similarity" in row["stores"])
-    table = [_row(slope_range, opened, tested[_network(row)], **row) for row in rows]
+    table = [_row(slope_range, opened, kinds, tested[_network(row)], **row) for row in rows]
     found = set().union(*table)
     columns = [c for name in COLUMNS for c in (name, f"{name}_low", f"{name}_high") if c in found]
     write(table, summary, columns)
@@ -83,9 +82,9 @@ def _network(row: dict) -> tuple:
     return row["study"], row["dataset"], row["denoiser"]
 
 
-def _row(slope_range, every, tested, *, alpha, judged, stores, **names) -> dict:
+def _row(slope_range, every, kinds, tested, *, alpha, judged, stores, **names) -> dict:
     opened = {
-        role: [every[ROLES.get(role, role), *sorted(of.items())] for of in jobs]
+        role: [every[kinds.get(role, role), *sorted(of.items())] for of in jobs]
         for role, jobs in stores.items()
     }
     same, (best,) = opened.pop("ceiling", []), opened.pop("optimum", [None])

@@ -9,8 +9,8 @@ from study.stages.stage import Stage
 
 #: A page shows the eigenbasis of the largest training set.
 PAGE = {"reads": {"eigenbasis": ["S1"]}, "sizes": "largest", "compares": "nothing"}
-#: In the summary, stores of a kind that have another role there.
-ROLES = {"optimum": "psnr", "ceiling": "similarity", "beyond_ceiling": "beyond"}
+#: The kinds of stores that have another role in the summary.
+KINDS = {"optimum": "psnr", "ceiling": "similarity", "beyond_ceiling": "beyond"}
 
 
 def _figure(name: str) -> Stage:
@@ -78,7 +78,7 @@ def summarized(config: dict) -> dict[str, list[dict]]:
     listed = {}
     for _, stores in rows(config):
         for role, jobs in stores.items():
-            listed.setdefault(ROLES.get(role, role), []).extend(jobs)
+            listed.setdefault(KINDS.get(role, role), []).extend(jobs)
     return {kind: figures.once(jobs) for kind, jobs in listed.items()}
 
 
@@ -86,6 +86,7 @@ def _summary(config: dict, job: Mapping) -> dict:
     return {
         "rows": [row | {"stores": stores} for row, stores in rows(config)],
         "jobs": summarized(config),
+        "kinds": KINDS,
         "slope_range": config["psnr"]["slope_range"],
     }
 
