@@ -400,6 +400,9 @@ def test_an_lmdb_of_several_resolutions_needs_a_match(tmp_path):
     np.testing.assert_array_equal(gray("lmdb", tmp_path, match="12-*"), IMAGES)
     np.testing.assert_array_equal(gray("lmdb", tmp_path, match="6-*"), IMAGES[:, :6, :6])
     assert listed(tmp_path, "12-*") is not None
+    # Two sources of one environment, as samples of another size have.
+    both = [open_source("lmdb", path=str(tmp_path), match=m, seed=0) for m in ("12-*", "6-*")]
+    assert [source.read(0, 6).shape[-1] for source in both] == [12, 6]
 
 
 def test_idx_is_read_compressed_or_not(tmp_path):

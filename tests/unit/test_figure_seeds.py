@@ -305,7 +305,8 @@ def test_summary_has_columns_of_what_the_studies_have(tmp_path):
 
     def write(*rows):
         scripts.summary.main(
-            file, tmp_path / "summary.json", rows=rows, slope_range=[10, 20], kinds={"ceiling": "similarity"},
+            file, tmp_path / "summary.json", rows=rows, slope_range=[10, 20],
+            kinds={"ceiling": "similarity"},
             jobs={kind: [of[name] for name in names] for kind, names in kinds.items()},
             **{kind: [paths[name] for name in names] for kind, names in kinds.items()},
         )  # fmt: skip

@@ -1,5 +1,6 @@
 """An LMDB environment whose values are encoded images, as LSUN is published."""
 
+import functools
 import re
 from pathlib import Path
 
@@ -27,8 +28,7 @@ def lmdb(*, path: str, match: str | None = None, **options) -> Source:
         ImageError: it is not an LMDB environment, or has images at several resolutions.
     """
     try:
-        # Nobody writes while we read; without locks, it may lie on a read-only disk.
-        environment = package.open(path, readonly=True, lock=False, subdir=Path(path).is_dir())
+        environment = _environment(path)
         with environment.begin() as transaction:
             found = list(transaction.cursor().iternext(values=False))
     except package.Error as error:
@@ -47,6 +47,13 @@ def lmdb(*, path: str, match: str | None = None, **options) -> Source:
             return transaction.get(keys[names[i]])
 
     return prepared(encoded(len(names), fetch, written.__getitem__, Path(path).name), **options)
+
+
+@functools.cache
+def _environment(path: str):
+    """The environment, opened once: LMDB refuses to open it again in the same process."""
+    # Nobody writes while we read; without locks, it may lie on a read-only disk.
+    return package.open(path, readonly=True, lock=False, subdir=Path(path).is_dir())
 
 
 def _resolutions(names: list[str]) -> set[str]:
