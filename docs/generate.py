@@ -326,7 +326,8 @@ PAGES = {
     "../workflow/schemas/config.schema.json": schema_file,
     **{
         os.path.relpath(page, ROOT / "docs"): partial(numbered, page)
-        for page in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"))
+        for folder in ("", "docs/**/", "studies/")
+        for page in ROOT.glob(f"{folder}*.md")
         if OPENING.search(page.read_text())
     },
 }

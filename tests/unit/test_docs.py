@@ -15,7 +15,8 @@ from conftest import ROOT
 from study import figures
 from study.config import checked
 
-PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+FOLDERS = ("", "docs/**/", "studies/", "profiles/")
+PAGES = [page for folder in FOLDERS for page in ROOT.glob(f"{folder}*.md")]
 FAQ = (ROOT / "docs" / "faq.md").read_text()
 
 
