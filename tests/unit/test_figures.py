@@ -51,7 +51,7 @@ from gahb.figures import (
 from gahb.harmonics.oscillation import roughness
 from gahb.summaries import memorization, tables
 from matplotlib.axes import Axes
-from matplotlib.image import imread
+from matplotlib.image import AxesImage, imread
 from matplotlib.testing.compare import compare_images
 
 LOOKS = Path(__file__).parent / "looks"
@@ -225,8 +225,9 @@ def test_disks(channels):
     assert re.search(r"1/2.* 1 ", words(figure))
 
 
-def draw_geometry(curves, bases):
-    return geometry.draw(stores_of(psnr=curves, eigenbasis=bases), {"datasets": DATASETS[:2]})
+def draw_geometry(curves, bases, private=False):
+    shown = {"datasets": DATASETS[:2], "private": private}
+    return geometry.draw(stores_of(psnr=curves, eigenbasis=bases), shown)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -239,6 +240,8 @@ def test_geometry(channels):
     np.testing.assert_allclose(second.get_ydata(), 12 - 0.4 * INPUT_PSNR)
     said = words(figure).replace("\n", " ")
     assert "loses up to 8.0 dB (at 40 dB of input PSNR); from 30 dB on" in said
+    private = draw_geometry([psnr_store(0.8), psnr_store(0.6)], bases, private=True)
+    assert len(figure.axes) - len(private.axes) == 1 and not private.findobj(AxesImage)
 
 
 def test_roughness():

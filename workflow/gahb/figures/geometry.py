@@ -41,9 +41,11 @@ BARELY = 0.5
 @style.sheet()
 def draw(stores: Stores, shown: dict) -> Figure:
     """Gain over the noisy image, shrinkage factors, roughness and eigenvectors of both."""
-    below = panels.mosaic_height(style.PAGE - 0.7, 2 + EIGENVECTORS, 2)
-    figure = Figure((style.PAGE, 2.4 + below))
-    top, bottom = figure.subfigures(2, 1, height_ratios=[2.4, below])
+    # Eigenvectors of a private image would show its contours.
+    rows = [] if shown["private"] else [panels.mosaic_height(style.PAGE - 0.7, 2 + EIGENVECTORS, 2)]
+    heights = [2.4, *rows]
+    figure = Figure((style.PAGE, sum(heights)))
+    top, *below = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False).flat
     curves = [together(stores.of("psnr", dataset=d)) for d in shown["datasets"]]
     bases = [_shown(stores, dataset) for dataset in shown["datasets"]]
     lines = [{"color": words.series(i), "label": name} for i, name in enumerate(NAMES)]
@@ -63,7 +65,8 @@ def draw(stores: Stores, shown: dict) -> Figure:
     rough.axhline(1, **panels.REFERENCE)
     rough.set(xlabel="rank $k$", ylabel="roughness of $e_k$ (1: white noise)", ylim=(0, None))
 
-    panels.compare_bases(bottom.subplots(), [first for first, *_ in bases], NAMES, EIGENVECTORS)
+    for place in below:
+        panels.compare_bases(place.subplots(), [first for first, *_ in bases], NAMES, EIGENVECTORS)
     words.headline(figure, sentence(*(each.median("seed") for each in gains)))
     return figure
 
