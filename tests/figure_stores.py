@@ -623,12 +623,7 @@ def several(count: int) -> dict:
     curves = stores_of(known, psnr=dict.fromkeys(sizes, lines[0]))
     beside = {"optimum": "optimum", "references": ["wiener", "optimum"], "denoiser": "network"}
     densities = density_stores(sizes, count, ["wiener"])
-    values = RANGE | {
-        "private": False,
-        "denoiser": "unet",
-        "references": ["wiener"],
-        "source": ["disks"],
-    }
+    values = RANGE | {"denoiser": "unet", "references": ["wiener"], "source": ["disks"]}
     values |= {"sizes": sizes, "patch": 4, "alphas": [2, 1], "datasets": DATASETS[:2]}
     return {
         psnr_curves: (curves, values | beside),

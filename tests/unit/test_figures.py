@@ -225,9 +225,8 @@ def test_disks(channels):
     assert re.search(r"1/2.* 1 ", words(figure))
 
 
-def draw_geometry(curves, bases, private=False):
-    shown = {"datasets": DATASETS[:2], "private": private}
-    return geometry.draw(stores_of(psnr=curves, eigenbasis=bases), shown)
+def draw_geometry(curves, bases):
+    return geometry.draw(stores_of(psnr=curves, eigenbasis=bases), {"datasets": DATASETS[:2]})
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -240,7 +239,8 @@ def test_geometry(channels):
     np.testing.assert_allclose(second.get_ydata(), 12 - 0.4 * INPUT_PSNR)
     said = words(figure).replace("\n", " ")
     assert "loses up to 8.0 dB (at 40 dB of input PSNR); from 30 dB on" in said
-    private = draw_geometry([psnr_store(0.8), psnr_store(0.6)], bases, private=True)
+    with pictures.hiding(True):
+        private = draw_geometry([psnr_store(0.8), psnr_store(0.6)], bases)
     assert len(figure.axes) - len(private.axes) == 1 and not private.findobj(AxesImage)
 
 
@@ -454,6 +454,11 @@ def test_numbers_of_curves_are_exact_on_lines():
     assert [r["gap"] for r in rows] == pytest.approx([10, 0.1])
     assert [r["slope"] for r in rows] == pytest.approx([0.6, 0.6])
     assert rows[0]["test_psnr"] == pytest.approx(12 + 0.6 * 15)
+    filtered = stores_of({"wiener": {"psnr": {100: psnr_store(0.4)}}}, psnr={100: psnr_store(0.6)})
+    shown = {"sizes": [100], "slope_range": (10, 20), "linear": "wiener", "references": ["wiener"]}
+    network, wiener = psnr_curves.numbers(filtered, shown | {"denoiser": "unet"})
+    above = [network[f"above_wiener_{level}{end}"] for level in (10, 30) for end in ("", "_low")]
+    assert above == pytest.approx([2, 2, 6, 6]) and "above_wiener_10" not in wiener
     stores = stores_of(
         psnr=[psnr_store(0.8), psnr_store(0.5)], eigenbasis=[eigenbasis_store()] * 2,
         harmonics=[harmonics_store(2)] * 2,

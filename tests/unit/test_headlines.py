@@ -191,7 +191,7 @@ TRUTHS = {
         (([nats(10, 12_335, 358), nats(100, -4.2, 0.2)],), "loses 12,335 on test images and gains "
          "358 on training images at N = 10; gains 4.2 on test images and is as good on training "
          "images at N = 100."),
-        (([nats(10, 12_335, 358, 20_000)],), "is as good on test images and is as good on"),
+        (([nats(10, 12_335, 358, 20_000)],), "is as good on test and on training images at"),
     ],
     "new_images": [
         ((sampled(10, 0.9), 0, 64, 0), "agree to 0.90 beyond the covariance, two Wiener filters to "

@@ -27,6 +27,11 @@ def hiding(private: bool) -> Iterator[None]:
         _hiding = before
 
 
+def hides() -> bool:
+    """Whether the figure that is drawn is of private images."""
+    return _hiding
+
+
 def _hidden(image: xr.DataArray | np.ndarray) -> np.ndarray:
     """What stands in place of an image (channel, y, x): a cross, RGB (y, x, 3)."""
     height, width = image.shape[-2:]

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from gahb.drawing import panels, style, words
+from gahb.drawing import panels, pictures, style, words
 from gahb.drawing.stores import Stores, together
 from gahb.harmonics.oscillation import roughness
 from gahb.summaries import eigenbasis, psnr, tables
@@ -42,8 +42,8 @@ BARELY = 0.5
 def draw(stores: Stores, shown: dict) -> Figure:
     """Gain over the noisy image, shrinkage factors, roughness and eigenvectors of both."""
     # Eigenvectors of a private image would show its contours.
-    rows = [] if shown["private"] else [panels.mosaic_height(style.PAGE - 0.7, 2 + EIGENVECTORS, 2)]
-    heights = [2.4, *rows]
+    rows = panels.mosaic_height(style.PAGE - 0.7, 2 + EIGENVECTORS, 2)
+    heights = [2.4] if pictures.hides() else [2.4, rows]
     figure = Figure((style.PAGE, sum(heights)))
     top, *below = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False).flat
     curves = [together(stores.of("psnr", dataset=d)) for d in shown["datasets"]]

@@ -59,10 +59,13 @@ def sentence(rows: list[dict]) -> str:
     """What is lost on test images and gained on training images, with the least and the most N."""
     said = []
     for row in words.ends([row for row in rows if row["denoiser"] == rows[0]["denoiser"]]):
-        said.append(
-            f"{_nats(row, 'kl', ('loses', 'gains'))} on test images and "
-            f"{_nats(row, 'memory', ('gains', 'loses'))} on training images at N = {row['N']:,}"
+        test, train = (
+            _nats(row, "kl", ("loses", "gains")),
+            _nats(row, "memory", ("gains", "loses")),
         )
+        each = f"{test} on test images and {train} on training images"
+        both = f"{test} on test and on training images"
+        said.append(f"{both if test == train else each} at N = {row['N']:,}")
     return f"In nats per image, against the best density known, the network {'; '.join(said)}."
 
 

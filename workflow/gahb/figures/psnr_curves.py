@@ -13,7 +13,7 @@ from gahb.drawing import panels, style, words
 from gahb.drawing.optimum import optimum_curve
 from gahb.drawing.stores import Stores, together
 from gahb.summaries import psnr, tables
-from gahb.summaries.optimum import against_optimum
+from gahb.summaries.optimum import LEVELS, against_optimum, below
 
 FIGURE = {
     "title": "PSNR curves",
@@ -105,8 +105,9 @@ def _beside(stores: Stores, shown: dict) -> dict:
 
 def numbers(stores: Stores, shown: dict) -> list[dict]:
     """PSNRs, their gap and the slope, for each N and reference; where the optimum is known, how far
-    below it networks are."""
+    below it networks are; how far above the Wiener filter those of the largest N are."""
     best, beside, largest = shown.get("optimum"), _beside(stores, shown), shown["sizes"][-1]
+    linear = beside.get(shown.get("linear"))
 
     def row(N, curves):
         found = {"N": N, "images": curves.sizes["image"]}
@@ -114,6 +115,8 @@ def numbers(stores: Stores, shown: dict) -> list[dict]:
         if best is not None:
             optimum = stores.first("psnr", denoiser=best, N=largest)
             found |= against_optimum(curves, optimum, *shown["slope_range"])
+        if linear is not None and N == largest and curves is not linear:
+            found |= _above(curves, linear)
         return found
 
     of_networks = [
@@ -123,3 +126,15 @@ def numbers(stores: Stores, shown: dict) -> list[dict]:
         return of_networks
     named = [{"denoiser": shown["denoiser"]} | found for found in of_networks]
     return named + [{"denoiser": n} | row(largest, curves) for n, curves in beside.items()]
+
+
+def _above(curves: xr.Dataset, linear: xr.Dataset) -> dict:
+    """Mean dB above the Wiener filter of as many training images, on the same test images."""
+    gain = -below(curves, linear)
+    levels = [p for p in gain.input_psnr.values if p in LEVELS]
+    found = {p: statistics.mean(gain.sel(input_psnr=p).values) for p in levels}
+    return {
+        name: value
+        for p, interval in found.items()
+        for name, value in tables.bounded(f"above_wiener_{p:g}", interval).items()
+    }
