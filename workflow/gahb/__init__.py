@@ -10,7 +10,7 @@ import importlib
 
 
 def __getattr__(name: str):
-    # By name: what is imported here would be part of every job's code, and of every start.
+    # Loaded by name: an import here would be part of every job's code, and slow every start.
     if name == "audit":
         return importlib.import_module("gahb.copies.judgement").audit
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

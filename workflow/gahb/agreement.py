@@ -1,6 +1,6 @@
 """Agreement of two denoisers on the same noisy images, in the measures that the field reports.
 
-Of outputs a and b of d entries each, b the one to be explained, at noise level sigma:
+For outputs a and b with d entries each, where b is to be explained, at noise level sigma:
 
 - `r`: correlation of the mean-removed a and b
 - `r2`: 1 - |a - b|^2 / |b - mean(b)|^2
@@ -8,7 +8,7 @@ Of outputs a and b of d entries each, b the one to be explained, at noise level 
 - `mse`: |a - b|^2 / d
 - `score_distance`: |a - b|^2 / sigma^4, the squared distance of the two scores
 
-Published numbers differ because each paper takes another of these.
+Published numbers differ because papers use different measures.
 """
 
 import numpy as np
@@ -22,7 +22,7 @@ def noisy_images(clean: torch.Tensor, sigmas, seed: int) -> torch.Tensor:
     Args:
         clean: images (image, channel, y, x), floats.
         sigmas: noise levels.
-        seed: of the noise.
+        seed: seed of the noise.
     """
     z = torch.randn(clean.shape, generator=torch.Generator().manual_seed(seed)).to(clean)
     return torch.stack([clean + sigma * z for sigma in sigmas])
@@ -31,12 +31,12 @@ def noisy_images(clean: torch.Tensor, sigmas, seed: int) -> torch.Tensor:
 def measures(
     a: torch.Tensor, b: torch.Tensor, sigma: float | torch.Tensor
 ) -> dict[str, torch.Tensor]:
-    """The measures above, by name: (image,) each, in float64.
+    """The measures above by name, each (image,), in float64.
 
     Args:
-        a: outputs of the one that explains, (image, channel, y, x).
-        b: outputs of the one to be explained.
-        sigma: noise level of what both denoised, a number or (image,).
+        a: outputs of the denoiser that explains, (image, channel, y, x).
+        b: outputs of the denoiser to be explained.
+        sigma: noise level of their common input, a number or (image,).
     """
     a, b = a.double().flatten(1), b.double().flatten(1)
     squared = (a - b).square().sum(1)
@@ -53,17 +53,17 @@ def measures(
 
 @torch.no_grad()
 def compared(network, against: dict, wiener, y: torch.Tensor, sigma: torch.Tensor) -> dict:
-    """All measures of each of `against`, with the network as b: (against, level, image) by name.
+    """All measures by name, (against, level, image): each of `against` as a, the network as b.
 
-    r2_beyond_wiener is r2 of what is left of both once the Wiener filter's output is subtracted,
-    since a linear filter already explains nearly all of the images themselves. NaN where y is, or
+    r2_beyond_wiener is r2 after the Wiener filter's output is subtracted from both, since a linear
+    filter already explains nearly all of the images themselves. Values are NaN where y is NaN, or
     where the network does nothing beyond the filter.
 
     Args:
         network, wiener: called (y, sigma).
         against: denoisers by name.
         y: (level, image, channel, y, x).
-        sigma: noise level of each, (level, image).
+        sigma: noise level of each image, (level, image).
     """
     names = ["r", "r2", "explained", "mse", "score_distance", "r2_beyond_wiener"]
     found = {name: np.full((len(against), *sigma.shape), np.nan) for name in names}
@@ -83,12 +83,12 @@ def compared(network, against: dict, wiener, y: torch.Tensor, sigma: torch.Tenso
 
 
 def passed(samples: xr.Dataset, count: int, device) -> tuple[torch.Tensor, torch.Tensor]:
-    """Where a network's samples were on their way: y (level, sample, channel, y, x), sigma.
+    """States that a network's samples passed through: y (level, sample, channel, y, x), and sigma.
 
     Args:
-        samples: samples.zarr; the first samples are taken, as many as there are.
-        count: places for samples, NaN where there is none or it diverged.
-        device: of the result.
+        samples: samples.zarr, whose first `count` samples are taken.
+        count: number of samples in the result, NaN where there are fewer or one diverged.
+        device: device of the result.
 
     Returns: y at the first noise level at or below each `level`, and that noise level (level,
         sample).

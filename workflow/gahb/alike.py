@@ -1,4 +1,4 @@
-"""When two images are near-duplicates, wherever that is asked."""
+"""The threshold above which two images count as near-duplicates, used everywhere."""
 
-#: |cosine| above which they are once the mean of each is removed: the paper's.
+#: |cosine| with the mean of each image removed; the paper's value.
 ALIKE = 0.95

@@ -1,8 +1,8 @@
 """Fixed orthogonal bases of images: cosines, and Daubechies' wavelets with four taps (1988).
 
 A basis is a list of orthogonal matrices: the first is applied to the columns and rows of an image,
-each further one to those of the low frequencies that the one before has left. Cosines have one,
-wavelets one for each scale.
+each further one to the columns and rows of the low frequencies that the previous one left. Cosines
+have one matrix, wavelets one for each scale.
 """
 
 import numpy as np
@@ -16,7 +16,7 @@ def basis(name: str, side: int) -> list[torch.Tensor]:
     """The matrices of the basis "dct" or "wavelet" of images of side x side pixels, in float64.
 
     Raises:
-        ValueError: wavelets of an odd side.
+        ValueError: wavelets for an odd side.
     """
     return {"dct": _cosines, "wavelet": _wavelets}[name](side)
 
@@ -44,7 +44,7 @@ def _cosines(side: int) -> list[torch.Tensor]:
 
 
 def _wavelets(side: int) -> list[torch.Tensor]:
-    """Halved, periodically, as long as the length is even and no less than the four taps."""
+    """Periodic wavelets: halve the length while it is even and at least the four taps."""
     if side % 2:
         raise ValueError(f"wavelets need an even number of pixels a side, found {side}")
     steps, n = [], side

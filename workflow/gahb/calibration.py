@@ -1,11 +1,11 @@
-r"""Calibration of a theory on a network: at each noise level, the value of its option by which its
-score points most as the network's does (Kamb & Ganguli, 2024).
+r"""Calibration of a theory on a network: at each noise level, the value of its option for which its
+score is most aligned with the network's (Kamb & Ganguli, 2024).
 
 .. math::
     \cos = \frac{\langle f(y) - y,\, g(y) - y\rangle}
     {\lVert f(y) - y\rVert\, \lVert g(y) - y\rVert}
 
-for theory f and network g at the same y; the value of the greatest median over images is chosen.
+for theory f and network g at the same y; the value with the greatest median over images is chosen.
 """
 
 import numpy as np
@@ -16,7 +16,7 @@ from gahb.jacobian import jacobian
 
 
 def windows(listed: list[int] | None, side: int) -> list[int]:
-    """Those that are listed, or all odd ones, that are smaller than the image; and the image."""
+    """The listed windows, or all odd ones, smaller than the image, then the whole image."""
     return [*(w for w in listed or range(1, side, 2) if w < side), side]
 
 
@@ -29,10 +29,10 @@ def cosines(theory, network, noisy: torch.Tensor, sigmas, values: list) -> np.nd
         network: g, called network(y, sigma).
         noisy: y, (sigma, image, channel, y, x).
         sigmas: their noise levels.
-        values: of the theory's option.
+        values: values of the theory's option.
 
     Raises:
-        Refused: it refuses all values at a noise level.
+        Refused: the theory refuses all values at a noise level.
     """
     found = torch.full((len(values), *noisy.shape[:2]), torch.nan)
     for s, (y, sigma) in enumerate(zip(noisy, map(float, sigmas), strict=True)):
@@ -50,7 +50,7 @@ def cosines(theory, network, noisy: torch.Tensor, sigmas, values: list) -> np.nd
 
 
 def best(cosines: np.ndarray, values: list) -> list:
-    """The value of the greatest median over images, for each sigma; of equal ones the first."""
+    """The value with the greatest median over images for each sigma; the first in a tie."""
     return [values[i] for i in np.nan_to_num(np.median(cosines, 2), nan=-np.inf).argmax(0)]
 
 

@@ -1,6 +1,6 @@
-"""Images that are chosen by name: by a list of names, or by a pattern.
+"""Images chosen by name: by a list of names, or by a pattern.
 
-Imports neither numpy nor torch: what is planned reads lists, too.
+Imports neither numpy nor torch: planning reads lists, too.
 """
 
 import csv
@@ -14,11 +14,11 @@ LISTS = (".txt", ".csv")
 
 
 class ChoiceError(ValueError):
-    """A choice that names no image, one that is not there, or one twice; says which."""
+    """A choice with no name, an unknown name or a repeated one; the message says which."""
 
 
 def is_list(choice: str) -> bool:
-    """Whether a choice is the path of a list, and not a pattern."""
+    """Whether a choice is the path of a list rather than a pattern."""
     return choice.lower().endswith(LISTS)
 
 
@@ -54,14 +54,14 @@ def read(path: str) -> list[str]:
 
 
 def chosen(names: Sequence[str], choice: str) -> list[int]:
-    """Indices of the images that are chosen: in the order of a list, or, by a pattern, their own.
+    """Indices of the chosen images: in the order of the list or, for a pattern, of the data set.
 
     Args:
-        names: of all images.
+        names: names of all images.
         choice: path of a list, or a pattern of names as `match` has.
 
     Raises:
-        ChoiceError: of `read`; or a name is of no image or of several, or the pattern of none.
+        ChoiceError: as `read`; or a name belongs to no image or several, or no name matches.
     """
     if not is_list(choice):
         found = [i for i, name in enumerate(names) if matches(name, choice)]

@@ -1,9 +1,9 @@
 r"""When a model of M Gaussians memorizes: the prediction of Buchanan et al. (2025).
 
-Images are one of a few templates and white noise of variance v, in d dimensions. A model of M
+An image is one of a few templates plus white noise of variance v, in d dimensions. A model of M
 Gaussians, trained on N of them, can be a *partial memorizer*, which knows M of the N images, or the
-*generalizer*, which knows the templates and v. Beyond the memorizer's, their squared errors on the
-training set at noise level sigma are about
+*generalizer*, which knows the templates and v. In excess of the memorizer's, their squared errors
+on the training set at noise level sigma are about
 
 .. math:: d v \left(1 - \frac M N\right) \qquad\text{and}\qquad \frac{d v}{1 + v / \sigma^2},
 
@@ -21,7 +21,7 @@ from gahb.training.recipe import HIGH, LOWEST
 
 
 def levels(noise: str, count: int = 4096) -> np.ndarray:
-    """Noise levels of a training, each as likely as any other: quantiles of "squared" or "mixed".
+    """Noise levels of a training, all equally likely: quantiles of "squared" or "mixed".
 
     `gahb.training.objective` draws from the same distributions.
     """
@@ -32,12 +32,12 @@ def levels(noise: str, count: int = 4096) -> np.ndarray:
 
 
 def partial_memorizer_loss(d: int, v: float, part) -> np.ndarray:
-    """d v (1 - M / N), the predicted error of one that knows the part M / N of the images."""
+    """d v (1 - M / N), the predicted error of a denoiser that knows M of the N images."""
     return d * v * (1 - np.asarray(part))
 
 
 def generalizer_loss(d: int, v: float, sigma) -> np.ndarray:
-    """d v / (1 + v / sigma^2), the predicted error of the one that knows templates and variance."""
+    """d v / (1 + v / sigma^2), predicted for the denoiser that knows templates and variance."""
     return d * v / (1 + v / np.square(sigma))
 
 
@@ -47,7 +47,7 @@ def predicted(N: int, v: float, sigma) -> float:
     Args:
         N: training images.
         v: variance of the noise around templates.
-        sigma: noise levels of the training, each as likely as any other.
+        sigma: noise levels of the training, all equally likely.
     """
     return float(N * np.mean(v / (v + np.square(sigma))))
 
@@ -55,7 +55,7 @@ def predicted(N: int, v: float, sigma) -> float:
 def crossing(M, errors, level: float) -> float:
     """The M where errors that decrease with M fall below `level`, interpolated linearly.
 
-    NaN where they do not, or lie below it from the first M on.
+    NaN if they never do, or are below it from the first M on.
 
     Args:
         M: increasing.

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-#: Smaller squared errors count as this, of float32's rounding: 144 dB.
+#: Smaller squared errors count as this, the rounding error of float32: 144 dB.
 LEAST = 2**-48
 
 
@@ -26,5 +26,5 @@ def minimax_slope(alpha: float) -> float:
 
 
 def projection_psnr(sigma, dimension: int, pixels: int):
-    """PSNR in dB of projection on a `dimension`-dimensional plane: error dimension sigma^2 / d."""
+    """PSNR in dB of projection onto a plane of this dimension: error dimension sigma^2 / d."""
     return -10 * np.log10(dimension * np.square(sigma) / pixels)

@@ -1,4 +1,4 @@
-"""Whether samples are copies of training images: what both sides hold, the judgement, the page."""
+"""Whether samples are copies of training images: the images, the judgement, the page."""
 
 from gahb.copies.judgement import Audit, audit
 

@@ -1,4 +1,4 @@
-"""What each rule says of images against the training images."""
+"""Verdicts of each rule on images compared with the training images."""
 
 import numpy as np
 import torch
@@ -10,14 +10,14 @@ from gahb.similarity.memorized import fit, memorized_by_distance
 from gahb.similarity.patches import copied_patches
 from gahb.similarity.pixels import blank, nearest, without
 
-#: Ranks that are looked at, and bytes of float32 images that are compared at a time.
+#: Nearest images considered, and bytes of float32 images compared at a time.
 RANKS, BYTES = 3, 2**26
-#: Patches along a side, and images whose patches are compared at a time.
+#: Patches along each side, and images whose patches are compared at a time.
 PATCHES, FOR_PATCHES = 4, 1024
 
 
 class _Watched:
-    """Training images that say when a block of them is read."""
+    """Training images that report each block that is read."""
 
     def __init__(self, pixels: np.ndarray, progress):
         self.pixels, self.progress = pixels, progress
@@ -37,29 +37,29 @@ def blocks(images: np.ndarray, length: int) -> list[slice]:
 
 
 def lengths(images: np.ndarray) -> tuple[int, int]:
-    """Images that are compared at a time, by whole images and by patches."""
+    """Number of images compared at a time: as whole images, and by patches."""
     return max(1, BYTES // (4 * images[0].size)), FOR_PATCHES
 
 
 def steps(images: np.ndarray, train: np.ndarray) -> int:
-    """Training images that `compared` reads, again and again, for its progress."""
+    """Number of training images that `compared` reads, counting repeats, for a progress bar."""
     return len(train) * sum(len(blocks(images, length)) for length in lengths(images))
 
 
 def compared(images, train, device, own=None, progress=lambda count: None) -> dict[str, np.ndarray]:
-    """What each rule says of each image, by name: (image,).
+    """Verdict of each rule on each image, by name: (image,).
 
-    nearest, mirrored, cosine, contrast, ratio: the training image that is nearest, whether it is
-    its mirror image, the cosine, the contrast against it and d1 / d2; residual: d1; memorized,
-    memorized_by_distance: by the 1/3 rule, contrast and mean fitted, and as published; blank;
-    patch, patch_of: how many of the patches are copies, and of which training image the first is.
+    nearest, mirrored, cosine, contrast, ratio: the nearest training image, whether its mirror image
+    is meant, the cosine and contrast with it, and d1 / d2; residual: d1; memorized,
+    memorized_by_distance: by the 1/3 rule, with contrast and mean fitted, and as published; blank;
+    patch, patch_of: how many patches are copies, and which training image the first comes from.
 
     Args:
         images, train: (image, channel, y, x), bytes or floats.
-        device: of the computation.
-        own: (image,), index of each image in `train` where it is one of these: it is not compared
-            with itself.
-        progress: called with the number of training images of each block.
+        device: device of the computation.
+        own: (image,), index of each image in `train` if the images are training images, which are
+            not compared with themselves.
+        progress: called with the number of training images in each block.
     """
     watched, found = _Watched(train, progress), []
     whole, for_patches = lengths(images)
@@ -98,12 +98,12 @@ def _whole(x, watched, train, own) -> dict[str, np.ndarray]:
 
 
 def by_features(sets, function: str, owns, device) -> list[dict[str, np.ndarray]]:
-    """What the 1/3 rule says by the features of a network, of each set of images.
+    """Verdicts of the 1/3 rule in the feature space of a network, for each set of images.
 
     Args:
-        sets: the training images, and then the images that are compared with them.
+        sets: the training images, followed by the images to compare with them.
         function: as `gahb.similarity.embedding.embedding` takes it.
-        owns: for each of the latter what `own` is in `compared`.
+        owns: for each of the latter, `own` as in `compared`.
         device: of the computation.
 
     Raises:
@@ -134,5 +134,5 @@ def by_features(sets, function: str, owns, device) -> list[dict[str, np.ndarray]
 
 
 def pooled(pixels: np.ndarray, block: int = 2048) -> np.ndarray:
-    """`gahb.duplicates.features` of images that are read a block at a time."""
+    """`gahb.duplicates.features` of images, read a block at a time."""
     return np.concatenate([features(np.asarray(pixels[some])) for some in blocks(pixels, block)])

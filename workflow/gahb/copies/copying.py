@@ -1,24 +1,24 @@
-"""Data copying as a test: are samples closer to training images than new images are?
+"""A test for data copying: are samples closer to training images than new images are?
 
 Meehan, Chaudhuri & Dasgupta (AISTATS 2020): the Mann-Whitney U of distances to the nearest training
 image, of samples against held-out images, as a z-score; z << 0 says that samples are closer. The
-same in cells of the data, where copies of a few images would drown otherwise.
+test is repeated in cells of the data, since copies of only a few images would go unnoticed.
 """
 
 import numpy as np
 import scipy.cluster.vq
 import scipy.stats
 
-#: Most cells; samples, and held-out images, of a cell on average, and at least; training images
-#: that make cells.
+#: Maximum number of cells; average and minimum number of samples, and of held-out images, in a
+#: cell; maximum number of training images from which cells are made.
 CELLS, AVERAGE, FEWEST, MOST = 10, 50, 20, 10_000
 
 
 def z_score(samples: np.ndarray, held_out: np.ndarray) -> float:
-    """z of the distances of samples against the distances of held-out images; NaN if one is empty.
+    """z of the distances of samples against those of held-out images; NaN if either is empty.
 
     z_U = (U - mn / 2) / sqrt(mn (m + n + 1) / 12), where U counts the pairs in which the sample is
-    farther (section 3.1). Of equal distances each counts half.
+    farther (section 3.1) and ties count half.
     """
     m, n = len(samples), len(held_out)
     if not m or not n:
@@ -33,9 +33,9 @@ def in_cells(
 ) -> tuple[np.ndarray, np.ndarray, float]:
     """z in each cell, the number of samples in it, and the mean over cells (section 3.2).
 
-    Cells are those of k-means among features of training images, with k such that each has AVERAGE
-    samples and held-out images on average; z is NaN where there are fewer than FEWEST. The mean
-    weights cells by their held-out images.
+    Cells come from k-means on features of training images, with k such that each has at least
+    AVERAGE samples and held-out images on average; z is NaN where there are fewer than FEWEST. The
+    mean weights cells by their held-out images.
 
     Args:
         training: features (image, feature), of norm 1.

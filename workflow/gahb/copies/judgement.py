@@ -1,4 +1,4 @@
-"""The judgement: which samples are copies, and what the same rules say of images that are not.
+"""The judgement: which samples are copies, and how often the same rules err on other images.
 
 Every rule is applied to images that no model was trained on, too: held-out images or, without any,
 training images that are each compared with all the others.
@@ -18,10 +18,10 @@ from gahb.copies.copying import MOST, in_cells, z_score
 from gahb.copies.reading import Images, read
 from gahb.datasets.base import ImageError
 
-#: Training images that stand in for held-out ones, and the cosine above which one of them has
-#: another of the same in the training set, and is nothing new.
+#: Number of training images that stand in for held-out ones, and the cosine above which such an
+#: image has a duplicate in the training set, so that it is not new.
 LEFT_OUT, SAME = 1000, 0.99
-#: What the rules say: name in the store, in words, and what NaN means there.
+#: Description of each variable in the store.
 WORDS = {
     "nearest": "index of the nearest training image",
     "mirrored": "the mirror image of that is nearer",
@@ -42,10 +42,10 @@ WORDS = {
 
 
 class Pair(NamedTuple):
-    """A sample and the training image that is nearest to it.
+    """A sample and the training image nearest to it.
 
-    mirrored: it is its mirror image that is nearest. ratio: d1 / d2. contrast: of the sample
-    against it. memorized: by the 1/3 rule. patch: how many patches of the sample are copies.
+    mirrored: whether its mirror image is the nearest. ratio: d1 / d2. contrast: of the sample
+    relative to it. memorized: by the 1/3 rule. patch: how many patches of the sample are copies.
     """
 
     sample: str
@@ -60,12 +60,11 @@ class Pair(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Audit:
-    """What an audit found.
+    """The result of an audit.
 
-    found: the store, audit.zarr: everything of each sample, held-out image and training image.
+    found: the store, audit.zarr: all values for each sample, held-out image and training image.
     train, samples, held_out: the images; held_out are training images where `stand_in`.
-    same: of the training images that stand in, how many were left out, because the training set
-        holds them once more.
+    same: how many stand-ins were left out because the training set holds a duplicate.
     compared: how the images were brought to one size, in words.
     """
 
@@ -84,12 +83,12 @@ class Audit:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Its 95 % interval (Wilson's)."""
+        """The 95 % interval of `fraction` (Wilson's)."""
         return tuple(map(float, self.found.memorized_fraction[1:]))
 
     @property
     def false_positives(self) -> float:
-        """Fraction of the held-out images that the same rule calls copies."""
+        """Fraction of the held-out images that the same rule takes for copies."""
         return float(self.found.false_positives[0])
 
     @property
@@ -99,12 +98,12 @@ class Audit:
 
     @property
     def closest(self) -> np.ndarray:
-        """Samples, by rising ratio: (sample,)."""
+        """Indices of the samples by rising ratio: (sample,)."""
         return np.argsort(self.found.ratio.values, kind="stable")
 
     @property
     def pairs(self) -> list[Pair]:
-        """Each sample with the training image that is nearest to it, the closest first."""
+        """Each sample with the training image nearest to it, the closest pairs first."""
         order = self.closest
         f = {name: self.found[name].values[order] for name in WORDS if name in self.found}
         names = [self.samples.names[i] for i in order], [self.train.names[i] for i in f["nearest"]]
@@ -131,10 +130,10 @@ def audit(
             images, but no model was trained on them.
         side: pixels to which images are resized; see `gahb.copies.reading.read`.
         embedding: "module:function" that returns a network (image, channel, y, x) -> (image,
-            feature), by whose features images are compared, too.
+            feature), in whose feature space images are compared, too.
         workers: threads that read images.
         device: of the computation; by default a GPU if there is one.
-        bar: (total, what is done) -> a context with a progress bar, which has `update(count)`.
+        bar: (total, description) -> a context with a progress bar that has `update(count)`.
 
     Raises:
         ImageError: images cannot be read, and the message names the file; or there are fewer than
@@ -168,10 +167,10 @@ def audit(
 
 
 def _left_out(train: Images) -> tuple[np.ndarray, Images]:
-    """Training images that stand in for held-out ones: their indices, and the images.
+    """Indices of the training images that stand in for held-out ones, and the images.
 
     Raises:
-        ImageError: there are fewer than three: one, its nearest and the second nearest.
+        ImageError: there are fewer than three: an image, its nearest and its second nearest.
     """
     if len(train) < 3:
         raise ImageError(

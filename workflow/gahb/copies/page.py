@@ -1,4 +1,4 @@
-"""The page of an audit: one file of HTML that needs no server and no other file."""
+"""The page of an audit: a single HTML file that needs no server and no other file."""
 
 import base64
 import html
@@ -13,7 +13,7 @@ from gahb.copies.judgement import Audit
 from gahb.copies.words import compared, limits, of_distribution, rules, verdict
 from gahb.drawing import style
 
-#: Pairs that are shown, and training images that are listed by their copies.
+#: Number of pairs shown, and of training images listed with their copies.
 PAIRS, COPIED = 24, 10
 
 HTML = """<!doctype html>
@@ -45,11 +45,11 @@ BODY
 
 
 def page(audit: Audit, private: bool = False) -> str:
-    """The page.
+    """The page of an audit, HTML.
 
     Args:
-        audit: what was found.
-        private: no training image is shown, and no sample that is called a copy.
+        audit: the result of an audit.
+        private: show no training image, and no sample that counts as a copy.
     """
     parts = [
         "<h1>Did the model copy its training images?</h1>",

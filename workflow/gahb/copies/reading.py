@@ -1,4 +1,4 @@
-"""What an audit compares: images of any origin, brought to one side and one number of channels."""
+"""Images of any origin for an audit, brought to the same size and number of channels."""
 
 import contextlib
 import dataclasses
@@ -14,18 +14,18 @@ from gahb.datasets.base import ImageError, Source
 from gahb.datasets.detect import source_of
 from gahb.datasets.preparation import Preparation
 
-#: Images are compared at this side where they have no smaller one, and at no smaller one than the
-#: second without being asked to; images that are read at a time.
+#: Largest side at which images are compared by default; smallest side that is chosen without being
+#: asked for; number of images read at a time.
 SIDE, LEAST, BLOCK = 64, 8, 256
 
 
 @dataclasses.dataclass(frozen=True)
 class Images:
-    """Images that are compared.
+    """Images to compare.
 
-    pixels: (image, channel, y, x), bytes or floats in [0, 1]; in a file that goes when the array
-        does, not in memory, where they were read.
-    names: of their files, or their numbers.
+    pixels: (image, channel, y, x), bytes or floats in [0, 1]; those read from files are in a
+        temporary file that is deleted with the array.
+    names: names of their files, or their numbers.
     origin: where they come from, in words.
     """
 
@@ -43,21 +43,21 @@ def read(
     workers: int | None = None,
     bar=lambda total, doing: contextlib.nullcontext(),
 ) -> tuple[list[Images], str]:
-    """Sets of images, all of one size and number of channels, and a line that says what was done.
+    """Sets of images, all of the same size and number of channels, and a line on how that was done.
 
-    Each is a path, whose source is told by its content, or an array (image, channel, y, x) of bytes
-    or of floats in [0, 1]. Where they all have one size, of at most SIDE pixels, they keep it;
-    otherwise each is cropped to its centered square and resized, to the smallest side of the first
-    images or SIDE, which is halved until none is smaller. They are gray if any set is.
+    Each is a path, whose source is detected by its content, or an array (image, channel, y, x) of
+    bytes or of floats in [0, 1]. If all have the same size, of at most SIDE pixels, they keep it;
+    otherwise each is cropped to its centered square and resized to the smallest side of the first
+    images or SIDE, halved until no image is smaller. They become gray if any set is.
 
     Args:
         sets: paths or arrays.
-        side: to which they are resized, if not to that.
+        side: side to which they are resized instead.
         workers: threads that read files; by default one for each core.
-        bar: as of `gahb.copies.judgement.audit`.
+        bar: as in `gahb.copies.judgement.audit`.
 
     Raises:
-        ImageError: something cannot be read, is smaller than `side`, or is no set of images.
+        ImageError: something cannot be read, is smaller than `side`, or is not a set of images.
     """
     sets = [s if isinstance(s, str | os.PathLike) else _array(s) for s in sets]
     sizes = [_opened(s).read(0, 1).shape[2:] for s in sets]
@@ -80,8 +80,8 @@ def read(
 
 
 def _ways(side: int | None, sizes: Sequence[tuple[int, int]]) -> Iterator[dict]:
-    """How images may be brought to one size, given the sizes of the first ones: as they are, or
-    else resized, to a side that is halved until none is smaller."""
+    """Ways to bring images to one size, given the sizes of the first ones: unchanged, or else
+    resized to a side that is halved until no image is smaller."""
     if side is None and len(set(sizes)) == 1 and max(sizes[0]) <= SIDE:
         yield {}
     smallest = side or min(SIDE, *map(min, sizes))
@@ -123,7 +123,7 @@ def _array(images) -> np.ndarray:
 
 
 def _of_array(array: np.ndarray, options: dict) -> Source:
-    """An array as a source, each image prepared as a picture of a file is."""
+    """An array as a source, each image prepared like a picture from a file."""
     if not options:
         return Source(len(array), lambda start, stop: array[start:stop], "an array")
     preparation = Preparation(**options, gray=None)
@@ -155,13 +155,13 @@ def _held(source: Source, workers: int, shown) -> Images:
 
 
 def _is_gray(pixels: np.ndarray) -> bool:
-    """Whether images have one channel, or all the same."""
+    """Whether images have one channel, or only equal ones."""
     blocks = (pixels[start : start + BLOCK] for start in range(0, len(pixels), BLOCK))
     return pixels.shape[1] == 1 or all((b == b[:, :1]).all() for b in blocks)
 
 
 def _gray(images: Images) -> Images:
-    """The same with the mean of the channels as the only one."""
+    """The images with the mean of the channels as their only channel."""
     pixels, (count, _, *size) = images.pixels, images.pixels.shape
     found = np.memmap(tempfile.TemporaryFile(), pixels.dtype, "w+", shape=(count, 1, *size))
     for start in range(0, count, BLOCK):

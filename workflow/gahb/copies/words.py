@@ -1,4 +1,4 @@
-"""What an audit says in words: the verdict, every rule's counts, and what it cannot show."""
+"""An audit in words: the verdict, the counts of every rule, and what it cannot show."""
 
 import numpy as np
 
@@ -55,7 +55,7 @@ def _count(which: np.ndarray, name: str) -> str:
 
 
 def rules(audit: Audit) -> list[tuple[str, str, str]]:
-    """Each rule, and how many samples and held-out images it calls copies."""
+    """Each rule, and how many samples and held-out images it takes for copies."""
     found = audit.found
     named = {
         "memorized": "1/3 rule, contrast and mean fitted, mirror images too",
@@ -91,7 +91,7 @@ def of_distribution(audit: Audit) -> list[str]:
 
 
 def compared(audit: Audit) -> list[str]:
-    """What was compared with what."""
+    """The images that were compared."""
     sets = {"training images": audit.train, "samples": audit.samples}
     if not audit.stand_in:
         sets["held-out images"] = audit.held_out
@@ -113,7 +113,7 @@ def compared(audit: Audit) -> list[str]:
 
 
 def limits(audit: Audit) -> list[str]:
-    """What the rules do not find, and where they are wrong."""
+    """Copies that the rules miss, and cases where they are wrong."""
     items = [
         "Images are compared pixel by pixel. Copies at other contrast and brightness, mirrored, "
         "or compressed are found. Copies that are shifted, even by one pixel where images have "

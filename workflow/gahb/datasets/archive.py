@@ -1,4 +1,4 @@
-"""A zip or tar file of images, or a folder of such files. Nothing is unpacked beside them."""
+"""A zip or tar file of images, or a folder of such files. Nothing is unpacked on disk."""
 
 import functools
 import os
@@ -13,7 +13,7 @@ from gahb.datasets.folder import files_below, matching
 from gahb.datasets.listing import matches, only_images, printable
 from gahb.datasets.pictures import MOST_BYTES, encoded, prepared
 
-#: Of the archives in a folder.
+#: Endings of the archives in a folder.
 ENDINGS = ("*.tar", "*.tar.gz", "*.tgz", "*.tar.bz2", "*.tar.xz", "*.zip")
 
 
@@ -22,7 +22,7 @@ def archive(*, path: str, match: str | None = None, **options) -> Source:
 
     Args:
         path: a zip or tar file; a tar file may be compressed by gzip, bzip2 or xz. Or a folder of
-            such files, as WebDataset writes them; names then begin with the file's.
+            such files, as WebDataset writes them; names then begin with the name of the file.
         match: pattern of the names inside; None takes every file.
         options: see `prepared`.
 
@@ -52,7 +52,7 @@ def is_archive(name: str) -> bool:
 
 
 def members_of(path: str) -> dict[str, tuple[int, Callable[[], bytes]]]:
-    """Size in bytes of each file in an archive, or in those of a folder, and what reads it.
+    """Size in bytes of each file in an archive, or a folder of them, and its reader.
 
     Hidden files are left out. A link in a tar file raises `UnusableImage` when it is read.
 
@@ -106,7 +106,7 @@ def _read_zipped(file: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
 
 
 def _tar(path: str) -> dict:
-    """As `_zip`; of members of one name the last counts, which `tar --append` has put there."""
+    """As `_zip`; if members share a name the last counts, which `tar --append` has added."""
     file, members = uncompressed(path), {}
     # Not kept open where it can be opened again: there may be thousands of shards.
     opened = file if compression(path) else None

@@ -12,9 +12,9 @@ import xarray as xr
 from gahb.datasets.base import ImageError, Source
 from gahb.datasets.pictures import Pictures, prepared
 
-#: Attributes by which xarray and netCDF say how numbers were packed into others.
+#: Attributes with which xarray and netCDF say how numbers were packed.
 PACKING = ("scale_factor", "add_offset", "_Unsigned", "_FillValue", "missing_value")
-#: Floats may leave [0, 1] by this much, as unpacked ones do by rounding; they are clipped.
+#: Floats may leave [0, 1] by this much, due to rounding in unpacking; they are clipped.
 ROUNDING = 1e-6
 
 
@@ -25,20 +25,21 @@ def pictures_of(
 
     Args:
         array: (image, y, x), (image, y, x, channel) or (image, channel, y, x) with 1 or 3 channels;
-            bytes, or floats in [0, 1]. Of numpy, zarr or h5py.
-        path: for messages.
-        order: names the axes where they are others: i (image), y, x and c (channel) in their order,
-            "yxi" for images along the last axis. None tells it by the shape.
-        attributes: of the array; where they say how it was packed, it is unpacked as xarray does.
+            bytes, or floats in [0, 1]. An array of numpy, zarr or h5py.
+        path: path for messages.
+        order: the axes if they are different ones: i (image), y, x and c (channel) in order, such
+            as "yxi" for images along the last axis. None infers it from the shape.
+        attributes: attributes of the array; if they say how it was packed, it is unpacked as xarray
+            does.
 
     Raises:
-        ImageError: it has another shape or type, or its order cannot be told; on reading, a value
+        ImageError: it has another shape or type, or its order is ambiguous; on reading, a value
             that is not an intensity.
     """
     shape = tuple(array.shape)
     order = _checked(order, shape, path) if order else told(shape, path)
     packing = {k: v for k, v in (attributes or {}).items() if k in PACKING}
-    # Bytes of which some may be missing, and that are not scaled, stay bytes.
+    # Bytes that are not scaled stay bytes, even if some may be missing.
     scaled = bool(packing.keys() & set(PACKING[:3])) or array.dtype != np.uint8
     kind = array.dtype
     if packing and scaled:
@@ -46,7 +47,7 @@ def pictures_of(
     if kind != np.uint8 and kind.kind != "f":
         raise ImageError(f"{path}: holds {kind}; expected bytes (uint8) or floats in [0, 1]")
     along = order.index("i")
-    # Without the axis of the images, as a picture is: (y, x, channel).
+    # Without the axis of the images, in the order of a picture: (y, x, channel).
     axes = [order.replace("i", "").index(axis) for axis in "yxc" if axis in order]
 
     def read(index):
@@ -88,7 +89,7 @@ def told(shape: tuple[int, ...], path: str) -> str:
     """The order of the axes of an array of this shape.
 
     Raises:
-        ImageError: it is not the shape of images, or may have been written in another order.
+        ImageError: it is not a shape of images, or is ambiguous.
     """
     square = len(shape) in (3, 4) and shape[0] == shape[1] != shape[2]
     if square and (len(shape) == 3 or shape[1] not in (1, 3)):
@@ -115,7 +116,7 @@ def _spelled(order: str) -> str:
 
 
 def _rows(array, index, along: int) -> np.ndarray:
-    """Entries `index`, increasing, along an axis: of a file only their chunks are read."""
+    """Entries `index`, increasing, along an axis; only their chunks are read from a file."""
     index, axes = np.asarray(index), [slice(None)] * array.ndim
     if index[-1] - index[0] == len(index) - 1:
         axes[along] = slice(index[0], index[-1] + 1)
@@ -141,10 +142,10 @@ def _intensities(values: np.ndarray, what: str) -> np.ndarray:
 
 
 def only(shapes: Mapping[str, tuple[int, ...]], key: str | None, path: str) -> str:
-    """Which array of a file holds the images: `key`, or the only one that can.
+    """Name of the array in a file that holds the images: `key`, or the only one that can.
 
     Raises:
-        ImageError: there is no such array, or several may be meant.
+        ImageError: there is no such array, or there are several.
     """
     images = [name for name, shape in shapes.items() if len(shape) >= 3 or len(shapes) == 1]
     if key in shapes or (key is None and len(images) == 1):
@@ -161,7 +162,7 @@ def arrays(*, path: str, key: str | None = None, order: str | None = None, **opt
 
     Args:
         path: .npy or .npz file.
-        key: name of the array in an .npz file; None where only one has three axes or more.
+        key: name of the array in an .npz file; None if only one has three axes or more.
         order: see `pictures_of`.
         options: see `prepared`; `unreadable` has no meaning here.
 
@@ -199,7 +200,7 @@ def _from_npz(path: str, key: str | None) -> np.ndarray:
 
 
 def _shape(member) -> tuple[int, ...]:
-    """Shape of the array in an .npy file, of which the beginning is read."""
+    """Shape of the array in an .npy file, of which only the beginning is read."""
     version = np.lib.format.read_magic(member)
     read = np.lib.format
     header = read.read_array_header_1_0 if version == (1, 0) else read.read_array_header_2_0

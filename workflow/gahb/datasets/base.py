@@ -1,4 +1,4 @@
-"""What every source of images gives, and how ranges of it are read on several threads."""
+"""The interface of every source of images, and how ranges are read on several threads."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import importlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # what is planned imports this package, but neither of them
+if TYPE_CHECKING:  # planning imports this package, but neither of them
     import numpy as np
     import xarray as xr
 
 
 class ImageError(Exception):
-    """Images that cannot be used; names the file and says what would be right."""
+    """Images that cannot be used; the message names the file and says what would be right."""
 
 
 class UnusableImage(ImageError):
@@ -24,20 +24,20 @@ class UnusableImage(ImageError):
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """Images that can be read in ranges, by several threads at a time.
+    """Images that several threads at a time can read in ranges.
 
     Args:
         count: number of images.
         read: (start, stop) -> images start..stop-1, (image, channel, y, x), uint8, or float32
-            where 0 is black and 1 is white; the same image whatever the range.
+            where 0 is black and 1 is white; an image does not depend on the range.
         origin: where the images come from, in words.
-        group: (count,) the picture that each image was cut from; images of one picture never go to
-            different sides. None where images are independent.
+        group: (count,) the picture from which each image was cut; images of one picture never go to
+            different sides of the split. None where images are independent.
         group_names: name of each picture.
         names: name of each image's file; empty where images have none.
         skipped: name of each file that was left out, and why.
-        distribution: arrays on which the distribution of the images depends, by the names that
-            `gahb.denoisers.optima` gives them.
+        distribution: arrays on which the distribution of the images depends, under the names used
+            in `gahb.denoisers.optima`.
     """
 
     count: int
@@ -58,8 +58,7 @@ class Source:
 def joined(sources: Sequence[Source]) -> Source:
     """The images of several sources, one source after the other; without groups.
 
-    Bytes become floats where other sources have floats. Images without names are called by their
-    number.
+    Bytes become floats if any source has floats. Images without names are named by their number.
 
     Raises:
         ImageError: the images of two sources have different shapes.
@@ -110,5 +109,5 @@ def in_order(function: Callable, items: Iterable, threads: int) -> Iterator:
 
 def open_source(source: str, **options) -> Source:
     """The source of this name, opened with the options of its config entry."""
-    # Only the module that is asked for is imported: a job depends on no other source's code.
+    # Only the requested module is imported: a job depends on no other source's code.
     return getattr(importlib.import_module(f"gahb.datasets.{source}"), source)(**options)

@@ -12,7 +12,7 @@ import scipy.fft
 from gahb import store
 from gahb.datasets.base import Source
 
-#: Images drawn together: as many as stay in the cache of a core.
+#: Images drawn together: as many as fit in the cache of a core.
 AT_A_TIME = 16
 
 
@@ -60,10 +60,10 @@ def draw(seed: int, index: np.ndarray, side: int, alpha: float) -> np.ndarray:
 def rows(seed: int, count: int, side: int, alpha: float) -> np.ndarray:
     """Contours of the first `count` images, as `contours` gives them: (image, side), int16."""
     noise = np.empty((count, 3 + side), np.float32)
-    for i, row in enumerate(noise):  # the first numbers of those that `draw` takes
+    for i, row in enumerate(noise):  # the first of the numbers that `draw` takes
         np.random.Generator(np.random.SFC64([seed, i])).random(out=row, dtype=np.float32)
     found = contours(2 * noise[:, 3:] - 1, alpha)
-    return found.clip(-side, 2 * side).astype(np.int16)  # beyond the image they are all alike
+    return found.clip(-side, 2 * side).astype(np.int16)  # outside, all rows are equal
 
 
 def _draw(images: np.ndarray, seed: int, index: np.ndarray, alpha: float) -> None:
@@ -77,7 +77,7 @@ def _draw(images: np.ndarray, seed: int, index: np.ndarray, alpha: float) -> Non
     noise -= 1
     backgrounds = _power_law(noise[:, side:].reshape(-1, 2, side, side), alpha, 2)
     bright, dark = _scale(backgrounds[:, 0], low, 1), _scale(backgrounds[:, 1], 0, high)
-    # In quarters: how many of the four pixels of the box lie below the contour.
+    # How many of the four pixels of the box lie below the contour.
     below = np.arange(side)[:, None] >= contours(noise[:, :side], alpha)[:, None, :]
     below = np.pad(below.view(np.uint8), ((0, 0), (1, 0), (1, 0)), mode="edge")
     below = below[:, 1:] + below[:, :-1]

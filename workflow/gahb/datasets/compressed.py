@@ -1,4 +1,4 @@
-"""Files that are compressed as a whole: by gzip, bzip2 or xz."""
+"""Files compressed as a whole, by gzip, bzip2 or xz."""
 
 import bz2
 import gzip
@@ -12,9 +12,9 @@ from gahb.datasets.base import ImageError
 
 #: How a compressed file starts.
 COMPRESSIONS = {b"\x1f\x8b": gzip, b"BZh": bz2, b"\xfd7zXZ": lzma}
-#: What reading a damaged one raises.
+#: Exceptions raised when a damaged file is read.
 DAMAGED = (zlib.error, lzma.LZMAError, EOFError, OSError)
-#: A file that expands to more than this many times its size is refused.
+#: A file that expands by more than this factor is refused.
 MOST_EXPANSION = 100
 
 
@@ -26,7 +26,7 @@ def compression(path: str | Path):
 
 
 def uncompressed(path: str | Path) -> BinaryIO:
-    """The file opened, or a temporary one that it is expanded to: any part of it can be read.
+    """The opened file, or a temporary one with its expanded content; both are seekable.
 
     Raises:
         ImageError: it expands to more than `MOST_EXPANSION` times its size.

@@ -1,4 +1,4 @@
-"""Which source reads what lies at a path: told by its content, not by its name."""
+"""Find the source that reads a path, from its content rather than its name."""
 
 import zipfile
 from pathlib import Path
@@ -8,16 +8,16 @@ from gahb.datasets.base import ImageError
 from gahb.datasets.compressed import DAMAGED, beginning
 from gahb.datasets.listing import IMAGES, endings, only_images
 
-#: How a file starts that one source reads.
+#: First bytes of the files that each source reads.
 STARTS = {
     b"\x93NUMPY": "arrays",
     b"PAR1": "parquet",
     b"\x89HDF\r\n\x1a\n": "hdf5",
     b"MATLAB 7.3 MAT-file": "hdf5",
 }
-#: Where LMDB writes this number, and a tar file this word.
+#: Positions at which LMDB writes this number, and a tar file this word.
 LMDB, TAR = (16, b"\xde\xc0\xef\xbe"), (257, b"ustar")
-#: Files that say that a folder is a zarr store.
+#: Files that mark a folder as a zarr store.
 OF_ZARR = {"zarr.json", ".zarray", ".zgroup"}
 
 
@@ -27,11 +27,11 @@ def source_of(path: str) -> tuple[str, dict]:
     >>> name, options = source_of("photos.zip")
     >>> open_source(name, **options, seed=0, crop="center", side=32)
 
-    Among the options are `path`; `match`, where other files lie beside images of one ending; the
-    `column` of a Parquet file that has one of images.
+    The options are `path`; `match`, if there are other files next to images with one ending; and
+    `column`, for a Parquet file with a single column of images.
 
     Raises:
-        ImageError: there is nothing at `path`, or nothing that a source reads.
+        ImageError: there is nothing at `path`, or nothing that any source reads.
     """
     if not Path(path).exists():
         raise ImageError(f"{path}: there is no such file or folder")

@@ -1,15 +1,15 @@
 """Disks: a five-dimensional curved manifold of images (section 3.2 of the paper).
 
-Centre (2), radius and the intensities of disk and background are uniform; the disk lies inside the
-image and its edge is antialiased. The optimal denoiser projects on the tangent space at small
-noise: mean squared error 5 sigma^2 / d.
+Center (2), radius and the intensities of disk and background are uniform; the disk lies inside the
+image and its edge is antialiased. At small noise the optimal denoiser projects onto the tangent
+space: mean squared error 5 sigma^2 / d.
 """
 
 import numpy as np
 
 from gahb.datasets.base import Source
 
-#: Ranges of the parameters: centre and radius as parts of the side, intensities as they are.
+#: Ranges of the parameters: center and radius as fractions of the side, and intensities.
 RANGES = {
     "row": (0.3, 0.7),
     "column": (0.3, 0.7),
@@ -20,7 +20,7 @@ RANGES = {
 
 
 def parameters(seed: int, index: np.ndarray) -> np.ndarray:
-    """Parameters of these disks, in the order of RANGES: (image, 5). Geometry in sides."""
+    """Parameters of these disks, in the order of RANGES: (image, 5). Lengths in sides."""
     low, high = np.array(list(RANGES.values())).T
     uniform = [np.random.Generator(np.random.SFC64([seed, int(i)])).random(5) for i in index]
     return low + (high - low) * np.array(uniform).reshape(-1, 5)
@@ -29,7 +29,7 @@ def parameters(seed: int, index: np.ndarray) -> np.ndarray:
 def render(values: np.ndarray, side: int) -> np.ndarray:
     """Images of disks with these parameters (image, 5): (image, 1, side, side), float32.
 
-    A pixel's coverage is the signed distance from its centre to the edge, clipped to one pixel.
+    A pixel's coverage is the signed distance from its center to the edge, clipped to one pixel.
     """
     row, column, radius, disk, background = np.asarray(values, np.float32).T[:, :, None, None]
     grid = np.arange(side, dtype=np.float32) + 0.5

@@ -1,8 +1,8 @@
-"""Gaussian images: stationary on the torus, so that their spectrum and their mean are all of them.
+"""Gaussian images: stationary on the torus, so that spectrum and mean determine them.
 
 Coefficients of the orthonormal Fourier transform are independent, with variance |k|^-beta (k = 0 is
-treated as 1) or that of the images of another data set; channels are independent. Values are not
-bounded.
+treated as 1) or the power spectrum of another data set's images; channels are independent. Values
+are not bounded.
 """
 
 import numpy as np
@@ -13,7 +13,7 @@ from gahb.datasets.base import Source
 
 #: Images whose spectra are added up at a time.
 BLOCK = 1024
-#: Mean and standard deviation of pixels that are like no other data set's.
+#: Mean and standard deviation of pixels where no data set is imitated.
 MEAN, SD = 0.5, 0.2
 
 
@@ -25,7 +25,7 @@ def _power_law(side: int, beta: float) -> np.ndarray:
 
 
 def _of(original: Source) -> tuple[np.ndarray, np.ndarray]:
-    """Mean (channel,) and power spectrum (channel, y, x) about it, means over a source."""
+    """Mean (channel,) and power spectrum (channel, y, x) about it, averaged over a source."""
     total = power = 0
     for start in range(0, original.count, BLOCK):
         images = original.read(start, min(start + BLOCK, original.count))
@@ -60,10 +60,10 @@ def gaussian(
     """A source of `images` Gaussian images.
 
     Args:
-        images: how many.
-        seed: of their white noise.
-        beta, side: exponent of the spectrum and side of the images, if they are like none.
-        sd: standard deviation of the pixels; by default that of `original`, or SD.
+        images: number of images.
+        seed: seed of their white noise.
+        beta, side: exponent of the spectrum and side of the images, without `original`.
+        sd: standard deviation of the pixels; by default as in `original`, or SD.
         original: images whose mean and spectrum they have.
     """
     if original:
@@ -74,7 +74,7 @@ def gaussian(
         origin = f"Gaussian with the spectrum |k|^-{beta:g}"
     if sd is not None:
         spectrum *= sd**2 / spectrum.mean()
-    # As they are kept, and so known.
+    # As it is stored, and thus known.
     mean, spectrum = mean.astype(np.float32), spectrum.astype(np.float32)
     distribution = {
         "mean": store.variable("channel", mean, "mean of a pixel"),

@@ -15,9 +15,8 @@ def hdf5(*, path: str, key: str | None = None, order: str | None = None, **optio
 
     Args:
         path: the file.
-        key: path of the array in the file, with slashes; None where only one has three axes or
-            more.
-        order: see `pictures_of`; of a file of MATLAB's, the order of the axes in MATLAB.
+        key: path of the array in the file, with slashes; None if only one has three axes or more.
+        order: see `pictures_of`; for a MATLAB file, the order of the axes in MATLAB.
         options: see `prepared`; `unreadable` has no meaning here.
 
     Raises:
@@ -43,5 +42,5 @@ def hdf5(*, path: str, key: str | None = None, order: str | None = None, **optio
 
 
 def _scalar(value):
-    """The value of an attribute; netCDF writes numbers as arrays of one."""
+    """The value of an attribute; netCDF writes numbers as arrays with one entry."""
     return value.item() if getattr(value, "size", 0) == 1 else value

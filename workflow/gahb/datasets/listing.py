@@ -1,6 +1,6 @@
-"""The files below a folder: their names, which of them match, and what their endings are.
+"""The files below a folder: their names, which of them match, and their endings.
 
-Imports neither numpy nor torch: what is planned lists files, too.
+Imports neither numpy nor torch: planning lists files, too.
 """
 
 import collections
@@ -24,19 +24,19 @@ IMAGES = (
     ".ppm",
     ".pnm",
 )
-#: Hidden files that say how the numbers of a zarr store of version 2 are meant.
+#: Hidden files that say how to read the numbers in a zarr store of version 2.
 OF_ZARR = (".zarray", ".zattrs", ".zmetadata")
 
 
 def entries_below(folder: str | os.PathLike, prefix: str = "", above: tuple = ()) -> Iterator:
     """(name, entry of the folder) of each file below a folder, in no order.
 
-    Names are relative to `folder`, with slashes. Links are followed; one that leads nowhere is
-    listed, too. What is hidden is left out, and so are pipes and the like.
+    Names are relative to `folder`, with slashes. Links are followed; a broken one is listed, too.
+    Hidden files are left out, and so are pipes and the like.
 
     Args:
         folder: where to look.
-        prefix, above: what names begin with, and the folders that are being listed already.
+        prefix, above: beginning of the names, and the folders that are already being listed.
 
     Raises:
         OSError: a folder cannot be read, or a link leads to a folder that holds it.
@@ -60,7 +60,7 @@ def entries_below(folder: str | os.PathLike, prefix: str = "", above: tuple = ()
 def matches(name: str, match: str | None) -> bool:
     """Whether a name matches a pattern like "train/*.jpg"; None matches every name.
 
-    * also stands for slashes, and the case of the ending does not count: cameras write .JPG.
+    * also matches slashes, and the case of the ending does not matter: cameras write .JPG.
     """
     if match is None:
         return True
@@ -70,17 +70,17 @@ def matches(name: str, match: str | None) -> bool:
 
 
 def printable(name: str) -> str:
-    """A name with bytes that are no UTF-8 written as \\xe9: the name itself cannot be."""
+    """A name that can be printed: bytes that are not UTF-8 are escaped as \\xe9."""
     return name.encode(errors="surrogateescape").decode(errors="backslashreplace")
 
 
 def endings(names: Iterable[str]) -> collections.Counter:
-    """How many names have each ending, in lower case: {".jpg": 40}."""
+    """Number of names with each ending, in lower case: {".jpg": 40}."""
     return collections.Counter(os.path.splitext(name)[1].lower() for name in names)
 
 
 def only_images(names: Iterable[str]) -> str | None:
-    """The pattern that takes the images where there are other files, too; None if none does."""
+    """The pattern that selects the images where there are other files, too; None if none does."""
     found = endings(names)
     of_images = [ending for ending in found if ending in IMAGES]
     return f"*{of_images[0]}" if len(of_images) == 1 < len(found) else None

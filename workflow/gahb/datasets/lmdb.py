@@ -20,8 +20,8 @@ def lmdb(*, path: str, match: str | None = None, **options) -> Source:
 
     Args:
         path: for instance bedroom_train_lmdb.
-        match: pattern of the keys; None takes every one. Where images are there at several
-            resolutions, keys begin with it: "128-*".
+        match: pattern of the keys; None takes every one. If there are images at several
+            resolutions, keys begin with the resolution: "128-*".
         options: see `prepared`.
 
     Raises:
@@ -52,12 +52,12 @@ def lmdb(*, path: str, match: str | None = None, **options) -> Source:
 @functools.cache
 def _environment(path: str):
     """The environment, opened once: LMDB refuses to open it again in the same process."""
-    # Nobody writes while we read; without locks, it may lie on a read-only disk.
+    # Nobody writes while we read; without locks, it may be on a read-only disk.
     return package.open(path, readonly=True, lock=False, subdir=Path(path).is_dir())
 
 
 def _resolutions(names: list[str]) -> set[str]:
-    """What keys like "128-00000" begin with; empty where they are others."""
+    """The beginnings of keys like "128-00000"; empty for other keys."""
     found = [re.fullmatch(r"(\d+)-(\d+)", name) for name in names]
     if not all(found) or len({key[2] for key in found}) == len(found):
         return set()

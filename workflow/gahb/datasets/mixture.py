@@ -1,4 +1,4 @@
-"""A mixture of images: one of a few templates, all equally likely, and white Gaussian noise.
+"""A mixture of images: one of a few equally likely templates plus white Gaussian noise.
 
 Values are not bounded.
 """
@@ -13,7 +13,7 @@ def mixture(*, original: Source, templates: int, sd: float, images: int, seed: i
     """A source of `images` images: the first `templates` of `original`, spread by `sd`.
 
     Raises:
-        ValueError: `original` has fewer images than there are to be templates.
+        ValueError: `original` has fewer than `templates` images.
     """
     if templates > original.count:
         raise ValueError(f"templates: {templates} are asked for, but {original.count} images given")

@@ -15,9 +15,9 @@ pyarrow, pc, pq = map(Needed, ("pyarrow", "pyarrow.compute", "pyarrow.parquet"))
 
 
 def parquet(*, path: str, column: str = "image", match: str | None = None, **options) -> Source:
-    """The images of one Parquet file, or of those below a folder, in the order of their names.
+    """The images of one Parquet file, or of all files below a folder in the order of their names.
 
-    Two row groups are held in memory at a time, only the column of images of each.
+    At most two row groups are held in memory, and of each only the column of images.
 
     Args:
         path: file or folder.
@@ -61,7 +61,7 @@ def parquet(*, path: str, column: str = "image", match: str | None = None, **opt
 
 
 def columns(path: str) -> list[str]:
-    """The columns of encoded images, of a Parquet file or the first one below a folder."""
+    """Columns of encoded images in a Parquet file, or in the first one below a folder."""
     root = Path(path)
     schema = _opened(
         root / files_below(path, "*.parquet")[0] if root.is_dir() else root

@@ -29,7 +29,7 @@ def picture(name: str) -> np.ndarray:
 
 
 def photographs(*, side: int, stride: int, scales: list[float], seed: int) -> Source:
-    """Patches of all the bundled photographs; `group` is the photograph."""
+    """Patches of all bundled photographs, with `group` the photograph."""
     pictures = Pictures(
         len(PICTURES),
         lambda index: (picture(PICTURES[i]) for i in index),

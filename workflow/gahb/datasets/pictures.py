@@ -1,6 +1,6 @@
 """Pictures of any origin, made into a source of images of one size.
 
-All sources of a user's images share this, and `photographs`: each opens its pictures and hands them
+`photographs` and all sources of a user's images share this: each opens its pictures and hands them
 to `prepared`, with the options of its config entry.
 """
 
@@ -19,11 +19,11 @@ from gahb.datasets.base import ImageError, Source, UnusableImage, in_order
 from gahb.datasets.listing import may_hold_several
 from gahb.datasets.preparation import Preparation, patches
 
-#: Only these decoders are tried: the others run programs or are of no use here.
+#: Only these decoders are tried: the others run programs or are not useful here.
 FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "GIF", "PPM")
-#: Numbers of a TIFF's tags, and the bits of the second that say that a page is no picture.
+#: Numbers of TIFF tags, and the bits of the second that say that a page is not a picture.
 BITS_PER_SAMPLE, SUBFILE_TYPE, SMALLER_OR_MASK = 258, 254, 1 | 4
-#: Larger pictures and files are refused unread: they may be decompression bombs.
+#: Larger pictures and files are refused without being read: they may be decompression bombs.
 MOST_PIXELS = 2**26
 MOST_BYTES = 2**28
 
@@ -35,11 +35,11 @@ class Pictures:
     Args:
         count: number of pictures.
         read: indices, increasing -> these pictures one by one, each an array (y, x, channel), bytes
-            or float32 in [0, 1], with 1 or 3 channels, or 4, the last opacity. Several threads
-            call it at a time.
+            or float32 in [0, 1], with 1 or 3 channels, or 4, where the last is opacity. Several
+            threads call it at the same time.
         name: index -> name of the picture, for messages and for the store.
         origin: where the pictures come from, in words.
-        named: the names mean something (they are of files), and go into the store.
+        named: whether the names are meaningful (names of files) and go into the store.
     """
 
     count: int
@@ -54,15 +54,14 @@ def decode(
 ) -> np.ndarray:
     """An encoded picture as bytes (y, x, channel), with 3 channels even where it is gray.
 
-    A fourth channel is its opacity, where it is not opaque. It is turned upright as its EXIF data
-    say, 12 and 16 bits become 8, and of several frames of other formats than TIFF the first is
-    taken.
+    A fourth channel is its opacity, unless it is opaque. It is turned upright according to its EXIF
+    data, 12 and 16 bits become 8, and in formats other than TIFF only the first frame is taken.
 
     Args:
         opened: opens the file.
-        name: for messages.
-        page: of a TIFF, counted from 0; None where it must be the only one.
-        advice: what a message that it is no image ends with.
+        name: name for messages.
+        page: page of a TIFF, counted from 0; None if it must be the only one.
+        advice: end of the message for a file that is not an image.
 
     Raises:
         UnusableImage: it cannot be decoded.
@@ -88,7 +87,7 @@ def decode(
         (bits,) = getattr(image, "tag_v2", {}).get(BITS_PER_SAMPLE, (16,))[:1]
         transparent = image.info.get("transparency")
         image = ImageOps.exif_transpose(image)
-        if image.mode.startswith("I"):  # of 16 bits, those of a PGM in 32
+        if image.mode.startswith("I"):  # 16 bits, which a PGM has in 32
             values = np.asarray(image)
             gray = np.rint(values * (255 / (2**bits - 1))).astype(np.uint8)
             opaque = np.where(values == transparent, 0, 255).astype(np.uint8)
@@ -102,7 +101,7 @@ def decode(
         raise UnusableImage(f"{name}: {error}") from error
     except Exception as error:  # damaged files raise nearly anything in the decoders
         raise UnusableImage(
-            # Not where it lies in memory, which differs from run to run.
+            # Not its address in memory, which differs from run to run.
             f"{name}: cannot be read as an image ({type(error).__name__}: "
             f"{re.sub('<_io.BytesIO object at 0x[0-9a-f]+>', 'the file', str(error))}){advice}"
         ) from error
@@ -118,9 +117,9 @@ def _image(data: bytes) -> Image.Image:
 
 
 def _pages(opened: Callable[[], Image.Image]) -> list[int]:
-    """Which pages of a TIFF are pictures: not smaller versions or masks of another page.
+    """The pages of a TIFF that are pictures, not smaller versions or masks of another page.
 
-    One that cannot be read is among them, so that decoding it says what is wrong.
+    An unreadable page is included, so that decoding it says what is wrong.
     """
     found, page = [], 0
     try:
@@ -143,12 +142,12 @@ def encoded(
     origin: str,
     match: str | None = None,
 ) -> Pictures:
-    """Pictures that are files, several of them where a TIFF has several pages.
+    """Pictures from image files; a TIFF with several pages gives several pictures.
 
     Args:
-        count, name, origin: as of `Pictures`, of the files.
+        count, name, origin: as in `Pictures`, for the files.
         fetch: index -> bytes of the file.
-        match: the pattern that leaves out what is no image, where there is one.
+        match: the pattern that leaves out other files, if there is one.
     """
     advice = f'; `match: "{match}"` takes the images alone' if match else ""
 
@@ -167,7 +166,7 @@ def encoded(
         return Pictures(count, read, name, origin)
     each = [(i, page) for i in range(count) for page in pages.get(i, [None])]
 
-    @functools.lru_cache(4)  # the next page is of the same file, and found from the one before
+    @functools.lru_cache(4)  # the next page is of the same file, and is found from this one
     def held(i, thread):
         return opened(i)
 
@@ -191,16 +190,16 @@ def prepared(
     unreadable: str = "refuse",
     **options,
 ) -> Source:
-    """The images made of pictures.
+    """A source of images made from pictures.
 
     Args:
         pictures: the pictures.
-        seed: of the choice of `images`.
-        images: number of images (pictures, or patches of them), drawn without repetition and kept
+        seed: seed for the choice of `images`.
+        images: number of images (pictures, or patches of them), drawn without replacement and kept
             in order; None takes all.
-        unreadable: what becomes of pictures that cannot be decoded or are too small: "refuse", or
-            "skip", where they are left out and listed.
-        options: what is done to each picture, see `Preparation`.
+        unreadable: how to treat pictures that cannot be decoded or are too small: "refuse", or
+            "skip" to leave them out and list them.
+        options: processing of each picture, see `Preparation`.
 
     Raises:
         ImageError: no pictures, fewer than asked for, or unusable ones.
@@ -246,7 +245,7 @@ def _patches(pictures, preparation, images, seed, unreadable) -> Source:
     chosen = _drawn(ends[-1], images, seed, pictures.origin)
     group = np.searchsorted(ends, chosen, side="right").astype(np.int32)
 
-    @functools.lru_cache(8)  # a picture is wanted again for the next block of its patches
+    @functools.lru_cache(8)  # a picture is needed again for the next block of its patches
     def windows(picture: int) -> list[np.ndarray]:
         return preparation.windows(_load(pictures, preparation, usable[picture]))
 
@@ -268,7 +267,7 @@ def _load(pictures: Pictures, preparation: Preparation, i: int) -> np.ndarray:
 
 
 def _usable(pictures, preparation, index, unreadable):
-    """Which pictures can be used, the shapes of these, and (name, reason) of the others."""
+    """Indices of the usable pictures, their shapes, and (name, reason) for the others."""
 
     def look(i):
         try:
@@ -287,7 +286,7 @@ def _usable(pictures, preparation, index, unreadable):
 
 
 def _drawn(count: int, images: int | None, seed: int, origin: str) -> np.ndarray:
-    """Which of `count` images are used: all, or `images` of them, increasing."""
+    """Indices of the images that are used: all `count`, or `images` of them, increasing."""
     if images is None:
         return np.arange(count)
     if images > count:

@@ -1,8 +1,8 @@
-"""From pictures as they come to images of one size: background, turn, crop, gray, resize, patches.
+"""From original pictures to images of one size: background, turn, crop, gray, resize, patches.
 
-A picture is an array (y, x, channel), bytes or float32 in [0, 1], its fourth channel opacity. An
-image is one (channel, y, x) of the same type: bytes stay bytes, rounded once. The paper's faces are
-`crop={"rows": [29, -29], "columns": [9, -9]}, gray="mean", side=80`.
+A picture is an array (y, x, channel), bytes or float32 in [0, 1], where a fourth channel is
+opacity. An image is an array (channel, y, x) of the same type: bytes stay bytes, rounded once. The
+paper's faces are `crop={"rows": [29, -29], "columns": [9, -9]}, gray="mean", side=80`.
 """
 
 import dataclasses
@@ -12,20 +12,20 @@ from PIL import Image
 
 from gahb.datasets.base import ImageError, UnusableImage
 
-#: What is seen through a picture, as a fraction of white.
+#: The background behind a picture, as a fraction of white.
 BACKGROUNDS = {"white": 1, "black": 0}
-#: How much of red, green and blue goes into gray. Luma is that of ITU-R BT.601.
+#: Weights of red, green and blue in gray. Luma is defined by ITU-R BT.601.
 GRAY = {"mean": (1 / 3, 1 / 3, 1 / 3), "luma": (0.299, 0.587, 0.114)}
 
 
 @dataclasses.dataclass(frozen=True)
 class Preparation:
-    """What is done to every picture.
+    """Processing of every picture.
 
     Args:
-        background: "white" or "black", on which transparent pictures are laid. None refuses them,
-            but where opacity is constant, and so shows nothing, it is dropped.
-        landscape: pictures that are higher than wide are turned by 90 degrees.
+        background: "white" or "black", the background of transparent pictures. None refuses them,
+            except that constant opacity, which shows nothing, is dropped.
+        landscape: turn pictures that are taller than wide by 90 degrees.
         crop: None; "center", the largest centered square; a number of pixels, the side of a
             centered square; or {"rows": [start, stop], "columns": [start, stop]}, either one,
             counted from the end where negative, as Python does.
@@ -44,10 +44,10 @@ class Preparation:
     patches: dict | None = None
 
     def picture(self, picture: np.ndarray, name: str) -> np.ndarray:
-        """The picture, turned, cropped, gray and resized: (channel, y, x). Patches are cut from it.
+        """The picture turned, cropped, made gray and resized: (channel, y, x), before patches are cut.
 
         Raises:
-            UnusableImage: it is smaller than what is asked for.
+            UnusableImage: it is smaller than requested.
             ImageError: it is transparent, or resizing would distort it.
         """
         if picture.shape[2] == 4:
@@ -79,7 +79,7 @@ class Preparation:
         return _as(picture.dtype, values)
 
     def _laid(self, picture: np.ndarray, name: str) -> np.ndarray:
-        """The picture on its background, without opacity."""
+        """The picture laid on its background, without opacity."""
         colours, opacity = picture[..., :3], picture[..., 3:]
         if self.background is None:
             if (opacity == opacity[0, 0]).all():
@@ -112,7 +112,7 @@ class Preparation:
     def windows(self, picture: np.ndarray) -> list[np.ndarray]:
         """Patches of a prepared picture at each scale, (row, column, channel, y, x).
 
-        They are views into the rescaled picture: they take no memory of their own.
+        They are views into the rescaled picture and take no memory of their own.
         """
         stride, window = self.patches["stride"], (self.side, self.side)
         found = []

@@ -1,4 +1,4 @@
-"""Another data set with one fixed random permutation of the pixels: the paper's control.
+"""Another data set under one fixed random permutation of the pixels: the paper's control.
 
 The pixels of an image keep their joint density but lose their geometry.
 """
@@ -9,7 +9,7 @@ from gahb.datasets.base import Source
 
 
 def shuffled(*, original: Source, seed: int) -> Source:
-    """`original` with the pixels of every image permuted alike."""
+    """`original` with the pixels of every image permuted in the same way."""
     order = np.random.default_rng(seed).permutation(original.read(0, 1)[0, 0].size)
 
     def read(start, stop):

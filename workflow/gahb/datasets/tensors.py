@@ -1,4 +1,4 @@
-"""A tensor of images in a PyTorch file. Nothing but tensors is read of it: no code runs."""
+"""A tensor of images in a PyTorch file. Only tensors are read from it: no code runs."""
 
 import pickle
 import zipfile
@@ -16,7 +16,7 @@ def tensors(*, path: str, key: str | None = None, order: str | None = None, **op
     Args:
         path: the file, .pt or .pth.
         key: of the tensor in a dictionary, or its position in a list or tuple ("0" is the first);
-            None where only one has three axes or more.
+            None if only one has three axes or more.
         order: see `pictures_of`.
         options: see `prepared`; `unreadable` has no meaning here.
 
@@ -37,7 +37,7 @@ def tensors(*, path: str, key: str | None = None, order: str | None = None, **op
         raise ImageError(f"{path}: cannot be read as a PyTorch file ({why})") from error
     found = {name: value for name, value in _named(loaded).items() if torch.is_tensor(value)}
     tensor = found[only({name: tuple(t.shape) for name, t in found.items()}, key, path)].detach()
-    if tensor.dtype == torch.bfloat16:  # which numpy has not
+    if tensor.dtype == torch.bfloat16:  # which numpy does not have
         tensor = tensor.float()
     return prepared(pictures_of(tensor.numpy(), path, order), **options)
 

@@ -1,22 +1,22 @@
-"""How much the images of a data set vary, measured while they are written."""
+"""The variation of the images in a data set, measured while they are written."""
 
 import numpy as np
 
-#: Standard deviation about the mean image, white = 1, below which images hardly vary. Values of 12
-#: bits that were saved as 16 cannot exceed it: they end at 1/16.
+#: Standard deviation about the mean image, with white = 1, below which images hardly vary. Values
+#: of 12 bits saved as 16 cannot exceed it: they end at 1/16.
 HARDLY = 1 / 32
-#: Images that are nowhere brighter than this fraction of white have most likely lost their scale.
+#: Images that are nowhere brighter than this fraction of white have probably lost their scale.
 DARK = 1 / 8
 
 
 class Variation:
-    """Of images that are added in blocks: their deviation from the mean image, and extremes."""
+    """Deviation from the mean image, and extremes, of images that are added in blocks."""
 
     def __init__(self):
         self.count = self.flat = self.total = self.squares = self.brightest = 0
 
     def add(self, images: np.ndarray) -> None:
-        """Images (image, channel, y, x), bytes or floats in [0, 1]."""
+        """Add images (image, channel, y, x), bytes or floats in [0, 1]."""
         self.white = 255 if images.dtype == np.uint8 else 1
         each = images.reshape(len(images), -1)
         low, high = each.min(1), each.max(1)
@@ -28,13 +28,13 @@ class Variation:
 
     @property
     def deviation(self) -> float:
-        """Root mean square over images and pixels of what an image differs from the mean image."""
+        """Root mean square, over images and pixels, of the difference from the mean image."""
         mean = self.total / self.count
         variance = self.squares / (self.count * mean.size) - (mean**2).mean()
         return max(variance, 0) ** 0.5 / self.white
 
     def warning(self) -> str:
-        """What is likely to be wrong with images that hardly vary; empty where they do."""
+        """The likely mistake in images that hardly vary; empty for others."""
         deviation = self.deviation
         if self.count < 2 or deviation > HARDLY:
             return ""

@@ -14,12 +14,12 @@ from gahb.datasets.pictures import prepared
 def zarr(*, path: str, key: str | None = None, order: str | None = None, **options) -> Source:
     """The images of an array in a zarr store, of version 2 or 3, a folder or a zip file.
 
-    Where its attributes say how it was packed (`scale_factor`, `add_offset`, `_FillValue`), it is
+    If its attributes say how it was packed (`scale_factor`, `add_offset`, `_FillValue`), it is
     unpacked as xarray does.
 
     Args:
         path: the store.
-        key: path of the array in the store; None where the store itself is an array, or only one of
+        key: path of the array in the store; None if the store itself is an array, or only one of
             its arrays has three axes or more.
         order: see `pictures_of`.
         options: see `prepared`; `unreadable` has no meaning here.
@@ -46,6 +46,6 @@ def _attributes(array: Array) -> dict:
     if isinstance(found.get("_FillValue"), str):  # a float, as xarray writes it
         (found["_FillValue"],) = struct.unpack("<d", base64.b64decode(found["_FillValue"]))
     if array.metadata.zarr_format == 2 and "_ARRAY_DIMENSIONS" in found:
-        fill = array.fill_value  # in version 2, missing values are those that are not written
+        fill = array.fill_value  # in version 2, missing values are the ones that were not written
         found |= {} if fill is None else {"_FillValue": fill}
     return found

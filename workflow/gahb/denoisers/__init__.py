@@ -9,10 +9,10 @@ file each:
   noise: (image, channel, y, x) -> same shape; one with `needs_sigma` = True is called (y, sigma),
   and one with `start_at` is given its training images before the first step.
 - a reference, the closed form of a training set, `references/reference.py`, holds
-  `fit(training) -> dict`, the tensors that are kept of it, and `build(tensors, training) ->
-  nn.Module`, the denoiser. Keyword arguments of `fit` are its options in the config.
+  `fit(training) -> dict`, the tensors kept from it, and `build(tensors, training) -> nn.Module`,
+  the denoiser. Keyword arguments of `fit` are its options in the config.
 
-A new one is one file here and its options in the config.
+To add a denoiser, add one file here and its options to the config.
 """
 
 from gahb.denoisers.files import (

@@ -17,14 +17,14 @@ from gahb.packages import Needed
 
 safetensors, safetensors_torch = Needed("safetensors"), Needed("safetensors.torch")
 
-#: Of the header of a file, under which it says what it holds.
+#: Key in the header of a file that describes its content.
 KEY = "gahb"
-#: Kinds of networks that were made elsewhere.
+#: Kinds of networks made elsewhere.
 IMPORTED = ("function", "diffusers")
 
 
 def _module(name: str) -> ModuleType:
-    # Only the module that is asked for is imported: a job depends on no other denoiser's code.
+    # Only the requested module is imported: a job depends on no other denoiser's code.
     return importlib.import_module(f"gahb.denoisers.{name}")
 
 
@@ -46,12 +46,12 @@ def initialized(architecture: str, seed: int, **options) -> nn.Module:
 
 
 def fit(reference: str, training: Members, **options) -> dict[str, torch.Tensor]:
-    """What the named reference keeps of a training set; `options` are its own arguments."""
+    """The tensors that a reference keeps from a training set; `options` are its arguments."""
     return _module(f"references.{reference}").fit(training, **options)
 
 
 def built(reference: str, tensors: dict[str, torch.Tensor], training: Members) -> nn.Module:
-    """The named reference, from what `fit` kept of a training set, its tensors fixed."""
+    """The named reference, from the tensors that `fit` kept, which are fixed."""
     denoiser = _module(f"references.{reference}").build(tensors, training)
     return denoiser.eval().requires_grad_(False)
 
@@ -59,13 +59,13 @@ def built(reference: str, tensors: dict[str, torch.Tensor], training: Members) -
 def save(
     network: nn.Module, path: str | Path, architecture: str, parameters=None, **options
 ) -> None:
-    """Write the weights of a network and, in the header, which network they are of.
+    """Write the weights of a network and, in the header, its description.
 
     Args:
         network: the network.
-        path: of the file.
-        architecture, options: as of `build`.
-        parameters: what the file was made with, for its provenance.
+        path: path of the file.
+        architecture, options: as in `build`.
+        parameters: parameters with which the network was made, for provenance.
     """
     described = {"network": {"architecture": architecture, **options}, "parameters": parameters}
     _write(network.state_dict(), path, described)
@@ -78,7 +78,7 @@ def save_reference(
     members: np.ndarray,
     parameters=None,
 ) -> None:
-    """Write what `fit` kept of a training set, and the indices of its images."""
+    """Write the tensors that `fit` kept from a training set, and the indices of its images."""
     described = {"reference": reference, "parameters": parameters}
     _write({**tensors, "members": torch.from_numpy(members)}, path, described)
 
@@ -98,7 +98,7 @@ def _write(tensors: dict[str, torch.Tensor], path: str | Path, described: dict) 
 
 
 def described(path: str | Path) -> dict:
-    """What a file says of itself: its `network` or `reference`, `parameters`, and `content`."""
+    """The description in a file: its `network` or `reference`, `parameters`, and `content`."""
     with safetensors.safe_open(path, "np") as file:
         return json.loads(file.metadata()[KEY])
 
@@ -110,12 +110,12 @@ def load(
 
     Args:
         path: of the file.
-        images: those of the data set (image, channel, y, x), from which a reference reads its
+        images: images of the data set (image, channel, y, x), from which a reference reads its
             training images.
-        dtype: precision of its weights, in which norms are folded, too.
+        dtype: precision of its weights, in which norms are folded as well.
 
     Raises:
-        ValueError: a reference, and no images.
+        ValueError: it is a reference, and there are no images.
     """
     header = described(path)
     tensors = safetensors_torch.load_file(path)

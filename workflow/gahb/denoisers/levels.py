@@ -1,4 +1,4 @@
-"""The noise level of a batch of images: one number for all, or a vector with one for each."""
+"""The noise level of a batch of images: one number for all, or a vector with one per image."""
 
 from collections.abc import Callable
 
@@ -14,7 +14,7 @@ def several(sigma: Sigma) -> bool:
 
 
 def columns(sigma: Sigma, y: torch.Tensor, ndim: int) -> Sigma:
-    """Sigma that broadcasts with `ndim` dimensions, the first of them images: (image, 1, ...).
+    """Sigma reshaped to broadcast with `ndim` dimensions, the first for images: (image, 1, ...).
 
     A number stays as it is.
 
@@ -24,7 +24,7 @@ def columns(sigma: Sigma, y: torch.Tensor, ndim: int) -> Sigma:
         ndim: dimensions of the result.
 
     Raises:
-        ValueError: neither a number nor one for each image.
+        ValueError: sigma is neither a number nor one for each image.
     """
     if not several(sigma):
         return float(sigma)
@@ -37,7 +37,7 @@ def columns(sigma: Sigma, y: torch.Tensor, ndim: int) -> Sigma:
 
 
 def apart(f: Callable, y: torch.Tensor, sigma: Sigma, labels: torch.Tensor) -> torch.Tensor:
-    """f(images, their sigma, label) of the images of each label, in the order of `y`.
+    """f(images, their sigma, label) for the images of each label, in the order of `y`.
 
     Args:
         f: called once for each label.

@@ -1,4 +1,4 @@
-"""Denoisers with weights: a network that predicts the noise, and how they are made and kept."""
+"""Denoisers with weights: networks that predict the noise."""
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ class NetworkDenoiser(nn.Module):
 
     Args:
         network: maps (image, channel, y, x) to the noise in it; one with `needs_sigma` = True is
-            called (y, sigma), sigma as this is given it: a number, or one for each image (image,).
+            called (y, sigma), with sigma as given to the denoiser: a number, or (image,).
 
     blind: whether the network is not told sigma.
     """
@@ -40,9 +40,9 @@ class NetworkDenoiser(nn.Module):
 
 
 def at_a_time(y: torch.Tensor) -> int:
-    """How many images (image, channel, y, x), like `y`, a network denoises fastest at a time.
+    """Number of images like `y` (image, channel, y, x) to denoise at a time, for speed.
 
-    On a CPU, as many as leave the activations in its caches: with 256 at a time a UNet takes 1.7
+    On a CPU, as many as keep the activations in its caches: with 256 at a time a UNet takes 1.7
     times as long at 40 x 40.
     """
     if y.device.type != "cpu":
@@ -56,7 +56,7 @@ def flat(network: nn.Module) -> np.ndarray:
 
 
 def set_flat(network: nn.Module, vector: np.ndarray) -> None:
-    """Give a network the weights that `flat` made of one like it."""
+    """Set a network's weights to a vector made by `flat` from a network like it."""
     state = network.state_dict()
     parts = torch.from_numpy(vector).split([t.numel() for t in state.values()])
     network.load_state_dict({k: p.view(state[k].shape) for k, p in zip(state, parts, strict=True)})

@@ -1,1 +1,1 @@
-"""Denoisers made elsewhere: files of weights, and functions of the user."""
+"""Denoisers made elsewhere: files of weights, and the user's functions."""

@@ -1,11 +1,12 @@
-r"""How a network made elsewhere is asked, and what its answer says of the clean image.
+r"""How to call a network made elsewhere, and what its answer says about the clean image.
 
-A denoiser is f(y) = E[x | y] of y = x + sigma z, images x in [0, 1]. A network made elsewhere knows
-images X in [a, b]. With
+A denoiser is f(y) = E[x | y] for y = x + sigma z and images x in [0, 1]. A network made elsewhere
+knows images X in [a, b]. With
 
 .. math:: u = a + (b - a)\, y, \qquad s = (b - a)\, \sigma, \qquad u = X + s z,
 
-and its estimate D of X, f(y) = (D - a) / (b - a). The network N is asked, alpha^2 = 1 / (1 + s^2),
+and its estimate D of X, f(y) = (D - a) / (b - a). With alpha^2 = 1 / (1 + s^2), the network N is
+called as
 
 - told "nothing": N(u)
 - told "number": N(u, s), s a number
@@ -22,9 +23,9 @@ and its answer n means
     \quad \text{v: } D = \alpha^2 u - \alpha s n, \quad \text{score: } D = u + s^2 n,
     \quad \text{edm: } D = (q^2 u + s q \sqrt{s^2 + q^2}\, n) / (s^2 + q^2).
 
-**Gray images, and a network of C equal channels.** What such a network knows of its image is in the
-mean of the channels, whose noise is s / sqrt(C). So y is repeated, sigma is sqrt(C) times as large,
-and the C estimates are averaged.
+**Gray images, and a network for C equal channels.** All that such a network learns about its image
+is in the mean of the channels, whose noise is s / sqrt(C). So y is repeated, sigma is sqrt(C) times
+as large, and the C estimates are averaged.
 """
 
 import dataclasses
@@ -35,9 +36,9 @@ from torch import nn
 
 from gahb.denoisers.levels import Sigma, apart, several
 
-#: q of EDM: the standard deviation of images in [-1, 1].
+#: q of EDM, the standard deviation of images in [-1, 1].
 SIGMA_DATA = 0.5
-#: What `parametrization` stands for: what a network is told, and what it predicts.
+#: Meaning of each `parametrization`: what a network is told, and what it predicts.
 PARAMETRIZATIONS = {
     "vp-epsilon": ("step", "epsilon"),
     "vp-v": ("step", "v"),
@@ -46,19 +47,19 @@ PARAMETRIZATIONS = {
     "sigma": ("sigma", "denoised"),
     "score": ("sigma", "score"),
 }
-#: What `predicts` may be.
+#: Values of `predicts`.
 PREDICTIONS = ("denoised", "noise", "epsilon", "v", "score")
 
 
 @dataclasses.dataclass(frozen=True)
 class Convention:
-    """What a network made elsewhere is told and what it returns: see the head of this module.
+    """What a network made elsewhere is told and what it returns: see the top of this module.
 
     told: "nothing", "number", "sigma", "step" or "edm".
     predicts: "denoised", "noise", "epsilon", "v", "score" or "edm".
-    range: its values of black and white, a and b.
-    alphas_cumprod: A_t of each step t, of one that is told "step".
-    repeat: C, how often a channel is repeated.
+    range: its values for black and white, a and b.
+    alphas_cumprod: A_t for each step t, of a network that is told "step".
+    repeat: C, how many times a channel is repeated.
     """
 
     told: str = "nothing"
@@ -74,7 +75,7 @@ class Convention:
 
     @property
     def largest(self) -> float:
-        """The largest finite sigma of a step, for images in [0, 1]."""
+        """The largest finite sigma of any step, for images in [0, 1]."""
         a = min(a for a in self.alphas_cumprod if a > 0)
         return (1 / a - 1) ** 0.5 / (self.range[1] - self.range[0]) / self.repeat**0.5
 
@@ -89,7 +90,7 @@ class Convention:
         return f"{said}{told}{steps}, range: [{self.range[0]:g}, {self.range[1]:g}]"
 
     def answer(self, network, y: torch.Tensor, sigma: float) -> torch.Tensor:
-        """What the network returns of y (image, channel, y, x), sigma a number."""
+        """The network's answer for y (image, channel, y, x), with sigma a number."""
         u, s = self._seen(y, sigma)
         match self.told:
             case "nothing":
@@ -127,7 +128,7 @@ class Convention:
     def step(self, s: float) -> float:
         """The step t whose noise level is s."""
         a = np.array(self.alphas_cumprod)
-        a = a[a > 0]  # a terminal SNR of zero is no finite s
+        a = a[a > 0]  # a terminal SNR of zero has no finite s
         return float(np.interp(np.log(s), np.log(1 / a - 1) / 2, np.arange(len(a))))
 
     def _seen(self, y: torch.Tensor, sigma: float) -> tuple[torch.Tensor, float]:
@@ -146,10 +147,10 @@ class Adapted(nn.Module):
     Args:
         network: the network.
         convention: what it is told and returns.
-        name: of it, for errors.
+        name: its name, for errors.
 
     Raises:
-        ValueError: its answer has another shape than its input, or the gradient of y is asked for
+        ValueError: its answer differs in shape from its input, or the gradient of y is asked for
             and there is none.
     """
 
@@ -183,15 +184,15 @@ def _contiguous(module: nn.Module, inputs: tuple) -> tuple:
 
 
 def linear_schedule(steps: int = 1000) -> tuple[float, ...]:
-    """A_t of betas from 1e-4 to 0.02 (Ho et al., 2020, section 4)."""
+    """A_t for betas from 1e-4 to 0.02 (Ho et al., 2020, section 4)."""
     return tuple(np.cumprod(1 - np.linspace(1e-4, 0.02, steps)).tolist())
 
 
 def cosine_schedule(steps: int = 1000) -> tuple[float, ...]:
-    """A_t of squared cosines, betas at most 0.999 (Nichol & Dhariwal, 2021, equation 17)."""
+    """A_t from squared cosines, betas at most 0.999 (Nichol & Dhariwal, 2021, equation 17)."""
     cosine = np.cos((np.arange(steps + 1) / steps + 0.008) / 1.008 * np.pi / 2) ** 2
     return tuple(np.cumprod(1 - np.minimum(1 - cosine[1:] / cosine[:-1], 0.999)).tolist())
 
 
-#: What `schedule` may be.
+#: Values of `schedule`.
 SCHEDULES = {"linear": linear_schedule, "cosine": cosine_schedule}

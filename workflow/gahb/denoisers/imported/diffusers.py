@@ -1,9 +1,9 @@
-"""Denoisers that Hugging Face diffusers trained: what `save_pretrained` wrote.
+"""Denoisers trained with Hugging Face diffusers, as written by `save_pretrained`.
 
-A folder holds a pipeline (`unet/`, `scheduler/`), or a UNet2DModel with its scheduler beside it. Of
-a training that kept averaged weights (`unet_ema/`), these are read. The network is told the step of
-a variance preserving process (`gahb.denoisers.imported.conventions`), and f(y) equals the
-scheduler's own `pred_original_sample` without its clipping, whose derivative would be 0.
+A folder holds a pipeline (`unet/`, `scheduler/`), or a UNet2DModel with its scheduler next to it.
+If a training kept averaged weights (`unet_ema/`), these are read. The network is told the step of a
+variance preserving process (`gahb.denoisers.imported.conventions`), and f(y) equals the scheduler's
+own `pred_original_sample` without its clipping, whose derivative would be 0.
 """
 
 import json
@@ -18,12 +18,12 @@ from gahb.packages import Needed
 diffusers = Needed("diffusers", extra="diffusers")
 
 PREDICTIONS = {"epsilon": "epsilon", "v_prediction": "v", "sample": "denoised"}
-#: Of a pipeline: what makes images from its UNet's.
+#: Parts of a pipeline that make images from the UNet's output.
 LATENT = ("vae", "vqvae", "movq", "vqgan", "text_encoder", "prior")
 
 
 class UnreadableFolder(Exception):
-    """A folder that does not hold a denoiser of images; says which and why."""
+    """A folder that does not hold a denoiser of images; the message says which and why."""
 
 
 def read(
@@ -31,13 +31,13 @@ def read(
 ) -> tuple[Adapted, dict]:
     """The denoiser in a folder, and its description {"architecture": "diffusers", **options}.
 
-    No code of the folder is run. The description holds config and schedule, so that nothing of the
-    folder is needed again.
+    No code of the folder is run. The description holds config and schedule, so that the folder is
+    not needed again.
 
     Args:
-        folder: that `save_pretrained` wrote.
-        class_label: of a class-conditional network, the class whose images it denoises.
-        repeat_channels: how often each channel of gray images is repeated for the network.
+        folder: a folder written by `save_pretrained`.
+        class_label: the class whose images it denoises, for a class-conditional network.
+        repeat_channels: how many times the channel of gray images is repeated for the network.
 
     Raises:
         UnreadableFolder: it holds no denoiser of images, or `class_label` does not fit.
@@ -81,7 +81,7 @@ def build(
     class_label: int | None = None,
     repeat_channels: int = 1,
 ) -> Adapted:
-    """The network of a description that `read` made, with random weights.
+    """The network described by `read`, with random weights.
 
     Raises:
         ImportError: diffusers is not installed.
@@ -106,7 +106,7 @@ class _Answer(nn.Module):
 
 
 def _schedule(folder: Path) -> tuple[list[float], str]:
-    """A_t of each step t, and what the network predicts."""
+    """A_t for each step t, and what the network predicts."""
     places = [folder / "scheduler", folder]
     place = next((p for p in places if (p / "scheduler_config.json").is_file()), None)
     if place is None:
@@ -127,7 +127,7 @@ def _schedule(folder: Path) -> tuple[list[float], str]:
 
 
 def _checked(label: int | None, config: dict, place: Path) -> int | None:
-    """The class label, if the network needs one and has it."""
+    """The class label, checked against the network's classes."""
     classes = config.get("num_class_embeds")
     if classes is None and config.get("class_embed_type") is None:
         if label is not None:

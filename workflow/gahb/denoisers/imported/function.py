@@ -1,4 +1,4 @@
-"""A denoiser of the user's own: what a function of theirs returns."""
+"""The user's own denoiser, as returned by a function."""
 
 from torch import nn
 
@@ -21,17 +21,17 @@ def build(
     schedule: str | list[float] | None = None,
     repeat_channels: int = 1,
 ) -> Adapted:
-    """The module that a function elsewhere returns, as a network that predicts the noise.
+    """The module returned by the user's function, as a network that predicts the noise.
 
     Args:
         function, arguments: as `gahb.functions.made_by` takes them.
         parametrization: a key of PARAMETRIZATIONS.
         predicts, needs_sigma: in place of a parametrization: a value of PREDICTIONS, and whether
-            the module is called (y, sigma), sigma a number, and not (y).
-        range: the module's values of black and white.
-        schedule: of a module that is told a step: "linear", "cosine" or A_t of each step; the
-            module's own `alphas_cumprod` if None.
-        repeat_channels: how often each channel of gray images is repeated for the module.
+            the module is called (y, sigma), with sigma a number, rather than (y).
+        range: the module's values for black and white.
+        schedule: for a module that is told a step: "linear", "cosine" or A_t for each step; None
+            takes the module's own `alphas_cumprod`.
+        repeat_channels: how many times the channel of gray images is repeated for the module.
 
     Raises:
         ImportError, AttributeError, TypeError: as `made_by`.
@@ -48,7 +48,7 @@ def build(
 
 
 def _steps(module: nn.Module, schedule, function: str) -> tuple[float, ...]:
-    """A_t of each step t."""
+    """A_t for each step t."""
     if isinstance(schedule, str):
         return SCHEDULES[schedule]()
     found = getattr(module, "alphas_cumprod", None) if schedule is None else schedule

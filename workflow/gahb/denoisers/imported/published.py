@@ -1,7 +1,7 @@
-"""Reading denoisers that were trained elsewhere, without running anything that their files hold.
+"""Read denoisers trained elsewhere, without running any code in their files.
 
-A file is of this project (safetensors) or a torch file in one of three published layouts, all of
-which are a network of `gahb.denoisers` under other names:
+A file is this project's own (safetensors) or a torch file in one of three published layouts, each a
+network of `gahb.denoisers` under other names:
 
 - universal_inverse_problem (Kadkhodaie & Simoncelli, 2021): BF-CNN; `conv_layers.{i}.weight`,
   `running_sd.{i}`, `gammas.{i}`.
@@ -11,11 +11,12 @@ which are a network of `gahb.denoisers` under other names:
 - this study's authors (Kadkhodaie, Guth, Simoncelli & Mallat, 2024): UNet and BF-CNN, whose names
   are ours.
 
-The weights may lie in entries of a checkpoint (`model`, `state_dict`, `ema` and their like), and
-their names below wrappers' (`module.`, `_orig_mod.`, Lightning's `model.`). Averaged weights, whose
-entry or wrapper says `ema`, are preferred.
+The weights may be in entries of a checkpoint (`model`, `state_dict`, `ema` and the like), and their
+names may have the prefix of a wrapper (`module.`, `_orig_mod.`, Lightning's `model.`). Averaged
+weights, whose entry or wrapper says `ema`, are preferred.
 
-Bias-free networks need no rescaling: trained on intensities 0 to 255, they take images in [0, 1].
+Bias-free networks need no rescaling: even if trained on intensities 0 to 255, they take images in
+[0, 1].
 """
 
 import argparse
@@ -32,9 +33,9 @@ from gahb.packages import Needed
 
 safetensors = Needed("safetensors")
 
-#: Networks that a file may hold; any other is code, which only the config may name.
+#: Networks that a file may hold; any other requires code, which only the config may name.
 ARCHITECTURES = ("unet", "bfcnn")
-#: A name that tells a network of a known layout, and the names of the modules that wrap it.
+#: A name that identifies a network in each known layout, and the names of modules that wrap it.
 FIRST = re.compile(
     r"(?P<wrapper>(?:.+\.)?)"
     r"(?:first_layer\.weight|running_sd\.0|conv_layers\.0\.weight|encoder\.0\.0\.weight)"
@@ -42,13 +43,13 @@ FIRST = re.compile(
 
 
 class UnreadableWeights(Exception):
-    """A file of weights that cannot be used; says which and why."""
+    """A file of weights that cannot be used; the message says which and why."""
 
 
 def read(path: str | Path) -> tuple[torch.nn.Module, dict, str]:
     """The network in a file, its description {"architecture": name, **options}, and its layout.
 
-    Only tensors and plain containers are read: a file that asks for anything else is refused.
+    Only tensors and plain containers are read: a file that requires anything else is refused.
 
     Raises:
         UnreadableWeights: the file is missing, damaged, of no known layout, or would run code.
@@ -92,7 +93,7 @@ def _safetensors(path: Path) -> dict[str, torch.Tensor]:
 
 def _torch_file(path: Path) -> dict[str, torch.Tensor]:
     try:
-        # The published DnCNN keeps its command line beside the weights.
+        # The published DnCNN stores its command line with the weights.
         with torch.serialization.safe_globals([argparse.Namespace]):
             content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
@@ -112,7 +113,7 @@ def _torch_file(path: Path) -> dict[str, torch.Tensor]:
 
 
 def _weights(content: dict) -> tuple[dict, str]:
-    """The state dict of a network in a checkpoint, its names without wrappers, and where it was."""
+    """The state dict of a network in a checkpoint, without wrappers' prefixes, and its location."""
     found = {}
     for entry, tensors in _dictionaries(content):
         for name in tensors:
@@ -120,7 +121,7 @@ def _weights(content: dict) -> tuple[dict, str]:
                 found[(*entry, known["wrapper"])] = tensors
     if not found:
         return content, "as it is"
-    # Averaged weights first, then what is nearest to the top.
+    # Averaged weights first, then the entry nearest to the top.
     place = min(found, key=lambda place: ("ema" not in "/".join(place).lower(), len(place)))
     *entry, wrapper = place
     within = {str(k): v for k, v in found[place].items() if str(k).startswith(wrapper)}
@@ -135,7 +136,7 @@ def _weights(content: dict) -> tuple[dict, str]:
 
 
 def _dictionaries(content, entry: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], dict]]:
-    """All dictionaries in a checkpoint, to a depth of three, and the entries that lead there."""
+    """All dictionaries in a checkpoint, to a depth of three, with the entries that lead to them."""
     if isinstance(content, list | tuple) and len(content) == 1:
         content = content[0]
     if isinstance(content, dict):
@@ -172,7 +173,7 @@ def _recognized(tensors: dict) -> tuple[dict[str, torch.Tensor], dict]:
 
 
 def _from_dncnn(tensors: dict) -> dict[str, torch.Tensor]:
-    """DnCNN's names and norms: it divides by (variance^1/2 + 1e-5) and ignores its offset."""
+    """Weights of a DnCNN: its norms divide by (variance^1/2 + 1e-5) and ignore their offset."""
     biases = [name for name in tensors if re.search(r"^(first|hidden|last)_layer.*bias$", name)]
     if biases:
         raise ValueError(f"{biases[0]}: a DnCNN with biases is not bias-free")

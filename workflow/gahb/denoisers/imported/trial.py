@@ -1,19 +1,19 @@
-r"""A denoiser made elsewhere is tried before it is believed.
+r"""A trial of a denoiser made elsewhere, before it is trusted.
 
-On images of the data set with little, middle and strong noise, three things must hold.
+On images of the data set with weak, medium and strong noise, three things must hold.
 
 - Its estimates are closer to the clean images than the noisy images are.
-- At each noise level it is best when it is told that sigma, and not a quarter, half, twice or four
-  times as much: the posterior mean of any distribution is.
-- No other range and no other meaning of its answer fits better.
+- At each noise level it is best when told that sigma rather than a quarter, half, twice or four
+  times as much, as is the posterior mean of any distribution.
+- No other range and no other interpretation of its answer fits better.
 
-Otherwise all conventions are measured, and the best is named. The estimate of an image must also
-depend on nothing else: on no other image of the batch, nor on their number, nor on chance. One that
-passes all this, and leaves more to gain than a posterior mean does, is doubted aloud.
+Otherwise all conventions are measured, and the best is named. The estimate of an image must not
+depend on the other images of the batch, nor on their number, nor on chance. If a denoiser passes
+all this but could be improved more than a posterior mean could, a warning says so.
 
-Little noise has sigma = 0.05, middle 0.2. Strong noise is relative to images of d pixels, whose
-variance is v: sigma^2 = d v / 2, so that two of them are about 2 sigma apart. There even a
-denoiser that knows a few images by heart must know sigma.
+Weak noise has sigma = 0.05, medium 0.2. Strong noise is relative to images of d pixels with
+variance v: sigma^2 = d v / 2, so that two of them are about 2 sigma apart. There, even a denoiser
+that has memorized a few images must know sigma.
 """
 
 import dataclasses
@@ -30,31 +30,32 @@ from gahb.denoisers.imported.conventions import (
 )
 from gahb.denoisers.network import at_a_time
 
-#: Noisy images of each level: more of small images. Fewer clean ones get noise again.
+#: Noisy images at each level: more if images are small. If there are fewer clean ones, they are
+#: used again.
 LEAST, MOST, PIXELS = 32, 128, 2**15
 LITTLE, MIDDLE = 0.05, 0.2
-#: Of sigma, in place of which the denoiser is told another one.
+#: Factors of sigma that the denoiser is told instead of sigma.
 FACTORS = (0.25, 0.5, 2.0, 4.0)
 RANGES = ((0.0, 1.0), (-1.0, 1.0), (0.0, 255.0))
-#: dB. An estimate may be worse than its input by WORSE. A convention is better if it is so by
-#: CLEARLY at one level, worse by WORSE at none, and a denoiser, SIGMA better than its input at all;
-#: another sigma, by SIGMA at one level, more than by chance.
+#: In dB. An estimate may be worse than its input by WORSE. Another convention is better if it is
+#: better by CLEARLY at one level, worse by WORSE at none, and better than its input by SIGMA at
+#: all; another sigma is better if it gains SIGMA at one level, more than by chance.
 WORSE, SIGMA, CLEARLY = 0.1, 0.5, 1.0
-#: dB; better estimates are all alike.
+#: In dB; better estimates all count as this.
 PERFECT = 40
-#: Standard errors by which a difference is no chance.
+#: Standard errors beyond which a difference is not due to chance.
 CERTAIN = 3
-#: An error that is not a number.
+#: Value of an error that is not a number.
 HUGE = 1e12
 
 
 class NotADenoiser(ValueError):
-    """A denoiser that is not what it is said to be; says by how much, and what would fit."""
+    """A denoiser that does not fit its description; the message says what would fit."""
 
 
 @dataclasses.dataclass
 class Noisy:
-    """The images of the trial: clean (image, channel, y, x), with the noise of each sigma."""
+    """The images of the trial: clean (image, channel, y, x), and with noise of each sigma."""
 
     clean: torch.Tensor
     sigmas: list[float]
@@ -66,13 +67,13 @@ class Noisy:
         self.images = [self.clean + s * z for s, z in zip(self.sigmas, noise, strict=True)]
 
     def errors(self, estimates) -> np.ndarray:
-        """(sigma, image), mean squares over pixels; HUGE if it is not a number."""
+        """Mean squared errors over pixels (sigma, image); HUGE where not a number."""
         errors = [(e - self.clean).double().square().mean((1, 2, 3)).numpy() for e in estimates]
         return np.nan_to_num(errors, nan=HUGE, posinf=HUGE)
 
 
 def _psnr(errors: np.ndarray) -> np.ndarray:
-    """(sigma,) in dB, of the mean error, PERFECT at most."""
+    """PSNR of the mean error in dB (sigma,), at most PERFECT."""
     return -10 * np.log10(np.maximum(errors.mean(1), 10 ** (-PERFECT / 10)))
 
 
@@ -82,9 +83,9 @@ def tried(network, convention: Convention, clean: torch.Tensor, name: str) -> st
 
     Args:
         network: called as `convention` says.
-        name: of the denoiser, for errors.
+        name: name of the denoiser, for errors.
 
-    Returns: what was found, a sentence for the log.
+    Returns: the result, a sentence for the log.
 
     Raises:
         NotADenoiser: it is worse than its input, another convention fits better, or the estimate of
@@ -132,13 +133,13 @@ def tried(network, convention: Convention, clean: torch.Tensor, name: str) -> st
 
 @torch.no_grad()
 def doubt(network, convention: Convention, clean: torch.Tensor) -> str:
-    """Why one that `tried` has passed may yet be no denoiser of these images; "" if it may be one.
+    """Why a denoiser that passed `tried` may still not fit these images; "" if it may.
 
-    The error x - f(y) of a posterior mean is orthogonal to all functions of y, so to 1, f(y) and y:
-    no combination of these three is better than f(y).
+    The error x - f(y) of a posterior mean is orthogonal to all functions of y, hence to 1, f(y) and
+    y: no combination of these three is better than f(y).
 
     Args:
-        network, convention, clean: as of `tried`.
+        network, convention, clean: as in `tried`.
     """
     noisy = _noisy(convention, clean)
     for sigma, y in zip(noisy.sigmas, noisy.images, strict=True):
@@ -161,20 +162,20 @@ def _noisy(convention: Convention, clean: torch.Tensor) -> Noisy:
     count = min(max(PIXELS // clean[0].numel(), LEAST), MOST)
     clean = clean[torch.arange(count) % len(clean)]
     strong = float((clean[0].numel() * clean.var((1, 2, 3)).mean() / 2).sqrt())
-    # One that is not told sigma need not know more noise than this.
+    # A denoiser that is not told sigma need not handle more noise than this.
     strong = min(max(strong, 2 * MIDDLE), 20.0 if convention.needs_sigma else 1.0)
     return Noisy(clean, [LITTLE, MIDDLE, strong])
 
 
 def _answer(network, convention: Convention, y: torch.Tensor, sigma: float) -> torch.Tensor:
-    """The network's answer to all images (image, channel, y, x), some at a time."""
+    """The network's answer for all images (image, channel, y, x), a few at a time."""
     return torch.cat([convention.answer(network, p, sigma) for p in y.split(at_a_time(y))])
 
 
 def _independent(network, convention: Convention, noisy: Noisy, name: str) -> None:
-    """Refuse what depends on chance, on the other images or on their number."""
+    """Refuse a denoiser that depends on chance, on the other images or on their number."""
     sigma, (y, other) = noisy.sigmas[1], (noisy.images[1][:1], noisy.images[1].flip(0)[:1])
-    other = other + 0.3  # even where there is one image alone
+    other = other + 0.3  # even if there is only one image
 
     def first(*batch) -> torch.Tensor:
         batch = torch.cat(batch)
@@ -196,7 +197,7 @@ def _independent(network, convention: Convention, noisy: Noisy, name: str) -> No
 
 
 def _conventions(told: Convention) -> list[tuple[Convention, float]]:
-    """All that a network could be asked with, and factors of sigma."""
+    """All conventions by which a network could be called, with factors of sigma."""
     kinds = ("nothing",) if told.told == "nothing" else (told.told, "sigma", "step", "edm")
     schedules = [made() for made in SCHEDULES.values()] + [told.alphas_cumprod]
     factors = (1.0, *FACTORS) if told.needs_sigma else (1.0,)
@@ -208,7 +209,7 @@ def _conventions(told: Convention) -> list[tuple[Convention, float]]:
 
 
 def _measured(network, asked, noisy: Noisy) -> dict[tuple[Convention, float], np.ndarray]:
-    """Errors (sigma, image) by convention and factor of sigma, an answer in all its meanings."""
+    """Errors (sigma, image) by convention and factor of sigma, for every meaning of the answer."""
     found = {}
     for convention, factor in asked:
         sigmas = [factor * s for s in noisy.sigmas]
@@ -218,7 +219,7 @@ def _measured(network, asked, noisy: Noisy) -> dict[tuple[Convention, float], np
                 for s, y in zip(sigmas, noisy.images, strict=True)
             ]
         except Exception:
-            continue  # it cannot be asked so
+            continue  # it cannot be called this way
         for predicts in _meanings(convention):
             meant = dataclasses.replace(convention, predicts=predicts)
             found[meant, factor] = noisy.errors(
@@ -229,7 +230,7 @@ def _measured(network, asked, noisy: Noisy) -> dict[tuple[Convention, float], np
 
 
 def _meanings(convention: Convention) -> set[str]:
-    """What an answer may mean, as far as the config has a word for it."""
+    """Meanings of an answer for which the config has a word."""
     named = {what for told, what in PARAMETRIZATIONS.values() if told == convention.told}
     free = PREDICTIONS if convention.told in ("nothing", "number") else ()
     return {convention.predicts, *named, *free}
@@ -240,14 +241,14 @@ def _psnrs(measured: dict) -> dict[tuple[Convention, float], np.ndarray]:
 
 
 def _gain(errors: np.ndarray, own: np.ndarray) -> np.ndarray:
-    """(sigma,) dB by which errors (sigma, image) are smaller, 0 where this may be chance."""
+    """Gain in dB (sigma,) of errors (sigma, image) over `own`, 0 where it may be chance."""
     less = own - errors  # with the same noise
     certain = less.mean(1) > CERTAIN * less.std(1, ddof=1) / less.shape[1] ** 0.5
     return np.where(certain, _psnr(errors) - _psnr(own), 0)
 
 
 def _better(found: np.ndarray, own: np.ndarray, given: np.ndarray) -> bool:
-    """Whether PSNRs are nowhere worse, somewhere clearly better, and a denoiser's."""
+    """Whether PSNRs are nowhere worse, somewhere clearly better, and above the input's."""
     better = (found >= own - WORSE).all() and (found > own + CLEARLY).any()
     return bool(better and (found > given + SIGMA).all())
 

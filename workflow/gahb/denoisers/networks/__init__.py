@@ -1,1 +1,1 @@
-"""Networks that are trained here, one file each, which predict the noise of an image."""
+"""Networks trained here, one file each, which predict the noise in an image."""

@@ -4,7 +4,8 @@ r"""Bias-free batch normalization: divide by the standard deviation, subtract no
 
 with gains g and the variance over (batch, height, width).
 
-Neither a mean nor an offset is used, so that the network stays homogeneous: f(a y) = a f(y), a > 0.
+No mean is subtracted and no offset added, so that the network stays homogeneous:
+f(a y) = a f(y), a > 0.
 """
 
 import copy
@@ -16,7 +17,7 @@ EPS = 1e-5
 
 
 class _ScaleByBatchSd(torch.autograd.Function):
-    """y = gain * x / s with the statistics of the batch; returns y and s.
+    """y = gain * x / s with the statistics of the batch, returned together with s.
 
     With A = sum(g * x) per channel: dL/dgain = A / s and
     dL/dx = gain / s * g - gain / s * A / (n s^2) * (x - mean), since ds/dx = (x - mean) / (n s).
@@ -53,8 +54,8 @@ class _ScaleByBatchSd(torch.autograd.Function):
         return grad_x, grad_gain
 
 
-# Four kernels of torch's batch normalization are reused: they take their sums in float32 from
-# bfloat16 as it is, in one pass. On a CPU var_mean takes 40 times as long as its statistics.
+# Four kernels of torch's batch normalization are reused: they accumulate bfloat16 in float32, in
+# one pass. On a CPU var_mean takes 40 times as long as its statistics.
 
 
 def _statistics(x):
@@ -62,7 +63,8 @@ def _statistics(x):
     if torch.compiler.is_compiling():
         variance, mean = torch.var_mean(x.float(), dim=(0, 2, 3), correction=0)
         return mean, variance
-    # Given float32 running statistics, the kernel returns float32 ones; they are not used.
+    # Given float32 running statistics, the kernel returns float32 statistics; the running ones are
+    # not used.
     wide = torch.float32 if x.dtype == torch.bfloat16 else x.dtype
     unused = x.new_zeros(2, x.shape[1], dtype=wide)
     return torch.batch_norm_update_stats(x, unused[0], unused[1], 0.0)
@@ -81,9 +83,9 @@ class BFBatchNorm2d(nn.Module):
     layer is linear.
 
     Args:
-        channels: of x.
-        gain: where all gains start; if None they are drawn from N(0, (2/9/64)^2), clamped to
-            +-0.025, as the authors do. Small gains matter: starting at 1 costs several dB at equal
+        channels: number of channels of x.
+        gain: initial value of all gains; if None they are drawn from N(0, (2/9/64)^2), clamped to
+            +-0.025, as the authors do. Small gains matter: starting at 1 costs several dB for equal
             training time.
     """
 
@@ -112,10 +114,10 @@ class BFBatchNorm2d(nn.Module):
 
 @torch.no_grad()
 def folded(network: nn.Module) -> nn.Module:
-    """A copy for evaluation in which the convolutions do the work of the norms that follow them.
+    """A copy for evaluation, with each norm folded into the convolution before it.
 
     Args:
-        network: one whose `normalized()` gives (convolution, norm) for each norm.
+        network: a network whose `normalized()` gives (convolution, norm) for each norm.
     """
     network = copy.deepcopy(network).eval().requires_grad_(False)
     for convolution, norm in network.normalized():

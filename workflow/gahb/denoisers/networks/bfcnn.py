@@ -3,7 +3,7 @@
 `layers` 3x3 convolutions at full resolution: ReLU after the first, BF-BatchNorm and ReLU after
 each of the others but the last. No additive constant. 21 layers see 43x43 pixels.
 
-The names of the parameters are those of the authors' published checkpoints.
+Parameters are named as in the authors' published checkpoints.
 """
 
 from torch import nn
@@ -18,7 +18,7 @@ class BFCNN(nn.Module):
         image_channels: 1 (gray) or 3 (color).
         channels: channels of every hidden layer.
         layers: number of convolutions.
-        gain: where the norms' gains start (see BFBatchNorm2d).
+        gain: initial value of the norms' gains (see BFBatchNorm2d).
 
     forward: (image, channel, y, x) -> same shape.
     """

@@ -17,7 +17,7 @@ class Offset(nn.Module):
 
     def __init__(self, channels: int):
         super().__init__()
-        # Four-dimensional like the gains, so that the optimizers take it for none of the matrices.
+        # Four-dimensional like the gains, so that the optimizers do not treat it as a matrix.
         self.offset = nn.Parameter(torch.zeros(1, channels, 1, 1))
 
     def forward(self, x):

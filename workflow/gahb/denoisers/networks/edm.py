@@ -1,15 +1,15 @@
-r"""A UNet as diffusion models have it, which is told the noise level (Karras et al., 2022, EDM).
+r"""The usual UNet of diffusion models, which is told the noise level (Karras et al., 2022, EDM).
 
 .. math::
     f(y) = \tfrac12 + \frac{s^2}{\sigma^2 + s^2}\,u + \frac{\sigma s}{\sqrt{\sigma^2 + s^2}}\,
     F\!\left(\frac{u}{\sqrt{\sigma^2 + s^2}},\, \frac{\ln\sigma}{4}\right), \qquad u = y - \tfrac12,
 
-with s the standard deviation of pixels, so that what F is given and what it is to return have unit
-variance at every noise level. F has group norms, additive constants, SiLU, attention at the lowest
-resolution, and gains and offsets that depend on the noise level. It is not homogeneous: what it
-shares with the bias-free UNet is convolutions at several scales.
+with s the standard deviation of pixels, so that the input and the target of F have unit variance at
+every noise level. F has group norms, additive constants, SiLU, attention at the lowest resolution,
+and gains and offsets that depend on the noise level. It is not homogeneous: all it shares with the
+bias-free UNet is convolutions at several scales.
 
-Attention is written as products of matrices, because torch's fused one has no forward derivatives.
+Attention is written as matrix products, because torch's fused attention has no forward derivatives.
 """
 
 import math
@@ -20,11 +20,11 @@ from torch import nn
 from gahb.denoisers.levels import Sigma, columns
 from gahb.denoisers.networks.biased_unet import Offset
 
-#: s, of images in [0, 1]; Karras et al. have 0.5 for images in [-1, 1].
+#: s, for images in [0, 1]; Karras et al. use 0.5 for images in [-1, 1].
 SD = 0.25
-#: Least noise level that F is told.
+#: Smallest noise level that F is told.
 LEAST = 1e-4
-#: Waves of the logarithm of the noise level, each as a sine and a cosine.
+#: Frequencies at which the logarithm of the noise level is embedded, each as a sine and a cosine.
 WAVES = 8
 
 
@@ -39,7 +39,7 @@ class Norm(nn.Module):
     def __init__(self, channels: int):
         super().__init__()
         self.groups = max(g for g in range(1, channels // 4 + 1) if channels % g == 0)
-        # Four-dimensional, so that the optimizers take it for none of the matrices.
+        # Four-dimensional, so that the optimizers do not treat it as a matrix.
         self.gain = nn.Parameter(torch.ones(1, channels, 1, 1))
         self.offset = nn.Parameter(torch.zeros(1, channels, 1, 1))
 
@@ -49,7 +49,7 @@ class Norm(nn.Module):
 
 
 class Block(nn.Module):
-    """Two convolutions that are added to their input, modulated by the embedded noise level."""
+    """A residual block of two convolutions, modulated by the embedded noise level."""
 
     def __init__(self, inputs: int, outputs: int, embedded: int):
         super().__init__()
@@ -66,7 +66,7 @@ class Block(nn.Module):
 
 
 class Attention(nn.Module):
-    """Attention among all places of (image, channel, y, x), added to its input."""
+    """Attention among all pixels of (image, channel, y, x), added to its input."""
 
     def __init__(self, channels: int):
         super().__init__()
@@ -87,7 +87,7 @@ class EDM(nn.Module):
     Args:
         image_channels: 1 (gray) or 3 (color).
         channels: channels of the first block, at least 4, doubled at each scale.
-        blocks: scales below the middle; the image side must be a multiple of 2**blocks.
+        blocks: number of downsamplings; the image side must be a multiple of 2**blocks.
 
     forward: (image, channel, y, x) and sigma, a number or one for each image -> same shape.
     """
@@ -121,7 +121,7 @@ class EDM(nn.Module):
         return (sigma / whole).square() * u - sigma * SD / whole * found
 
     def predicted(self, x: torch.Tensor, level: torch.Tensor) -> torch.Tensor:
-        """F of images of unit variance (image, channel, y, x) and of levels (image, 1, 1, 1)."""
+        """F at images of unit variance (image, channel, y, x) and levels (image, 1, 1, 1)."""
         phase = level * torch.arange(1, WAVES + 1, device=x.device).view(1, -1, 1, 1) * math.pi
         level = self.embed(torch.cat([phase.sin(), phase.cos()], 1))
         x, skips = self.enter(x), []

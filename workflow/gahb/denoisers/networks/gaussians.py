@@ -1,16 +1,17 @@
-r"""A mixture of Gaussians whose means are learned: the model of Buchanan et al. (2025).
+r"""A mixture of Gaussians with learned means: the model of Buchanan et al. (2025).
 
 .. math::
     f(y) = \sum_c r_c(y) \Bigl[m_c + \frac{v}{v + \sigma^2} (y - m_c)\Bigr], \qquad
     r_c(y) = \mathrm{softmax}_c\Bigl(-\frac{|y - m_c|^2}{2 (v + \sigma^2)}\Bigr)
 
-is E[x | y] of an equal-weight mixture of isotropic Gaussians. With a mean on each training image
+is E[x | y] for an equal-weight mixture of isotropic Gaussians. With a mean on each training image
 and v = 0 it is the memorizer; with the means and the variance of the images' own mixture it is the
-best denoiser of that. Which of the two a training finds with means for neither is what it is for
-(S. Buchanan, D. Pai, Y. Ma & V. De Bortoli, On the edge of memorization in diffusion models).
+best denoiser of that mixture. It serves to study which of the two is learned when the number of
+means fits neither (S. Buchanan, D. Pai, Y. Ma & V. De Bortoli, On the edge of memorization in
+diffusion models).
 
-A training starts with the means on training images that are far apart (`start_at`), so that each
-template of the images has one.
+Training starts with the means on training images that are far apart (`start_at`), so that each
+template has one.
 """
 
 import math
@@ -21,21 +22,21 @@ from torch import nn
 from gahb.denoisers.levels import Sigma, columns
 from gahb.images import to_float
 
-#: Standard deviation of the Gaussians at the start, of images in [0, 1]; of the means, too, where
-#: there is no training set.
+#: Initial standard deviation of the Gaussians, for images in [0, 1]; also of the means, if there is
+#: no training set.
 SPREAD = 0.2
 
 
 class Gaussians(nn.Module):
     """Maps noisy images y to the noise in them, so that the denoiser is f(y) = y - Gaussians(y).
 
-    It computes in the precision of its weights, under autocast too: differences of distances are
+    It computes in the precision of its weights even under autocast: differences of distances are
     small.
 
     Args:
         image_channels: 1 (gray) or 3 (color).
-        side: of the images in pixels; it takes no others.
-        means: how many Gaussians.
+        side: side of the images in pixels, the only size that it takes.
+        means: number of Gaussians.
 
     forward: (image, channel, y, x) and sigma, a number or one for each image -> same shape.
 
@@ -53,7 +54,7 @@ class Gaussians(nn.Module):
 
     @torch.no_grad()
     def start_at(self, images: torch.Tensor) -> None:
-        """Put the means on training images: the first, and in turn the farthest from those taken.
+        """Put the means on training images: the first, then always the farthest from all means.
 
         Args:
             images: the training set (image, channel, y, x), bytes or floats in [0, 1].
