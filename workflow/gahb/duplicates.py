@@ -1,12 +1,12 @@
 """Near-duplicates: images so alike that, one in each training set, they would fake generalization.
 
-The rule is the paper's: images are pooled to 20 x 20 pixels, the mean of each is removed, and of
-two with |cosine| above a threshold (0.95) one is dropped. Here images are gone through in order,
-and one is dropped if and only if it is too close to an earlier one that is kept: of a chain
-a ~ b ~ c with a and c far apart, only b is dropped. Blank images, which are flat whatever their
-gray, are equal once their mean is removed: they have cosine 1 with one another and 0 with others.
+The rule is the paper's: images are pooled to 20 x 20 pixels, the mean of each is removed, and one
+of two images with |cosine| above a threshold (0.95) is dropped. Here images are visited in order,
+and an image is dropped if and only if it is too close to an earlier one that is kept: in a chain a
+~ b ~ c with a and c far apart, only b is dropped. Blank images, flat at any gray level, are equal
+once their mean is removed: they have cosine 1 with one another and 0 with others.
 
-Mirrored images are compared at no more cost. In a basis of images that are even or odd under the
+Mirrored images are compared at no extra cost. In a basis of images that are even or odd under the
 mirror, <a, b> = <a_even, b_even> + <a_odd, b_odd>, and with the mirror image of b it is their
 difference: the larger magnitude of the two is |<a_even, b_even>| + |<a_odd, b_odd>|.
 """
@@ -19,14 +19,14 @@ import numpy as np
 import torch
 
 POOLED = 20
-#: Rounding of a cosine in float32 is far below this; closer calls are decided in float64.
+#: Rounding of a cosine in float32 is far below this; closer cases are decided in float64.
 MARGIN = 1e-4
-#: Images, and pixels, that are pooled at a time.
+#: Images, and pixels, pooled at a time.
 IMAGES, PIXELS = 2048, 2**24
 
 
 def _pooling(length: int) -> np.ndarray:
-    """Matrix that averages `length` pixels to POOLED equal parts, or fewer if there are fewer."""
+    """Matrix that averages `length` pixels into POOLED equal parts, or fewer if there are fewer."""
     parts = min(length, POOLED)
     edges = np.linspace(0, length, parts + 1)
     pixel = np.arange(length)
@@ -38,8 +38,8 @@ def _pooling(length: int) -> np.ndarray:
 def features(images: np.ndarray) -> np.ndarray:
     """Pooled images, mean removed, of norm 1: (image, feature) float32.
 
-    The first feature is 1 for blank images, which have no other, and 0 for all others. The last
-    ones, as many as `odd_features` says, change their sign in the mirror image.
+    The first feature is 1 for blank images, whose other features are 0, and 0 for all others. The
+    last ones, `odd_features` in number, change sign in the mirror image.
 
     Args:
         images: (image, channel, y, x), bytes or floats; the channels are averaged.
@@ -54,26 +54,26 @@ def features(images: np.ndarray) -> np.ndarray:
     even, odd = (left + right) / 2**0.5, (left - right) / 2**0.5
     parts = np.concatenate([v.reshape(len(v), -1) for v in (even, middle, odd)], 1)
     norm = np.linalg.norm(parts, axis=1, keepdims=True)
-    flat = norm <= 1e-6 * parts.shape[1] ** 0.5  # also what pooling leaves flat
+    flat = norm <= 1e-6 * parts.shape[1] ** 0.5  # also images that are flat once pooled
     unit = np.where(flat, 0, parts / np.where(flat, 1, norm))
     return np.concatenate([_blank(images)[:, None], unit], 1, dtype=np.float32)
 
 
 def _blank(images: np.ndarray) -> np.ndarray:
-    """Which images (image, channel, y, x) are flat in each of their channels."""
+    """Whether images (image, channel, y, x) are flat in each of their channels: (image,)."""
     spread = images.max((2, 3)) - images.min((2, 3))
     return (spread <= 1e-6).all(1)
 
 
 def odd_features(shape: tuple[int, ...]) -> int:
-    """How many features of images of a shape (..., y, x) are odd under the mirror."""
+    """Number of features, for images of a shape (..., y, x), that are odd under the mirror."""
     height, width = (min(length, POOLED) for length in shape[-2:])
     return height * (width // 2)
 
 
 @contextlib.contextmanager
 def pooled(images) -> Iterator[np.ndarray]:
-    """The features of all images of a store, (image, feature), in a file that goes at the end.
+    """The features of all images of a store, (image, feature), in a temporary file.
 
     Args:
         images: the variable (image, channel, y, x), which is read a block at a time.
@@ -95,18 +95,18 @@ def near_duplicates(
     block: int = 2048,
     progress: Callable[[int], None] = lambda images: None,
 ) -> tuple[np.ndarray, ...]:
-    """Which images are dropped, and for which.
+    """The images to drop, and the kept images that they duplicate.
 
-    Every pair of an image and an earlier kept one is compared, block by block: the matrix of all
-    cosines is never held. The result does not depend on the size of the blocks.
+    Every image is compared with every earlier kept one, block by block: the matrix of all cosines
+    is never in memory. The result does not depend on the size of the blocks.
 
     Args:
         unit: `features`, in memory or not (a memory map).
         threshold: of |cosine|.
-        odd: `odd_features`, where mirrored images are compared too; 0 where they are not.
+        odd: `odd_features`, to compare mirrored images, too; 0 to ignore them.
         device: where the cosines are computed.
         block: images compared with `block` others at a time.
-        progress: called with the number of images of each block that is done.
+        progress: called with the number of images in each finished block.
 
     Returns: dropped (drop,), increasing; duplicate_of (drop,), the first kept image that each is
         too close to; cosine (drop,) between the two; mirrored (drop,), whether it is between one
@@ -137,14 +137,14 @@ def near_duplicates(
 
 
 def products(a: torch.Tensor, b: torch.Tensor, odd: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """What even and what odd features add to the cosine of each row of a and of b."""
+    """Contributions of even and odd features to the cosines of all rows of a and b."""
     even = a.shape[1] - odd
     return a[:, :even] @ b[:, :even].T, a[:, even:] @ b[:, even:].T
 
 
 def either_way(even, odd):
-    """The cosine as it is or, where its magnitude is larger, with the mirror image, and whether
-    it is with the mirror image."""
+    """The cosine or, if its magnitude is larger, the cosine with the mirror image, and whether it
+    is the latter."""
     mirrored = even * odd < 0
     return even + np.where(mirrored, -odd, odd), mirrored
 
@@ -165,7 +165,7 @@ def _close(
 
 
 def _exact(a: np.ndarray, b: np.ndarray, odd: int) -> np.ndarray:
-    """What even and odd features add to the cosine of a[i] and b[i], in float64: (2, pair)."""
+    """Even and odd features' contributions to the cosine of a[i] and b[i], float64: (2, pair)."""
     a, b = a.astype(np.float64), b.astype(np.float64)
     norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
     product, even = a * b, a.shape[1] - odd

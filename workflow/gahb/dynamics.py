@@ -1,8 +1,8 @@
-"""What a denoiser has learned at one step of its training.
+"""Measurements of a denoiser at one step of its training.
 
-Its samples from the same noise at each step, by the probability flow: which of them are memorized,
-how close they come to a training image and to the samples of another denoiser, beyond the
-covariance, too. And how far references explain what it makes of noisy images that it has not seen.
+It generates samples from the same noise at each step, by the probability flow: which of them are
+memorized, and how close are they to a training image and to the samples of another denoiser, also
+beyond the covariance? And how well do references explain its outputs on noisy images?
 """
 
 import dataclasses
@@ -16,19 +16,19 @@ from gahb.samples.flow import followed
 from gahb.similarity.memorized import fit
 from gahb.similarity.pixels import nearest, paired_cosine
 
-#: What maps (y, sigma) to an estimate of x.
+#: A map from (y, sigma) to an estimate of x.
 Denoiser = Callable[[torch.Tensor, float], torch.Tensor]
 
 
 def memory(samples: torch.Tensor, training) -> tuple[torch.Tensor, torch.Tensor]:
-    """Of each sample 1 if it is memorized, else 0, and the cosine to the closest training image.
+    """Whether each sample is memorized (1 or 0), and its cosine with the closest training image.
 
-    Both (sample,), NaN where a sample is not finite. Memorized is what `similarity.memorized.Fit`
-    says: the 1/3 rule once contrast and mean are fitted.
+    Both (sample,), NaN where a sample is not finite. Memorized is defined in
+    `similarity.memorized.Fit`: the 1/3 rule once contrast and mean are fitted.
 
     Args:
         samples: (sample, channel, y, x).
-        training: images, as `gahb.similarity.pixels` takes them.
+        training: training images, as in `gahb.similarity.pixels`.
     """
     finite = samples.flatten(1).isfinite().all(1)
     safe = torch.where(finite[:, None, None, None], samples, 0.0)
@@ -50,7 +50,7 @@ class Noisy:
 
     @torch.no_grad()
     def denoised(self, denoiser: Denoiser) -> torch.Tensor:
-        """f of each: (sigma, image, channel, y, x)."""
+        """f at each noisy image: (sigma, image, channel, y, x)."""
         return torch.stack([denoiser(y, s) for y, s in zip(self.images, self.sigmas, strict=True)])
 
 
@@ -62,13 +62,13 @@ def noisy(clean: torch.Tensor, sigmas: Sequence[float], seed: int) -> Noisy:
 def explained(
     answers: Mapping[str, torch.Tensor], denoised: torch.Tensor, sigmas: Sequence[float]
 ) -> torch.Tensor:
-    """How far each reference explains a denoiser: r2, (reference, sigma, image).
+    """r2 by which each reference explains a denoiser: (reference, sigma, image).
 
-    `gahb.agreement` says what r2 is.
+    `gahb.agreement` defines r2.
 
     Args:
-        answers: what each reference makes of noisy images (sigma, image, channel, y, x).
-        denoised: what the denoiser makes of them.
+        answers: outputs of each reference for noisy images (sigma, image, channel, y, x).
+        denoised: outputs of the denoiser for them.
         sigmas: their noise levels.
     """
 
@@ -89,20 +89,20 @@ def at_step(
     other: Denoiser | None = None,
     g: torch.Tensor | None = None,
 ) -> dict[str, torch.Tensor]:
-    """Everything that is measured at one step, by name.
+    """All measurements at one step, by name.
 
     memorized, closest and, with another denoiser, between and beyond: (sample,). agreement:
     (reference, sigma, image).
 
     Args:
         denoiser: f at this step.
-        training: its training images, as `gahb.similarity.pixels` takes them.
+        training: its training images, as in `gahb.similarity.pixels`.
         starts: (sample, channel, y, x), at noise level sigmas[0].
         sigmas: noise levels of the flow.
-        judged: noisy images on which references are compared with it.
-        answers: what each reference makes of these.
-        other: a denoiser of other images at the same step.
-        g: samples of the Gaussian of all images, from these starts; with another denoiser.
+        judged: noisy images on which references are compared with f.
+        answers: outputs of each reference for these.
+        other: a denoiser trained on other images, at the same step.
+        g: samples of the Gaussian of all images from these starts, needed with `other`.
     """
     samples = followed(denoiser, starts, sigmas)
     memorized, closest = memory(samples, training)

@@ -7,8 +7,8 @@ A bias-free network is locally linear, f(y) = J(y) y. With J close to symmetric,
 shrinkage by lambda_k in an orthonormal basis adapted to y. tr J = sum_k lambda_k is the effective
 dimension, and SURE = 2 sigma^2 tr J + |y - f(y)|^2 - sigma^2 d estimates |f(y) - x|^2.
 
-All of it is computed from the dense Jacobian, or only the leading part from products with J and
-J^T, for images whose d x d Jacobian is too large.
+The basis is computed from the dense Jacobian or, for images whose d x d Jacobian is too large, only
+its leading part from products with J and J^T.
 """
 
 import dataclasses
@@ -30,16 +30,16 @@ def leading_eigenpairs(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """The largest eigenvalues of a symmetric matrix and their vectors, by block Krylov subspaces.
 
-    The basis is kept whole and orthogonal, and is grown until every residual |S e - lambda e| is
-    below `tolerance` times the largest |lambda|.
+    The basis is kept orthogonal without restarts, and grows until every residual |S e - lambda e|
+    is below `tolerance` times the largest |lambda|.
 
     Args:
         product: (vector, d) -> (vector, d), the rows times the matrix.
         like: a tensor of d entries, whose type and device are used.
-        keep: how many.
-        seed: of the starting block.
-        block: vectors multiplied at a time. Of an eigenvalue repeated more often, among others, so
-            many are sure to be found.
+        keep: number of eigenpairs.
+        seed: seed of the starting block.
+        block: vectors multiplied at a time; also how many eigenvectors of a repeated eigenvalue are
+            certain to be found.
 
     Returns: eigenvalues (keep,), decreasing, and vectors (keep, d), orthonormal.
     """
@@ -59,7 +59,7 @@ def leading_eigenpairs(
             exhausted |= not all_new
             basis, new = torch.cat([basis, new]), product(new)
             image = torch.cat([image, new])
-        # Growing steps, so that looking whether it is enough costs less than the products.
+        # Growing steps, so that checking for convergence costs less than the products.
         check_at = len(basis) + max(2 * block if exhausted else block, len(basis) // 16)
         projected = (basis @ image.T).double()
         values, mixing = torch.linalg.eigh((projected + projected.T) / 2)
@@ -77,8 +77,9 @@ def leading_eigenpairs(
 
 
 def _directions(new: torch.Tensor, basis: torch.Tensor, randoms: Callable):
-    """New directions (vector, d), orthonormal and orthogonal to the basis, and whether all of `new`
-    were. Random ones take the place of those that the basis holds already, up to rounding."""
+    """Directions (vector, d), orthonormal and orthogonal to the basis, and whether all of `new`
+    were new. Random vectors replace those that, up to rounding, already lie in the span of the
+    basis."""
     size = new.norm(dim=1, keepdim=True)
     new = new - (new @ basis.T) @ basis
     is_new = new.norm(dim=1, keepdim=True) > 1e-4 * size
@@ -94,8 +95,8 @@ def deflated_probes(
 ) -> tuple[float, float, float]:
     """Hutchinson estimates of the trace and the asymmetry of J, without forming it.
 
-    The leading eigenvectors' part of the trace is exact; random signs orthogonal to them estimate
-    the rest (Hutch++; Meyer, Musco, Musco & Woodruff, 2021).
+    The part of the trace due to leading eigenvectors is exact; random signs orthogonal to them
+    estimate the rest (Hutch++; Meyer, Musco, Musco & Woodruff, 2021).
 
     Returns: tr J, its standard error, and |J - J^T| / |J + J^T| (Frobenius).
     """
@@ -114,7 +115,7 @@ def deflated_probes(
 
 @dataclasses.dataclass
 class Eigenbasis:
-    """How a denoiser treats one noisy image.
+    """The eigenbasis of a denoiser at one noisy image.
 
     shrinkage: (rank,), eigenvalues lambda_k of (J + J^T) / 2, decreasing.
     vectors: (rank, channel, y, x), orthonormal eigenvectors e_k.
@@ -158,10 +159,10 @@ def eigenbasis(
     Args:
         denoiser: f, called denoiser(y, sigma).
         sigma: the noise level.
-        keep: leading eigenpairs, from products with J and J^T alone, the trace and the asymmetry
-            being estimates; all of them from the dense Jacobian if None.
-        chunk: products with J or J^T computed at a time; bounds the memory.
-        seed: of the random vectors of the matrix-free way.
+        keep: number of leading eigenpairs, from products with J and J^T alone, with estimates of
+            the trace and the asymmetry; None computes all from the dense Jacobian.
+        chunk: products with J or J^T computed at a time, which bounds the memory.
+        seed: seed of the random vectors of the matrix-free method.
 
     Raises:
         ValueError: `keep` is not in [1, d].
@@ -174,7 +175,7 @@ def eigenbasis(
     x, y, denoised = (a.double().flatten() for a in (clean, noisy, value))
     if keep is None:
         matrix = products.dense().double()
-        del products  # the decomposition needs its memory
+        del products  # frees memory for the decomposition
         applied = matrix @ y
         values, vectors, asymmetry = _decomposed(matrix)
         trace, trace_error = float(values.sum()), 0.0
@@ -207,7 +208,7 @@ def _decomposed(matrix: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, float
 
 
 def _ratio(part: torch.Tensor, whole: torch.Tensor) -> float:
-    """part / whole, two norms; 0 of nothing is 0."""
+    """part / whole, two norms; 0 if both are 0."""
     return float(part / whole) if part else 0.0
 
 

@@ -1,4 +1,4 @@
-"""Modules of the user's own: what a function of theirs returns."""
+"""The user's own modules, returned by a function."""
 
 import importlib
 import os
@@ -8,12 +8,12 @@ from torch import nn
 
 
 def made_by(function: str, arguments: dict | None = None) -> nn.Module:
-    """The module that a function elsewhere returns.
+    """The module returned by the user's function.
 
     Args:
         function: "module:name", importable or in the working directory; it returns an nn.Module on
             (image, channel, y, x).
-        arguments: of the function, by name.
+        arguments: arguments of the function, by name.
 
     Raises:
         ImportError, AttributeError: there is no such function.
@@ -21,7 +21,7 @@ def made_by(function: str, arguments: dict | None = None) -> nn.Module:
     """
     name, _, attribute = function.partition(":")
     if os.getcwd() not in sys.path:
-        # At the end, so that a file of the user's hides no library.
+        # At the end, so that a user's file hides no library.
         sys.path.append(os.getcwd())
     made = getattr(importlib.import_module(name), attribute)(**(arguments or {}))
     if not isinstance(made, nn.Module):

@@ -1,4 +1,4 @@
-"""Groups of images that never lie on two sides of the split: persons, scenes, videos."""
+"""Groups of images that the split never divides: persons, scenes, videos."""
 
 import csv
 import os
@@ -9,11 +9,11 @@ from pathlib import PurePosixPath
 
 
 class GroupError(ValueError):
-    """Groups that cannot be told; says in which file or by which pattern, and what was found."""
+    """Groups that cannot be determined; the message names the file or the pattern."""
 
 
 def table(groups: str | Mapping) -> str | None:
-    """Path of the CSV of the key `groups`; None if groups are told by the names alone."""
+    """Path of the CSV in the key `groups`; None if names alone determine the groups."""
     return os.path.expanduser(groups["csv"]) if "csv" in groups else None
 
 
@@ -25,10 +25,10 @@ def of_names(names: Sequence[str], by: str | None, path: str | None) -> list[str
     """The group of each file.
 
     Args:
-        names: of the files, relative to their folder or in their archive.
-        by: "folder", the folder that a file lies in, or a regular expression that is searched for
-            in a name and whose one group is the group. Not used with a `path`.
-        path: of a CSV with the columns `name` and `group`, or None.
+        names: names of the files, relative to their folder or in their archive.
+        by: "folder", for the folder of each file, or a regular expression that is searched for in a
+            name and whose only group is the group. Not used with a `path`.
+        path: path of a CSV with the columns `name` and `group`, or None.
 
     Raises:
         GroupError: a name has no group.
@@ -50,18 +50,18 @@ def of_names(names: Sequence[str], by: str | None, path: str | None) -> list[str
 
 
 def sizes(groups: str | Mapping, names: Sequence[str]) -> list[int]:
-    """How many images each group has, by the key `groups`."""
+    """Number of images in each group, by the key `groups`."""
     return [*Counter(of_names(names, _by(groups), table(groups))).values()]
 
 
 def most_for_pairs(sizes: Sequence[int], test: int) -> int:
-    """Each network of a pair has no more images than these: the test set takes whole groups.
+    """The most images for each network of a pair, since the test set takes whole groups.
 
     Args:
-        sizes: images of each group; fewer, as of near-duplicates, give no more.
-        test: images of the test set at least.
+        sizes: images of each group; fewer, such as without near-duplicates, give no more.
+        test: minimum number of images in the test set.
     """
-    total, sums = sum(sizes), 1  # bit s: some groups have s images together
+    total, sums = sum(sizes), 1  # bit s: some groups have s images in total
     for size in sizes:
         sums |= sums << size
     taken = next((s for s in range(test, total) if sums >> s & 1), total)
@@ -99,7 +99,7 @@ def read(path: str) -> dict[str, str]:
 
 
 def mistakes(groups: str | Mapping, matching: Sequence[str] | None, every: Sequence[str]) -> str:
-    """What is wrong with the key `groups`, as far as the config and a folder tell; "" if nothing.
+    """A mistake in the key `groups` that the config and a folder reveal; "" if there is none.
 
     Args:
         groups: the key.

@@ -9,7 +9,7 @@ import xarray as xr
 
 from gahb import store
 
-#: Larger sets of images are read as they are used. On a GPU, a fourth of its memory.
+#: Larger sets of images are read as they are used. On a GPU, the limit is a fourth of its memory.
 MOST_BYTES_ON_CPU = 2**30
 
 
@@ -21,12 +21,12 @@ def to_float(images: torch.Tensor) -> torch.Tensor:
 class Members:
     """Some images of a data set, such as a training set, read from its store when indexed.
 
-    Indexed with a slice or with an array of places (any order, repeats allowed), it gives an array
-    (image, channel, y, x). A block of members that are sorted is read from neighbouring chunks,
-    and so many times faster; where their order is of no importance, sort them.
+    Indexed with a slice or with an array of positions (any order, repeats allowed), it gives an
+    array (image, channel, y, x). A block of sorted members is read from neighboring chunks, which
+    is many times faster; if their order does not matter, sort them.
 
     Args:
-        images: those of the data set (image, channel, y, x).
+        images: images of the data set (image, channel, y, x).
         members: (member,), indices of images, in the order of this set.
     """
 
@@ -45,14 +45,14 @@ class Members:
 
 
 def bytes_to_hold(device: torch.device) -> int:
-    """Bytes of images that are kept on the device."""
+    """Maximum size in bytes of images that are kept on the device."""
     if device.type == "cpu":
         return MOST_BYTES_ON_CPU
     return torch.cuda.get_device_properties(device).total_memory // 4
 
 
 def read_ahead(images, length: int) -> Iterator[tuple[int, torch.Tensor]]:
-    """(start, images) of each block of `length` images; the next one is read meanwhile.
+    """(start, images) of each block of `length` images, with the next one read in the background.
 
     Args:
         images: has a length and gives a tensor or an array when indexed with a slice.

@@ -1,4 +1,4 @@
-"""The Jacobian of a denoiser at an image: products with it and with its transpose, or all of it."""
+"""The Jacobian of a denoiser at an image: products with it and its transpose, or dense."""
 
 import functools
 import warnings
@@ -18,7 +18,7 @@ class Products:
         denoiser: f, called denoiser(y, sigma).
         y: one image (channel, y, x); d = y.numel().
         sigma: its noise level.
-        batch: vectors multiplied at a time; bounds the memory. As many as are fastest by default.
+        batch: vectors multiplied at a time, which bounds the memory; by default the fastest number.
 
     value: f(y), (channel, y, x).
     """
@@ -29,13 +29,13 @@ class Products:
         self._batch = batch or self._best_batch()
 
     def _copied(self, count: int) -> torch.Tensor:
-        """f of `count` copies of y, with the graph through which vectors are pulled back.
+        """f at `count` copies of y, with the graph through which vectors are pulled back.
 
-        The graph is kept. With real copies torch need not expand what it saved for one image, as
-        torch.func.vmap of a pullback makes it do in each product.
+        The graph is kept. With real copies, torch need not expand tensors saved for one image, as
+        it must in each product with torch.func.vmap of a pullback.
         """
         if len(self._copies) != count:
-            self._values = None  # its memory first
+            self._values = None  # frees its memory first
             self._copies = self._y.expand(count, *self._y.shape).clone().requires_grad_()
             with torch.enable_grad():
                 self._values = self._denoiser(self._copies, self._sigma)
@@ -43,13 +43,13 @@ class Products:
 
     @functools.cached_property
     def _push(self) -> Callable:
-        """v -> J v, (vector, channel, y, x). Tracing the tangent map takes a moment, once; its
-        products take as long as f's own passes, a fourth of what pulling back through the pullback
-        takes. What cannot be traced, or would hold too much, is pushed by dual numbers."""
+        """v -> J v, (vector, channel, y, x). The tangent map is traced once, which takes a moment;
+        its products take as long as f itself, a fourth of the time of pulling back through the
+        pullback. If it cannot be traced, or would take too much memory, dual numbers are used."""
         try:
-            # Fused attention has no forward derivatives, that of plain products has.
+            # Fused attention has no forward derivatives, unlike attention with plain products.
             with warnings.catch_warnings(), sdpa_kernel(SDPBackend.MATH):
-                warnings.simplefilter("ignore")  # torch's, about its own tracing
+                warnings.simplefilter("ignore")  # warnings of torch about its own tracing
                 _, push = torch.func.linearize(
                     lambda y: self._denoiser(y[None], self._sigma)[0], self._y
                 )
@@ -105,7 +105,7 @@ class Products:
         return rows
 
     def _best_batch(self, trial: int = 8) -> int:
-        """As many as an own pass is fastest with, or as fill half of a GPU's free memory."""
+        """The batch with which f is fastest or, on a GPU, that fills half of its free memory."""
         if self.value.device.type != "cuda":
             return at_a_time(self._y)
         torch.cuda.reset_peak_memory_stats()

@@ -21,9 +21,9 @@ def oracle_psnr(coefficients: np.ndarray, sigma, squares=None) -> np.ndarray:
 
     Args:
         coefficients: <x, e_k> along the last axis.
-        sigma: noise level, or what broadcasts against the sums over k.
-        squares: |x|^2, (...,), and number of pixels, where the e_k do not span all images: what
-            lies outside is then set to 0.
+        sigma: noise level, or an array that broadcasts against the sums over k.
+        squares: |x|^2, (...,), and number of pixels, if the e_k do not span all images: the
+            component outside is then set to 0.
     """
     errors = np.square(sigma) * oracle_shrinkage(coefficients, np.asarray(sigma)[..., None]).sum(-1)
     pixels = coefficients.shape[-1]

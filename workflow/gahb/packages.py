@@ -1,17 +1,17 @@
-"""Packages that come with an extra, as `pip install gahb[workflow]`, and that a part needs."""
+"""Optional packages, installed with an extra such as `pip install gahb[workflow]`."""
 
 import importlib
 
 
 class Needed:
-    """Stands for a package, which is imported when it is first used.
+    """Placeholder of a package, which is imported when it is first used.
 
     Args:
-        name: of the package or a module of it.
-        extra: of gahb, with which it is installed.
+        name: name of the package or one of its modules.
+        extra: extra of gahb that installs it.
 
-    Its attributes are those of the package. Raises ImportError if that is not installed, and says
-    what installs it.
+    Its attributes are those of the package. Raises ImportError if the package is missing, with the
+    command that installs it.
     """
 
     def __init__(self, name: str, extra: str = "workflow"):

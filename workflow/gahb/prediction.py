@@ -1,9 +1,9 @@
-r"""What the covariance of the images alone predicts, before any training.
+r"""Predictions from the covariance of the images alone, before any training.
 
-Two Wiener filters, each of N images with covariance C, are the Gaussian null of two networks: how
-alike their samples are, and how far training and test errors lie apart, needs no network. By random
-matrix theory (the deterministic equivalents of F. Bach 2023, arXiv 2303.01372) it does not even
-take the N images. With
+Two Wiener filters, each of N images with covariance C, are the Gaussian null of two networks: the
+similarity of their samples, and the gap between training and test errors, need no network. By
+random matrix theory (the deterministic equivalents of F. Bach 2023, arXiv 2303.01372) they do not
+even need the N images. With
 
 .. math::
     \kappa = s + \frac{\kappa}{n} \mathrm{tr}\, C G, \qquad G = (C + \kappa)^{-1}, \qquad
@@ -18,7 +18,7 @@ the covariance C_n of n images without a mean has E[C_n (C_n + s)^-1] ~ C G, and
     C_n' = (C_n + s)^{-1}.
 
 Subtracting the mean of N images leaves n = N - 1 and scales C by (N - 1) / N. For N = 1 the filter
-returns its only image. Errors are per pixel, in the square of the images' units.
+returns its only image. Errors are per pixel, in squared units of the images.
 """
 
 import dataclasses
@@ -31,7 +31,7 @@ import torch
 from gahb.denoisers.references.wiener import Wiener
 from gahb.images import to_float
 
-#: Angles of the mean over theta in `between`: exact to 1e-6 for smooth functions of theta.
+#: Number of angles in the mean over theta in `between`: exact to 1e-6 for smooth functions.
 ANGLES = 64
 
 
@@ -60,7 +60,7 @@ def errors(variances: np.ndarray, N: int, sigma: float) -> np.ndarray:
 
     Args:
         variances: (k,), eigenvalues of C.
-        N: images.
+        N: number of images.
         sigma: noise level.
     """
     if N == 1:
@@ -75,9 +75,10 @@ def errors(variances: np.ndarray, N: int, sigma: float) -> np.ndarray:
 
 
 def _moments(variances: np.ndarray, varying: np.ndarray, mean: float, N: float, sigma: float):
-    """Of samples s of a Wiener filter of N images, as of `between`: E s's eigenvalues h along the
-    axes, the product of two filters' samples |E s|^2, and the square E |s|^2, both expected."""
-    if N == 1:  # one image, whatever the start
+    """Moments of samples s of a Wiener filter of N images, as in `between`: eigenvalues h of E s
+    along the axes, the expected product of two filters' samples |E s|^2, and the expected square E
+    |s|^2."""
+    if N == 1:  # its only image, whatever the start
         return 0 * variances, mean, mean + (varying * variances).sum()
     start = varying * (variances + sigma**2)
     n, v = N - 1, variances * (N - 1) / N
@@ -102,10 +103,10 @@ def between(variances: np.ndarray, varying: np.ndarray, mean: float, N: int, sig
 
     Args:
         variances: (k,), eigenvalues of C.
-        varying: (k,), the part of the square of each eigenvector that its pixels' mean does not
-            have, because cosines are of mean-removed images.
+        varying: (k,), the squared norm of each eigenvector once its pixels' mean is removed,
+            because cosines are of mean-removed images.
         mean: |m|^2 once the mean over pixels is removed.
-        N: images.
+        N: number of images.
         sigma: noise level at which samples start.
     """
     _, product, square = _moments(variances, varying, mean, N, sigma)
@@ -118,16 +119,16 @@ def beyond(
     r"""`between`, once the sample g of the Gaussian of all n images is projected out of both.
 
     N of n images vary about these as n N / (n - N) images do about the density. With the samples'
-    E s and variance V = E |s|^2 - |E s|^2 of so many, and B = |E s|^2 - <E s, g>^2 / |g|^2, what
-    both have in common,
+    mean E s and variance V = E |s|^2 - |E s|^2 for that many images, and their common part B = |E
+    s|^2 - <E s, g>^2 / |g|^2, it is
 
     .. math:: \frac{B - V N / (n - N)}{B + V},
 
-    since errors of two filters have the covariance -N / (n - N), as `gahb.beyond` says. V along g
-    is left in, one axis of many.
+    since errors of two filters have the correlation -N / (n - N), as in `gahb.beyond`. V along g,
+    one axis of many, is not removed.
 
     Args:
-        variances, varying, mean, N, sigma: as of `between`, C and m being of all n images.
+        variances, varying, mean, N, sigma: as in `between`, with C and m of all n images.
         n: images, at least 2 N.
     """
     as_many = N if N == 1 else N * n / (n - N)
@@ -141,7 +142,7 @@ def beyond(
 
 @dataclasses.dataclass(frozen=True)
 class Expected:
-    """What random matrix theory expects: between and beyond (N,), mse (N, set, sigma) per pixel."""
+    """Expected values: between and beyond (N,), mse (N, set, sigma) per pixel."""
 
     between: np.ndarray
     beyond: np.ndarray
@@ -155,8 +156,8 @@ def expected(
 
     Args:
         of_others: the Wiener filter of all images but the test images.
-        of_all: the Wiener filter of all images, which `beyond` is beyond.
-        n: how many these are.
+        of_all: the Wiener filter of all images, whose samples `beyond` projects out.
+        n: number of all images.
         sizes: numbers of training images N.
         sigmas: noise levels of the errors.
         start: noise level at which samples start.
@@ -171,7 +172,7 @@ def expected(
 
 
 def _spectrum(f: Wiener) -> tuple[np.ndarray, np.ndarray, float]:
-    """variances, varying and mean, as of `between`, of the images that a filter is of."""
+    """variances, varying and mean, as in `between`, of the images of a filter."""
     m, axes = f.mean.flatten().cpu().numpy(), f.axes.cpu().numpy()
     varying = 1 - np.square(axes.sum(0)) / len(axes)
     return f.variances.cpu().numpy(), varying, float(np.square(m - m.mean()).sum())
@@ -180,11 +181,11 @@ def _spectrum(f: Wiener) -> tuple[np.ndarray, np.ndarray, float]:
 def wiener_errors(f: Wiener, test: torch.Tensor, sigma: float) -> np.ndarray:
     """Mean squared errors (train, test) per pixel of a Wiener filter f, exact over the noise.
 
-    With A = C (C + s)^-1, s tr A on its own images; |(1 - A)(x - m)|^2 + s tr A^2 on another one.
+    With A = C (C + s)^-1: s tr A on its own images, |(1 - A)(x - m)|^2 + s tr A^2 on another image.
 
     Args:
         f: the filter of a training set.
-        test: images (image, channel, y, x), over which the second is the mean.
+        test: images (image, channel, y, x), over which the second is averaged.
         sigma: noise level.
     """
     kept = f.variances / (f.variances + sigma**2)

@@ -1,4 +1,4 @@
-r"""What kind of map a denoiser f is at a noisy image y: four numbers and its receptive field.
+r"""Properties of a denoiser f as a map at a noisy image y: four numbers and a receptive field.
 
     homogeneity    mean over a = 1/2, 2 of |f(a y) - a f(y)| / |a f(y)|
     linearity      |f(y) - J y| / |f(y)|, over the entries p below
@@ -8,10 +8,10 @@ r"""What kind of map a denoiser f is at a noisy image y: four numbers and its re
 
 with J = df/dy at y. All are 0 for a denoiser that is homogeneous, equal to its tangent through the
 origin (Mohan et al., 2020), equivariant, or looks at one pixel only. A denoiser that is told sigma
-is told a sigma at a y: then the first asks whether it knows the scale of the images. What is not
-equivariant is compared with the noise that f removes, and not with the image, which any denoiser
-returns where there is little noise. p are entries drawn at random, the same for all images and
-noise levels; T rolls the image, so that the far side comes in at the border.
+is told a sigma at a y: then the first number tests whether it knows the scale of the images.
+Deviations from equivariance are compared with the noise that f removes rather than with the image,
+which any denoiser returns at low noise. p are entries drawn at random, the same for all images and
+noise levels; T rolls the image, so that the opposite side enters at the border.
 """
 
 import dataclasses
@@ -27,11 +27,11 @@ CONTRASTS = (0.5, 2.0)
 
 @dataclasses.dataclass(frozen=True)
 class Properties:
-    """Of f at one noisy image.
+    """Properties of f at one noisy image.
 
-    homogeneity, linearity, equivariance, radius: as in the head of this module; radius in pixels.
+    homogeneity, linearity, equivariance, radius: as at the top of this module; radius in pixels.
     field: mean over p of |J_pq|, summed over the channels of q, by the offset q - p
-        (2 side - 1, 2 side - 1), no offset in the middle; NaN where no p has such a pixel.
+        (2 side - 1, 2 side - 1), with offset 0 in the middle; NaN where no p has such a pixel.
     """
 
     homogeneity: float
@@ -42,7 +42,7 @@ class Properties:
 
 
 def entries(shape: tuple[int, ...], count: int, seed: int) -> torch.Tensor:
-    """At most `count` different entries p of an image (channel, y, x), as places in its vector."""
+    """At most `count` distinct entries p of an image (channel, y, x), as indices of its vector."""
     d = int(np.prod(shape))
     found = np.random.default_rng(seed).choice(d, min(count, d), replace=False)
     return torch.from_numpy(np.sort(found))
@@ -92,7 +92,7 @@ def _equivariance(denoiser, y, sigma: float, estimate) -> float:
 def receptive_field(weights: torch.Tensor, p: torch.Tensor, shape) -> tuple[np.ndarray, float]:
     """The field and the radius of `Properties`, of weights |J_pq| (p, d) of an image's entries.
 
-    Weights that are all alike give the radius that the image allows.
+    Uniform weights give the maximum radius that the image allows.
     """
     channels, height, width = shape
     each = weights.double().numpy().reshape(len(p), channels, height, width).sum(1)

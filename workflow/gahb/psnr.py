@@ -14,7 +14,7 @@ from gahb.images import to_float
 def psnr(estimate: torch.Tensor, clean: torch.Tensor) -> torch.Tensor:
     """-10 log10(mean squared error per pixel) in dB of each image; peak value 1.
 
-    At most 144 dB, of float32's rounding: who memorizes an image returns it without an error.
+    At most 144 dB, the rounding error of float32: a memorized image is returned without error.
     """
     error = (estimate - clean).square().flatten(1).mean(1)
     return -10 * torch.log10(error.clamp(min=LEAST))
@@ -28,7 +28,8 @@ def psnr_curve(denoiser, images, sigmas, seed: int, repeats: int = 1, batch: int
         denoiser: f, on the device of `images`.
         images: clean images (image, channel, y, x), bytes or floats.
         sigmas: noise levels.
-        seed: of the noise. Images see the same z at each noise level, so that curves are smooth.
+        seed: seed of the noise. Images have the same z at each noise level, so that curves are
+            smooth.
         repeats: independent noises per image; the PSNRs are averaged over them in dB.
         batch: images denoised at a time.
     """
@@ -43,15 +44,16 @@ def psnr_curve(denoiser, images, sigmas, seed: int, repeats: int = 1, batch: int
 
 @torch.no_grad()
 def posterior_curve(optimum, images, sigmas, seed: int, batch: int = 256) -> dict[str, np.ndarray]:
-    """What an optimum found by Monte Carlo says of noisy images: arrays (sigma, image) of
+    """Statistics of an optimum found by Monte Carlo, arrays (sigma, image) by name:
 
     psnr: output PSNR of its posterior mean in dB.
-    variance, error: per pixel, of x given y, and of the posterior mean by Monte Carlo.
+    variance, error: variance of x given y, and squared Monte Carlo error of the posterior mean, per
+    pixel.
     rhat: Gelman and Rubin's ratio.
 
     Args:
         optimum: has `posterior` (`gahb.denoisers.optima`).
-        images, sigmas, seed, batch: as of `psnr_curve`, and with the same noise.
+        images, sigmas, seed, batch: as in `psnr_curve`, and with the same noise.
     """
     generator = torch.Generator(images.device).manual_seed(seed)
     names = ("psnr", "variance", "error", "rhat")
@@ -66,7 +68,7 @@ def posterior_curve(optimum, images, sigmas, seed: int, batch: int = 256) -> dic
 
 
 def _with_noise(images, generator, batch):
-    """(place, x, z) of each batch. Of the first images z is the same however many follow."""
+    """(place, x, z) of each batch; z of an image does not depend on how many follow."""
     for start in range(0, len(images), batch):
         x = to_float(images[start : start + batch])
         z = [torch.randn(x.shape[1:], generator=generator, device=x.device) for _ in x]

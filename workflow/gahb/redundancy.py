@@ -1,9 +1,9 @@
-"""How redundant images are: near-duplicates in clusters, and those on two sides of the split.
+"""The redundancy of images: clusters of near-duplicates, and pairs across the split.
 
-A network that knows a test image from a near-duplicate in its training set seems to generalize; one
-that is trained on ten copies of an image memorizes it sooner than the others. Two images are
+A network that knows a test image from a near-duplicate in its training set seems to generalize; a
+network trained on ten copies of an image memorizes it sooner than the others. Two images are
 near-duplicates by the rule of `gahb.duplicates`: |cosine| above a threshold, pooled and
-mean-removed, so that brightness and contrast do not count, of the images as they are or mirrored.
+mean-removed, so that brightness and contrast do not count, with or without mirroring.
 """
 
 import dataclasses
@@ -16,19 +16,19 @@ from scipy.sparse.csgraph import connected_components
 
 from gahb.duplicates import either_way, products
 
-#: What single precision leaves of a cosine: of two images that `gahb.duplicates` keeps, none is
-#: above the threshold by more.
+#: Rounding of a cosine in single precision: no two images that `gahb.duplicates` keeps exceed the
+#: threshold by more.
 ROUNDING = 1e-6
-#: Pairs on two sides that are listed, the closest ones; all are counted.
+#: Number of pairs across the split that are listed, closest first; all are counted.
 MOST = 1000
 
 
 @dataclasses.dataclass
 class Redundancy:
-    """Clusters of near-duplicates, and pairs of them on two sides.
+    """Clusters of near-duplicates, and pairs across the split.
 
-    cluster: (image,), the first image of the cluster that each is in, itself if it is alone: a
-        cluster is what pairs of near-duplicates join, directly or through others.
+    cluster: (image,), the first image of each image's cluster, itself if it is alone: clusters are
+        the connected components of near-duplicate pairs.
     pairs: (part, part), symmetric: the near-duplicate pairs with one image in each of two parts.
     crossing: (pair, 2), the closest pairs between different parts, as indices of images, and their
     """
@@ -41,7 +41,7 @@ class Redundancy:
 
     @property
     def across(self) -> int:
-        """How many pairs lie on two sides."""
+        """Number of pairs across two sides."""
         return int(np.triu(self.pairs, 1).sum())
 
 
@@ -54,16 +54,16 @@ def redundancy(
     block: int = 2048,
     progress: Callable[[int], None] = lambda images: None,
 ) -> Redundancy:
-    """Compare all pairs of images, a block with a block.
+    """Compare all pairs of images, block by block.
 
     Args:
         unit: `gahb.duplicates.features` of the images, in memory or not.
-        parts: indices of the images of each side; an image may be on none, and on one at most.
+        parts: indices of the images of each side; an image may be on at most one.
         threshold: of |cosine|.
-        odd: `gahb.duplicates.odd_features`, where mirrored images are compared too, or 0.
+        odd: `gahb.duplicates.odd_features`, to compare mirrored images, too, or 0.
         device: where cosines are computed.
         block: images compared with `block` others at a time.
-        progress: called with the number of images of each block that is done.
+        progress: called with the number of images in each finished block.
     """
     side = np.full(len(unit), -1)
     for number, part in enumerate(parts):
@@ -92,7 +92,7 @@ def different(cluster: np.ndarray, part: np.ndarray | slice = slice(None)) -> in
 
 
 def _near_pairs(unit, threshold, odd, device, block, progress) -> Iterator[tuple[np.ndarray, ...]]:
-    """(i, j, cosine, mirrored) of the pairs i < j above the threshold, some at a time."""
+    """(i, j, cosine, mirrored) of the pairs i < j above the threshold, in batches."""
     for start in range(0, len(unit), block):
         rows = torch.from_numpy(np.array(unit[start : start + block])).to(device)
         for before in range(0, start + 1, block):
@@ -109,7 +109,7 @@ def _near_pairs(unit, threshold, odd, device, block, progress) -> Iterator[tuple
 
 
 def _joined(cluster: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Clusters with those of more pairs made one, each called by its first image."""
+    """Clusters merged along more pairs, each named by its first image."""
     edges = coo_array(
         (np.ones(len(first), bool), (cluster[first], cluster[second])), shape=(len(cluster),) * 2
     )

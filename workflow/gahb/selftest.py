@@ -1,9 +1,9 @@
-"""Does this installation compute what is true? Seconds on one core, with the library alone.
+"""Does this installation compute correctly? Takes seconds on one core, needs only the library.
 
     python -m gahb.selftest
 
-Each check compares a result with a closed form that is written out here. The first one that fails
-ends the run with an AssertionError that shows both.
+Each check compares a result with a closed form written out here. The first one that fails ends the
+run with an AssertionError that shows both.
 """
 
 import time
@@ -17,7 +17,7 @@ from gahb.samples.flow import followed, noise_levels
 from gahb.samples.gaussian import gaussian_flow
 
 SIGMA = 0.3
-#: Training images, noisy images, and images to be copied: (image, channel, y, x).
+#: Training images, noisy images, and images for the audit: (image, channel, y, x).
 IMAGES, NOISY, NEW = torch.rand(3, 40, 1, 6, 6, generator=torch.Generator().manual_seed(0))
 
 
@@ -66,7 +66,7 @@ def flow():
 
 
 def audit():
-    """An audit finds the two copies among forty samples, one in another contrast, and no more."""
+    """An audit finds both copies among forty samples, one with another contrast, and no others."""
     samples = NEW.clone()
     samples[7], samples[11] = IMAGES[3], 0.2 + 0.5 * IMAGES[5]
     found = gahb.audit(IMAGES.numpy(), samples.numpy(), NOISY.numpy(), device="cpu")

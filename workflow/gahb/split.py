@@ -1,9 +1,9 @@
-"""Which images train the first network, which the second, and which test both.
+"""The images that train the first network, the second network, and those that test both.
 
 S1 is the first N of the shuffled images and S2 the last N, so that the set of a smaller N is inside
-that of a larger one. Images cut from one picture stay in one part, and pictures are so few and so
-different that parts drawn blindly differ by decibels: of many divisions of the pictures the one is
-taken whose parts are equally difficult to denoise.
+the set of a larger one. Images cut from one picture stay in one part. Pictures may be so few and so
+different that random parts differ by decibels: among many divisions of the pictures, the one whose
+parts are most equally difficult to denoise is chosen.
 """
 
 import dataclasses
@@ -11,8 +11,8 @@ import dataclasses
 import numpy as np
 import scipy.fft
 
-#: Divisions of the pictures that are compared, the input PSNRs in dB at which they are, and the
-#: images whose difficulty is computed at a time.
+#: Divisions of the pictures that are compared, the input PSNRs in dB at which they are compared,
+#: and images whose difficulty is computed at a time.
 DIVISIONS, INPUT_PSNR, BLOCK = 2000, (10, 15, 20, 25, 30), 1024
 
 
@@ -21,8 +21,8 @@ class Split:
     """Indices of images in the order in which they are used: a training set is the first N.
 
     test: the test set. S1: every other image, so that a single network may train on all of them.
-    S2: as many as a pair of networks can have each: for N <= len(S2) the first N of S1 and the
-    first N of S2 are disjoint. Empty where S1 alone was chosen.
+    S2: as many images as each network of a pair can have: for N <= len(S2) the first N of S1 and
+    the first N of S2 are disjoint. Empty where S1 alone was chosen.
     """
 
     S1: np.ndarray
@@ -31,7 +31,7 @@ class Split:
 
 
 class TooFewImages(Exception):
-    """The data set cannot give what was asked of it."""
+    """The data set has too few images for the request."""
 
 
 def split(
@@ -48,12 +48,12 @@ def split(
     Args:
         count: number of images.
         test: number of test images; None if all are, and no network trains on any.
-        seed: of the shuffle.
-        group: (count,) picture that each image was cut from; no picture is divided.
+        seed: seed of the shuffle.
+        group: (count,) picture from which each image was cut; no picture is divided.
         dropped: indices of images that are left out.
-        difficulty: (count, measure), what `difficulties` gives; its means over the parts are made
-            alike. Only used with `group`; None takes the first division.
-        kind: word for a group, in errors.
+        difficulty: (count, measure), from `difficulties`; its means over the parts are balanced.
+            Only used with `group`; None takes the first division.
+        kind: word for a group in errors.
 
     Raises:
         TooFewImages: the data set cannot give `test` test images and two training sets.
@@ -93,22 +93,22 @@ def around(
     dropped: np.ndarray | None = None,
     duplicate_of: np.ndarray | None = None,
 ) -> Split:
-    """A split of which some parts are chosen; the others are drawn from the images that are left.
+    """A split with some parts chosen; the others are drawn from the remaining images.
 
-    Chosen images are kept even if they are near-duplicates of one another. Near-duplicates of them
-    are drawn for no other part.
+    Chosen images are kept even if they are near-duplicates of one another. Their near-duplicates
+    are not drawn for any other part.
 
     Args:
         count: number of images.
         chosen: indices by part: "S1", "S2" with it, "test", or several. With S1 alone there is
             no S2.
-        test: number of test images, where they are not chosen; 0 if there are none.
-        seed: of the shuffle.
+        test: number of test images, if they are not chosen; 0 if there are none.
+        seed: seed of the shuffle.
         dropped, duplicate_of: indices of near-duplicates, and of the images that they are too
             close to.
 
     Raises:
-        TooFewImages: fewer than `test` images are left or, where S1 is drawn, fewer than two more.
+        TooFewImages: fewer than `test` images are left or, if S1 is drawn, fewer than two more.
     """
     order = np.random.default_rng(seed).permutation(count)
     taken = np.concatenate([*chosen.values()])
@@ -131,9 +131,9 @@ def around(
 def _parts(group: np.ndarray, test: int, seed: int, difficulty: np.ndarray | None) -> np.ndarray:
     """Part of each picture: 0 and 1 for S1 and S2, 2 for the test set.
 
-    Of many divisions the one whose parts are most alike: the largest difference of a mean
-    difficulty between two parts is smallest. Only those count that leave a pair of networks 9/10 of
-    the images that the best of them does.
+    Among many divisions, the one whose parts are most alike: the largest difference of a mean
+    difficulty between two parts is smallest. Only divisions that leave a pair of networks at least
+    9/10 of the largest possible number of images are considered.
     """
     sizes = np.bincount(group, minlength=group.max() + 1)
 
@@ -167,12 +167,13 @@ def difficulties(images) -> np.ndarray:
     """How well each image can be denoised: (image, measure), PSNRs in dB.
 
     At each of `INPUT_PSNR`, the expected PSNRs of two denoisers that keep the mean of an image and
-    shrink its cosine coefficients c_k: Wiener's, by the factors E c_k^2 / (E c_k^2 + sigma^2) of
-    all images, and the oracle's, by c_k^2 / (c_k^2 + sigma^2) of the image itself. A network adapts
+    shrink its cosine coefficients c_k: Wiener's, by factors E c_k^2 / (E c_k^2 + sigma^2) from all
+    images, and the oracle's, by c_k^2 / (c_k^2 + sigma^2) from the image itself. A network adapts
     more than the first and less than the second.
 
     Args:
-        images: (image, channel, y, x), bytes or floats, an array or what gives one for a slice.
+        images: (image, channel, y, x), bytes or floats, an array or an object that gives one for a
+            slice.
     """
 
     def energies():
@@ -180,7 +181,7 @@ def difficulties(images) -> np.ndarray:
             block = np.asarray(images[start : start + BLOCK])
             values = np.float32(block) / (255 if block.dtype == np.uint8 else 1)
             energy = np.square(scipy.fft.dctn(values, axes=(2, 3), norm="ortho"))
-            energy[:, :, 0, 0] = 1e9  # the mean is far above all noise
+            energy[:, :, 0, 0] = 1e9  # the mean is far above the noise
             yield energy.reshape(len(block), -1)
 
     spectrum = sum(energy.sum(0, dtype=float) for energy in energies()) / len(images)

@@ -1,35 +1,35 @@
-"""Intervals for what is measured on a few samples or images.
+"""Intervals for measurements on a few samples or images.
 
 Every function but `p_value` returns (estimate, low, high). An interval says how far the estimate
-would move with other samples or images; not, with another network or another machine.
+would move with other samples or images, not with another network or another machine.
 
-Means, differences and ratios have bootstrap-t intervals (Efron 1981; Hall 1988): the estimate less
+Means, differences and ratios have bootstrap-t intervals (Efron 1981; Hall 1988): the estimate minus
 quantiles of t = (resampled - estimate) / error of the resampled, times its own error, and never
-within Student's. Of fewer than `LEAST` values, whose resamplings are too often nearly all alike, it
-is Student's. Of few and skewed values both cover too little, so that less chance to miss is left to
-them (`_tail`). Simulated, 95 % intervals of 4, 16 or 64 values then cover at least 93 %, normal or
-lognormal (of a standard deviation of 1 in the logarithm); a percentile bootstrap's cover 69 to 79 %
-of four.
+narrower than Student's. For fewer than `LEAST` values, whose resamplings are too often nearly the
+same, it is Student's. For few and skewed values both cover too little, so their nominal level is
+raised (`_tail`). In simulations, 95 % intervals for 4, 16 or 64 values then cover at least 93 %,
+normal or lognormal (with a standard deviation of 1 in the logarithm); percentile bootstraps for 4
+values cover 69 to 79 %.
 """
 
 import numpy as np
 import scipy.stats
 
-#: Resamplings of a bootstrap, and numbers that one batch of them may hold.
+#: Resamplings of a bootstrap, and numbers that a batch of them may hold.
 RESAMPLINGS, BATCH = 9999, 2**22
 #: Fewest values that are resampled.
 LEAST = 8
 
 
 def fraction(happened, level: float = 0.95) -> np.ndarray:
-    """Part of the samples in which something happened; NaN if there is none.
+    """Fraction of the samples in which something happened; NaN if there are none.
 
-    With Wilson's interval (1927, equation 4), which covers where a bootstrap does not: of 64
-    samples in which it never happened a bootstrap is certain that it never does.
+    With Wilson's interval (1927, equation 4), which works where a bootstrap fails: after 64 samples
+    in which it never happened, a bootstrap is certain that it never does.
 
     Args:
         happened: (sample,), True or False.
-        level: of confidence.
+        level: confidence level.
     """
     count = len(happened)
     if not count:
@@ -47,9 +47,9 @@ def mean(values, level: float = 0.95, seed: int = 0) -> np.ndarray:
 def median(values, level: float = 0.95, seed: int = 0) -> np.ndarray:
     """Median of values (sample,); NaN is left out.
 
-    Of six values or more, the interval is between two of them, exact whatever their distribution:
-    as many lie on either side of the median as heads fall. Of fewer, whose range covers too
-    little, it is Student's of their mean. Nothing is drawn: `seed` is not used.
+    For six values or more, the interval is between two of them, exact for any distribution: the
+    number of values below the median is binomial. For fewer, whose range covers too little, it is
+    Student's interval for their mean. Nothing is random: `seed` is not used.
     """
     values = np.sort(_clean(values))
     count = len(values)
@@ -92,26 +92,26 @@ def ratio(numerators, denominators, level: float = 0.95, seed: int = 0) -> np.nd
 
 
 def p_value(observed: float, null) -> float:
-    """Part of the null, with the observation as one of it, that is at least the observation.
+    """Fraction of the null, including the observation, that is at least the observation.
 
-    It is exact whatever the null's distribution (Phipson & Smyth, 2010). NaN is left out.
+    It is exact for any distribution of the null (Phipson & Smyth, 2010). NaN is left out.
 
     Args:
-        observed: NaN if there is none, and so has no p-value.
+        observed: NaN if there is none, which has no p-value.
         null: (draw,).
     """
     null = np.asarray(null, float)
     null = null[~np.isnan(null)]
     if np.isnan(observed) or not len(null):
         return np.nan
-    # Rounding makes no difference of what is the same.
+    # Equal values must not differ by rounding.
     return float((1 + np.count_nonzero(null >= observed - 1e-12)) / (1 + len(null)))
 
 
 def slope(
     input_psnr, output_psnr, low: float, high: float, level: float = 0.95, seed: int = 0
 ) -> np.ndarray:
-    """Slope of the mean PSNR curve of some images, with an interval over images.
+    """Slope of the mean PSNR curve of images, with an interval over images.
 
     Least squares of output on input PSNR over input PSNRs in [low, high] dB. It is linear in the
     curve, so that the slope of the mean curve is the mean of the images' own slopes.
@@ -120,8 +120,8 @@ def slope(
         input_psnr: (noise level,) in dB.
         output_psnr: (noise level, image) in dB.
         low, high: the range.
-        level: of confidence.
-        seed: of the resamplings.
+        level: confidence level.
+        seed: seed of the resamplings.
 
     Raises:
         ValueError: fewer than three noise levels in the range.
@@ -141,7 +141,7 @@ def _clean(values) -> np.ndarray:
 
 
 def _error(values: np.ndarray) -> np.ndarray:
-    """Standard error of the mean over the last dimension; NaN of one value."""
+    """Standard error of the mean over the last dimension; NaN for one value."""
     count = values.shape[-1]
     return values.std(-1, ddof=min(1, count - 1)) / np.sqrt(count) if count > 1 else np.nan
 
@@ -151,28 +151,29 @@ def _student(freedom: int, tail: float) -> float:
 
 
 def _tail(level: float, count: int) -> float:
-    """Chance to miss on one side: (1 - level) / 2 of many values, less of few.
+    """Probability to miss on one side: (1 - level) / 2 for many values, less for few.
 
-    What skewness does to a Student interval falls as count^-1/2, and so does the difference.
+    The effect of skewness on a Student interval decreases as count^-1/2, and so does the
+    correction.
     """
     part = max(0.5, 1 - 2 / np.sqrt(count)) if count >= LEAST else 0.45 / (count - 1)
     return part * (1 - level) / 2
 
 
 def _studentized(groups: list[np.ndarray], of, level: float, seed: int) -> np.ndarray:
-    """The estimate that `of` gives of these groups, and its bootstrap-t interval.
+    """The estimate `of` these groups, and its bootstrap-t interval.
 
     Args:
-        groups: each (sample,), resampled by itself.
+        groups: each (sample,), resampled separately.
         of: groups (..., sample) -> estimate (...) and its standard error (...).
-        level: of confidence.
-        seed: of the resamplings.
+        level: confidence level.
+        seed: seed of the resamplings.
     """
     counts = [len(group) for group in groups]
     if not min(counts):
         return np.full(3, np.nan)
     if min(counts) < 2:
-        # One value says nothing of how much others would differ.
+        # One value says nothing about how much others would differ.
         return np.array([of(*groups)[0], np.nan, np.nan])
     estimate, error = of(*groups)
     tail = _tail(level, min(counts))
@@ -187,11 +188,11 @@ def _studentized(groups: list[np.ndarray], of, level: float, seed: int) -> np.nd
             drawn.append(of(*chosen))
         found, errors = (np.concatenate(part) for part in zip(*drawn, strict=True))
         away = found - estimate
-        # Of one value many times over, which has no error.
+        # Resamplings of one value repeated, which have no error.
         t = np.full(len(away), np.inf) * np.where(away > 0, 1, -1)
         np.divide(away, errors, out=t, where=errors > 1e-9 * error)
         inner = np.quantile(t, [tail, 1 - tail], method="inverted_cdf")
-        # Where many values are alike, so are too many resamplings to tell.
+        # If many values are equal, too many resamplings are equal, too.
         inner = np.where(np.isfinite(inner), inner, ends)
         ends = np.array([min(ends[0], inner[0]), max(ends[1], inner[1])])
     return np.array([estimate, estimate - ends[1] * error, estimate - ends[0] * error])

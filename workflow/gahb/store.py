@@ -1,8 +1,8 @@
 """Stores: zarr v3 folders that `xarray.open_zarr(path)` opens with no argument.
 
 Dimensions are named, variables have `long_name` and `units`, and the store's attributes say how it
-was made and, in `content`, give a hash of its data. So a store has changed if and only if its
-zarr.json has. A store appears under its name when it is complete, or not at all.
+was made and hold a hash of its data, `content`. So a store has changed if and only if its zarr.json
+has. A store appears under its name when it is complete, or not at all.
 """
 
 import contextlib
@@ -22,10 +22,10 @@ import xarray as xr
 import zarr
 from zarr.codecs import Crc32cCodec, ZstdCodec
 
-#: Raised when the layout of any store changes, so that an older one is told apart.
+#: Increased when the layout of any store changes, to recognize older stores.
 LAYOUT = 3
 SOFTWARE = ("numpy", "torch", "xarray", "zarr")
-#: Errors that say that a file cannot be written.
+#: Errors that mean that a file cannot be written.
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
 CHUNK_BYTES = 8 * 2**20
 MOST_CHUNKS = 2000
@@ -34,12 +34,12 @@ COMPRESSORS = (ZstdCodec(level=3), Crc32cCodec())
 
 # Zarr v3 has not standardized the consolidated metadata that xarray reads and writes.
 warnings.filterwarnings("ignore", message="Consolidated metadata is currently not part")
-# A chunk of zeros is written like any other: one that is absent is then known to be lost.
+# A chunk of zeros is written like any other, so that an absent chunk is known to be lost.
 zarr.config.set({"array.write_empty_chunks": True})
 
 
 class StoreError(Exception):
-    """A store that cannot be used; says which and why."""
+    """A store that cannot be used; the message says which and why."""
 
 
 def variable(dims, values, long_name: str, units: str = "1", nan: str = "") -> xr.Variable:
@@ -47,9 +47,9 @@ def variable(dims, values, long_name: str, units: str = "1", nan: str = "") -> x
 
     Args:
         dims: names of its dimensions.
-        values: an array, or what numpy makes one of.
-        long_name, units: what it is, and in which units ("1": dimensionless).
-        nan: what NaN means in it; by default there is none.
+        values: an array, or anything that numpy converts to one.
+        long_name, units: its meaning, and its units ("1": dimensionless).
+        nan: meaning of NaN in it; by default there are none.
     """
     dims = (dims,) if isinstance(dims, str) else tuple(dims)
     attributes = {"long_name": long_name, "units": units} | ({"nan": nan} if nan else {})
@@ -60,7 +60,7 @@ def variable(dims, values, long_name: str, units: str = "1", nan: str = "") -> x
 
 
 def placeholder(dims, shape, dtype, long_name: str, units: str = "1") -> xr.Variable:
-    """What a variable looks like whose values are still to come; takes no memory."""
+    """A variable whose values are still to come; takes no memory."""
     return variable(dims, np.broadcast_to(np.zeros((), dtype), shape), long_name, units)
 
 
@@ -70,7 +70,7 @@ def pixels(dim: str, length: int) -> xr.Variable:
 
 
 def provenance(title: str, parameters: dict) -> dict:
-    """Attributes that say what a store is and how it was made; no wall-clock time, no path."""
+    """Attributes that say what a store is and how it was made, without times or paths."""
     return {
         "title": title,
         "layout": LAYOUT,
@@ -81,8 +81,8 @@ def provenance(title: str, parameters: dict) -> dict:
 
 
 def _device() -> str:
-    """What this process computes on: the GPU if it has used one, or the CPU's instructions."""
-    torch = sys.modules.get("torch")  # which not all jobs import
+    """The device of this process: the GPU if it has used one, or the CPU's instructions."""
+    torch = sys.modules.get("torch")  # not all jobs import it
     if torch is None:
         return "CPU"
     if torch.cuda.is_initialized():
@@ -91,7 +91,7 @@ def _device() -> str:
 
 
 def chunk_length(bytes_each: int) -> int:
-    """How many entries of `bytes_each` bytes make a chunk of about 8 MB; a power of two."""
+    """Number of entries of `bytes_each` bytes in a chunk of about 8 MB; a power of two."""
     return 2 ** max(0, int(math.log2(CHUNK_BYTES / max(bytes_each, 1))))
 
 
@@ -107,7 +107,7 @@ def _chunks(var: xr.Variable) -> tuple[int, ...]:
 
 @contextlib.contextmanager
 def atomic(path: str | Path) -> Iterator[Path]:
-    """A path beside `path` to write to; renamed to `path` if nothing is raised."""
+    """A path next to `path` to write to; renamed to `path` if nothing is raised."""
     path = Path(path)
     partial = path.with_name(f"{path.name}.partial")
     try:
@@ -166,14 +166,14 @@ def stream(
     variable: xr.Variable,
     blocks: Iterable[np.ndarray],
 ) -> None:
-    """Write `dataset` and a variable that need not fit in memory.
+    """Write `dataset` with a variable that need not fit in memory.
 
     Args:
         dataset: everything else in the store, and its attributes; a function if that is known only
             after the last block.
-        path: of the store.
-        name: of the variable.
-        variable: what it looks like: dimensions, shape, type and attributes; values unused.
+        path: path of the store.
+        name: name of the variable.
+        variable: its dimensions, shape, type and attributes; values are unused.
         blocks: its values in order along the first dimension, in blocks of any length.
     """
     shape = variable.shape
@@ -218,9 +218,9 @@ def _regrouped(blocks: Iterable[np.ndarray], length: int) -> Iterator[np.ndarray
 
 
 def open_store(path: str | Path) -> xr.Dataset:
-    """Open a store lazily, and say which one and why when it cannot be.
+    """Open a store lazily; errors say which store cannot be opened, and why.
 
-    How it was stored is left behind, so that it can be saved in any other form.
+    Encodings are dropped, so that it can be saved in any other form.
 
     Raises:
         StoreError: the store is missing, damaged, or has the layout of another version.
@@ -244,8 +244,8 @@ def take(array: xr.DataArray, index: np.ndarray) -> np.ndarray:
 
 
 def problems(path: str | Path) -> list[str]:
-    """What is wrong with a store, a line each: it cannot be opened or has another layout, a chunk
-    is lost or damaged, a value is not finite that should be, a variable does not say what it is.
+    """Problems of a store, a line each: it cannot be opened or has another layout, a chunk is lost
+    or damaged, a value is not finite but should be, a variable lacks a description.
 
     Reads everything, a chunk at a time.
     """
@@ -257,7 +257,7 @@ def problems(path: str | Path) -> list[str]:
     group = zarr.open_group(path, mode="r")
     for name, array in group.arrays():
         where = f"{path}: {name}"
-        # Counted in files: a shard holds several chunks, the last one room for more than there are.
+        # Counted in files: a shard holds several chunks, and the last one may have room for more.
         size = array.shards or array.chunks
         files = math.prod(-(-n // s) for n, s in zip(array.shape, size, strict=True))
         each = math.prod(s // c for s, c in zip(size, array.chunks, strict=True))

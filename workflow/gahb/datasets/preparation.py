@@ -44,7 +44,7 @@ class Preparation:
     patches: dict | None = None
 
     def picture(self, picture: np.ndarray, name: str) -> np.ndarray:
-        """The picture turned, cropped, made gray and resized: (channel, y, x), before patches are cut.
+        """The picture turned, cropped, made gray and resized, without patches: (channel, y, x).
 
         Raises:
             UnusableImage: it is smaller than requested.

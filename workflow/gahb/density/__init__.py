@@ -1,5 +1,5 @@
-"""The density that a denoiser has learned, in nats: from nothing but its squared errors.
+"""The density that a denoiser has learned, in nats, from its squared errors alone.
 
-`errors` measures them, `integral` and `likelihood` make log-densities of them, `nats` compares
-denoisers by them, and `dimension` says how many directions of an image a denoiser keeps.
+`errors` measures them, `integral` and `likelihood` turn them into log-densities, `nats` compares
+denoisers by these, and `dimension` counts the directions of an image that a denoiser keeps.
 """

@@ -1,4 +1,4 @@
-"""How many dimensions an image has in the eyes of a denoiser, beyond the trace of its Jacobian."""
+"""The dimension of an image according to a denoiser, by methods other than its Jacobian's trace."""
 
 import numpy as np
 import torch
@@ -6,26 +6,26 @@ import torch
 from gahb.density.errors import noises
 from gahb.images import to_float
 
-#: Scores for each pixel of an image whose normal bundle is found (Stanczuk et al. take as many).
+#: Scores for each pixel of an image whose normal bundle is estimated (as in Stanczuk et al.).
 SCORES = 4
-#: Step of a finite difference, in parts of sigma: f changes over sigma, not over less.
+#: Step of a finite difference over sigma: f does not vary at scales below sigma.
 STEP = 0.1
 
 
 @torch.no_grad()
 def flipd(denoiser, images, index, sigmas, *, probes: int, seed: int, batch: int = 256):
-    """FLIPD (Kamkari et al. 2024): tr J(x) + |f(x) - x|^2 / sigma^2, f asked at the clean image.
+    """FLIPD (Kamkari et al. 2024): tr J(x) + |f(x) - x|^2 / sigma^2, with f at the clean image.
 
-    Only of a denoiser that is told sigma, for a clean image says nothing of it. The trace is
-    Hutchinson's, from random signs and central differences.
+    Only for a denoiser that is told sigma, since a clean image says nothing about it. The trace is
+    estimated by Hutchinson's method, from random signs and central differences.
 
     Args:
         denoiser: f, on the device of `images`.
         images: clean images x (image, channel, y, x), bytes or floats.
-        index: (image,), their indices in the data set, by which the signs are drawn.
+        index: (image,), their indices in the data set, which determine the signs.
         sigmas: noise levels.
         probes: vectors of random signs for each image and noise level.
-        seed: of the signs.
+        seed: seed of the signs.
         batch: images at a time.
 
     Returns: (sigma, image).
@@ -49,19 +49,19 @@ def flipd(denoiser, images, index, sigmas, *, probes: int, seed: int, batch: int
 def normal_bundle(
     denoiser, image, sigma: float, *, index: int, seed: int, batch: int = 256
 ) -> np.ndarray:
-    """Singular values of the scores around an image (Stanczuk et al. 2022), falling, (d,).
+    """Singular values of the scores around an image (Stanczuk et al. 2022), decreasing, (d,).
 
-    At little noise scores point back to the data, so that across them singular values are large,
-    along them small: as many are small as the data have dimensions. Their mean is removed, for a
-    denoiser that moves the clean image itself; they are scaled by sigma / sqrt(number of scores),
-    so that they lie between 0.5 and 1.5 where there are no data to point to.
+    At low noise, scores point back to the data manifold, so that singular values are large normal
+    to it and small along it: the number of small ones is its dimension. The mean score is removed,
+    in case the denoiser moves the clean image itself; singular values are scaled by sigma /
+    sqrt(number of scores), so that they lie between 0.5 and 1.5 where scores have no direction.
 
     Args:
         denoiser: f, on the device of `image`.
         image: clean (channel, y, x), bytes or floats.
         sigma: a small noise level.
-        index: of the image in its data set.
-        seed: of the noises.
+        index: index of the image in its data set.
+        seed: seed of the noises.
         batch: noisy images at a time.
     """
     x, d = to_float(image), image.numel()
@@ -78,13 +78,13 @@ def normal_bundle(
 
 
 def at_gap(values: np.ndarray, floor: float = 1e-3) -> tuple[int, float]:
-    """How many singular values lie below the widest gap, and the ratio of the two beside it.
+    """Number of singular values below the widest gap, and the ratio of the two next to the gap.
 
-    A ratio near 1 means that there is no gap, and the number then says nothing.
+    A ratio near 1 means that there is no gap, and then the number is meaningless.
 
     Args:
-        values: (d,), falling, scaled as those of `normal_bundle`.
-        floor: smaller ones count as this: they are rounding.
+        values: (d,), decreasing, scaled as in `normal_bundle`.
+        floor: smaller values are rounding errors and count as this.
     """
     clipped = np.maximum(values, floor)
     ratios = clipped[:-1] / clipped[1:]

@@ -1,9 +1,9 @@
-"""Squared errors of a denoiser per image and noise level, and its trace, from the same passes.
+"""Squared errors of a denoiser per image and noise level, and its trace, from the same outputs.
 
 Errors are sums over the entries of an image, mse(x, sigma) = E_z |x - f(x + sigma z)|^2, estimated
 from pairs z and -z. Each image has its own noises, the same for every denoiser, so that differences
-of denoisers are far less noisy than their errors. New ones at each noise level: an integral over
-levels then averages them out.
+between denoisers are far less noisy than their errors. Noises differ between levels, so that an
+integral over levels averages them out.
 """
 
 import numpy as np
@@ -13,16 +13,16 @@ from gahb.images import to_float
 
 
 def noises(seed: int, index: np.ndarray, level: int, pairs: int, shape) -> torch.Tensor:
-    """z ~ N(0, I) of each image at one noise level, (pair, image, *shape), on the CPU.
+    """z ~ N(0, I) for each image at one noise level, (pair, image, *shape), on the CPU.
 
-    They depend on the seed, the image and the level alone: not on how many images there are.
+    They depend only on the seed, the image and the level, not on the number of images.
 
     Args:
-        seed: of all noises.
+        seed: seed of all noises.
         index: (image,), indices of the images in their data set.
         level: number of the noise level.
-        pairs: noises of each image; the other of a pair is -z.
-        shape: of an image.
+        pairs: number of noises for each image; the other of a pair is -z.
+        shape: shape of an image.
     """
     each = [
         np.random.Generator(np.random.SFC64([seed, int(i), level])).standard_normal(
@@ -37,7 +37,7 @@ def noises(seed: int, index: np.ndarray, level: int, pairs: int, shape) -> torch
 def measured(
     denoiser, images, index, sigmas, *, pairs: int, seed: int, batch: int = 256
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Squared error and trace of the Jacobian at noisy images, a value for each pair of noises.
+    """Squared error and trace of the Jacobian at noisy images, one value for each pair of noises.
 
     The trace comes from the same outputs, by Stein's lemma, without a Jacobian:
     E_z tr J(x + sigma z) = E_z <z, f(x + sigma z) - f(x - sigma z)> / (2 sigma).
@@ -45,16 +45,16 @@ def measured(
     Args:
         denoiser: f, on the device of `images`.
         images: clean images x (image, channel, y, x), bytes or floats.
-        index: (image,), their indices in the data set, by which their noises are drawn.
+        index: (image,), their indices in the data set, which determine their noises.
         sigmas: noise levels.
-        pairs: of noises z, -z for each image and noise level.
-        seed: of the noises.
+        pairs: number of pairs z, -z for each image and noise level.
+        seed: seed of the noises.
         batch: images denoised at a time; it changes the result by rounding alone.
 
     Returns: mse (in squared intensities) and trace, (sigma, pair, image), in float64.
 
     Raises:
-        ValueError: an error is not finite; names the image and sigma.
+        ValueError: an error is not finite; the message names the image and sigma.
     """
     mse, trace = np.empty((2, len(sigmas), pairs, len(images)))
     for start in range(0, len(images), batch):

@@ -3,15 +3,15 @@
 import numpy as np
 from scipy.integrate import cumulative_simpson, simpson
 
-#: What a grid of noise levels may leave unsure: so large a part of an integral of squared errors,
-#: or so many nats for each entry of an image.
+#: Tolerated error due to the grid of noise levels: a fraction of an integral of squared errors, or
+#: nats for each entry of an image.
 PART, ENTRY = 0.01, 1e-3
 
 
 def weights(sigmas: np.ndarray) -> np.ndarray:
     """w, (cut-off, sigma): sum_j w_ij g(sigma_j) is the integral of g sigma^-3 above sigma_i.
 
-    Simpson's rule in log sigma, for it is g / sigma^2 that varies slowly.
+    Simpson's rule in log sigma, since g / sigma^2 varies slowly.
 
     Args:
         sigmas: noise levels, decreasing, a constant factor apart.
@@ -24,16 +24,16 @@ def weights(sigmas: np.ndarray) -> np.ndarray:
 def integration_error(mse: np.ndarray, sigmas: np.ndarray, entries: int) -> float:
     """Error of Simpson's rule for the integral of the mean mse times sigma^-3, in nats.
 
-    A fifteenth of what the integral changes by when every second level is left out (Richardson).
+    A fifteenth of the change of the integral when every second level is left out (Richardson).
 
     Args:
         mse: (sigma, pair, image), at least two pairs.
         sigmas: 4 n + 1 noise levels as for `weights`.
-        entries: of an image.
+        entries: number of entries of an image.
 
     Raises:
-        ValueError: the error is above PART of the integral and above ENTRY for each entry, by more
-            than the noises explain.
+        ValueError: the error exceeds PART of the integral and ENTRY for each entry, by more than
+            the noises explain.
     """
     step, levels = np.log(sigmas[0] / sigmas[1]), np.eye(len(sigmas)) / np.square(sigmas)
     fine, coarse = simpson(levels, dx=step), simpson(levels[:, ::2], dx=2 * step)

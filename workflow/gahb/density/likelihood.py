@@ -7,12 +7,12 @@ If f(y) = E[x | y] under a density q, and q_sigma is q blurred by N(0, sigma^2),
     = \frac{\mathrm{mse}(x, \sigma) - d\, \sigma^2}{\sigma^3},
 
 because q_sigma obeys the heat equation and f(y) - y = sigma^2 grad log q_sigma(y). So a denoiser's
-errors above a cut-off sigma_0 give the expected log-density of the noisy image there,
+errors above a cut-off sigma_0 give the expected log-density of the image with that noise,
 
 .. math:: \mathbb E_z \log q_{\sigma_0}(x + \sigma_0 z).
 
-Taken as the difference to a Gaussian, whose own is known, which has less noise; above the largest
-noise level q is the Gaussian.
+It is computed as the difference from a Gaussian, whose own is known, since that is less noisy;
+above the largest noise level q is the Gaussian.
 """
 
 import numpy as np
@@ -23,7 +23,7 @@ from gahb.density.integral import weights
 
 
 def gaussian_log_density(wiener: Wiener, images: torch.Tensor, sigmas: np.ndarray) -> np.ndarray:
-    """E_z log q_sigma(x + sigma z) of a Wiener filter's own density q = N(mean, C), in nats.
+    """E_z log q_sigma(x + sigma z) for a Wiener filter's own density q = N(mean, C), in nats.
 
     -1/2 sum_k [log 2 pi (v_k + sigma^2) + (c_k^2 + sigma^2) / (v_k + sigma^2)], with c_k the
     coefficients of x - mean along the eigenvectors of C and v_k their variances.
@@ -37,7 +37,7 @@ def gaussian_log_density(wiener: Wiener, images: torch.Tensor, sigmas: np.ndarra
     """
     centered = (images - wiener.mean).double().flatten(1)
     squares = (centered @ wiener.axes.double()).square()
-    # Where there are fewer eigenvectors than pixels, the others have variance 0.
+    # If there are fewer eigenvectors than pixels, the others have variance 0.
     outside = centered.shape[1] - squares.shape[1]
     rest = (centered.square().sum(1) - squares.sum(1)).clamp(min=0) if outside else 0
     found = []
@@ -55,9 +55,9 @@ def log_density(
     """E_z log q_sigma(x + sigma z) at each noise level as the cut-off, and its standard error.
 
     Args:
-        mse, mse_gaussian: of the denoiser and of the Gaussian's Wiener filter with the same noises,
-            (sigma, pair, image); two pairs at least, which the error comes from.
-        gaussian: the Gaussian's own (sigma, image), of `gaussian_log_density`.
+        mse, mse_gaussian: errors of the denoiser and of the Gaussian's Wiener filter with the same
+            noises, (sigma, pair, image); at least two pairs, from which the standard error comes.
+        gaussian: the Gaussian's own (sigma, image), from `gaussian_log_density`.
         sigmas: noise levels as for `gahb.density.integral.weights`.
 
     Returns: both (sigma, image), in nats.

@@ -1,1 +1,1 @@
-"""What figures share: the style sheet, panels, the stores that they are drawn from, pages."""
+"""Common parts of figures: the style sheet, panels, the stores from which they are drawn, pages."""

@@ -1,4 +1,4 @@
-"""An eigenbasis to leaf through: one HTML file that needs no server and no other file."""
+"""An eigenbasis to browse: a single HTML file that needs no server and no other file."""
 
 import base64
 import io
@@ -12,10 +12,10 @@ from PIL import Image
 from gahb import store
 from gahb.drawing import panels, pictures
 
-#: Most images, and most ranks of each.
+#: Maximum number of images, and of ranks for each.
 IMAGES, RANKS = 3, 150
 PHOTOS = ("clean", "noisy", "denoised")
-#: Of the eigenvectors: the page is a third as large, and looks the same.
+#: Colors of the eigenvectors: the page is a third as large, and looks the same.
 COLORS = 64
 
 HTML = """<!doctype html>
@@ -91,7 +91,7 @@ def write(basis: xr.Dataset, path: str | Path, origin: str = "{}") -> None:
         basis: eigenbasis.zarr; the first images are shown at the first noise level, with ranks from
             the first to the last, evenly on a logarithmic scale.
         path: an HTML file.
-        origin: what the page says that it was made with, as JSON.
+        origin: provenance shown on the page, as JSON.
     """
     basis = basis.isel(sigma=0, image=slice(IMAGES))
     ranks = panels.spread_ranks(basis, RANKS)
@@ -121,7 +121,7 @@ def _together(rows: list[list[np.ndarray]]) -> Image.Image:
 
 
 def _inlined(picture: Image.Image) -> str:
-    """The URI of a picture that holds it."""
+    """A picture as a data URI."""
     file = io.BytesIO()
     picture.save(file, "PNG")
     return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()

@@ -1,4 +1,4 @@
-"""Parts that several figures are made of: grids of images, curves, cosines by N."""
+"""Parts of several figures: grids of images, curves, cosines by N."""
 
 import numpy as np
 import xarray as xr
@@ -18,11 +18,11 @@ from gahb.drawing import pictures, style
 from gahb.drawing.stores import together
 from gahb.summaries import eigenbasis
 
-#: Space between the images of a grid, and above those that have a note, in parts of an image.
+#: Space between the images of a grid, and above those with a note, relative to an image.
 GAP, NOTE = 0.08, 0.3
-#: Of samples: most images side by side, and most of them for one N.
+#: Maximum number of samples side by side, and of samples for one N.
 COLUMNS, EACH = 12, 3
-#: Keywords of a filled histogram, and of a line to compare with.
+#: Keywords of a filled histogram, and of a line for comparison.
 FILLED = {"fill": True, "alpha": 0.6}
 REFERENCE = {"color": style.GRAY, "dashes": (4, 2), "linewidth": 0.8, "zorder": 1}
 
@@ -42,13 +42,13 @@ def mosaic(
     """Draw images in a grid, each one unit wide, y downwards.
 
     Args:
-        ax: gets units of an image as its data coordinates.
-        rows: for each row, (image, note) for each column: RGB (y, x, 3), None for a blank place,
-            and what to write above it.
+        ax: axes, whose data coordinates become units of an image.
+        rows: for each row, (image, note) for each column: RGB (y, x, 3), or None for a blank place,
+            and the text above it.
         names: name of each row.
         left: left edge of each column; side by side by default.
-        space: between rows.
-        slant: degrees by which notes rise, where they are wider than images.
+        space: space between rows.
+        slant: degrees by which notes rise, for notes wider than images.
     """
     columns = max(map(len, rows))
     along = {"ha": "left" if slant else "center", "rotation": slant, "rotation_mode": "anchor"}
@@ -124,7 +124,7 @@ def compare_bases(ax: Axes, bases: list[xr.Dataset], names, count: int) -> None:
 
 
 def curve(ax: Axes, x, values: xr.DataArray, **line) -> None:
-    """The median over seeds of `values` (seed, ...), in a band from the smallest to the largest."""
+    """The median of `values` (seed, ...) over seeds, with a band from smallest to largest."""
     (drawn,) = ax.plot(x, values.median("seed"), **{"marker": "o"} | line)
     if values.sizes["seed"] > 1:
         band = {"color": drawn.get_color(), "alpha": 0.25, "linewidth": 0}
@@ -132,12 +132,12 @@ def curve(ax: Axes, x, values: xr.DataArray, **line) -> None:
 
 
 def column(rows: list[dict], name: str) -> list[float]:
-    """A number of each row, NaN where it has none."""
+    """The number of this name in each row, NaN if missing."""
     return [row.get(name, np.nan) for row in rows]
 
 
 def banded(ax: Axes, rows: list[dict], name: str, against: str = "N", **line) -> None:
-    """A number of each row against another, in the band of its interval."""
+    """A number of each row against another, with the band of its interval."""
     x, values = column(rows, against), np.array(column(rows, name))
     line = {"marker": "o", **line}
     shown = values if ax.get_yscale() == "linear" else np.where(values > 0, values, np.nan)
@@ -147,7 +147,7 @@ def banded(ax: Axes, rows: list[dict], name: str, against: str = "N", **line) ->
 
 
 def log_axis(ax: Axes, room: float = 300) -> None:
-    """A logarithmic axis of what is counted, with labels like 20k."""
+    """A logarithmic axis of counts, with labels like 20k."""
     ax.set_xscale("log")
     plain_numbers(ax.xaxis, EngFormatter(sep=""), room)
 
@@ -155,8 +155,8 @@ def log_axis(ax: Axes, room: float = 300) -> None:
 def plain_numbers(axis: Axis, formatter="{x:g}", room: float = 300) -> None:
     """Numbers such as 0.1 and 20 on a logarithmic axis.
 
-    If its ends are less than a factor of `room` apart, twos and fives have labels, too; where this
-    leaves no two labels, as around a single N, its middle has one.
+    If its ends are less than a factor of `room` apart, twos and fives have labels, too; if this
+    gives fewer than two labels, as around a single N, its middle has one.
     """
     low, high = axis.get_view_interval()
     subs = np.array([1, 2, 5] if high < room * low else [1])
@@ -169,7 +169,7 @@ def plain_numbers(axis: Axis, formatter="{x:g}", room: float = 300) -> None:
 
 
 def mean_psnr(curves: xr.Dataset, which: str) -> xr.DataArray:
-    """Output PSNR (seed, input_psnr) on the "train" or "test" set: the mean of the images' dBs."""
+    """Output PSNR (seed, input_psnr) on the "train" or "test" set: the mean in dB over images."""
     psnr = curves.psnr.sel(set=which).mean("image", keep_attrs=True)
     return psnr.swap_dims(sigma="input_psnr").sortby("input_psnr").compute()
 
@@ -179,12 +179,12 @@ def psnr_panel(ax: Axes, curves: list[tuple]) -> None:
 
     Args:
         ax: where.
-        curves: (mean PSNR, keywords of the line) of each.
+        curves: (mean PSNR, keywords of the line) for each curve.
     """
     ax.margins(x=0.03)
     for psnr, line in curves:
         curve(ax, psnr.input_psnr, psnr, **line)
-    # Through a point among the curves, so that it widens neither axis.
+    # Through a point of the curves, so that it widens neither axis.
     point = min(float(psnr.input_psnr.max()), max(float(p.max()) for p, _ in curves))
     ax.axline((point, point), slope=1, label="output = input", **REFERENCE)
     ax.set(xlabel=label(psnr.input_psnr), ylabel=label(psnr))
@@ -195,7 +195,7 @@ def shrinkage_panel(ax: Axes, bases: list[tuple]) -> None:
 
     Args:
         ax: where.
-        bases: (eigenbasis of one image at one noise level for each seed, keywords) of each line.
+        bases: (eigenbasis of one image at one noise level for each seed, keywords) for each line.
     """
     for each, line in bases:
         factors = together([basis.shrinkage for basis in each]).compute()
@@ -208,7 +208,7 @@ def shrinkage_panel(ax: Axes, bases: list[tuple]) -> None:
 
 
 def first_samples(similarity: xr.Dataset, sizes: int) -> np.ndarray:
-    """The first seed's first samples that did not diverge, as many as `sizes` N have room for."""
+    """The first seed's first samples that did not diverge, as many as fit for `sizes` N."""
     return np.flatnonzero(~similarity.diverged.isel(seed=0).values)[: _each(sizes)]
 
 
@@ -222,13 +222,13 @@ def blocks(
     """Images in a block for each N, with the N above it.
 
     Args:
-        ax: where, as `mosaic`.
+        ax: axes to draw on, as in `mosaic`.
         columns: for each N, for each sample shown, its images from top to bottom, with their notes.
-        names: of the rows of images.
+        names: names of the rows of images.
         each: columns of a block, some of which may stay blank.
-        space: between rows.
+        space: space between rows.
 
-    Returns: the centre of each block, and half the width of one.
+    Returns: the center of each block, and half the width of one.
     """
     blank = [[(None, "")] * len(names)]
     start = (each * (1 + GAP) + 2 * GAP) * np.arange(len(columns))
@@ -251,12 +251,12 @@ def by_size(
     Args:
         columns: for each N, for each sample shown, its images from top to bottom, RGB (y, x, 3).
         names: of the rows of images.
-        lines: of cosines: the values for each N, and keywords.
-        counts: for each N how many samples are memorized, ended, and diverged.
+        lines: for each line of cosines, its values for each N, and keywords.
+        counts: for each N, how many samples are memorized, finished, and diverged.
     """
     each, rows = _each(len(columns)), len(names)
     width = style.PAGE if len(columns) > 2 else style.COLUMN
-    # High enough for the width to bound the images, so that both axes are equally wide.
+    # High enough that the width bounds the images, so that both axes are equally wide.
     images = len(columns) * (each * (1 + GAP) + 2 * GAP) - 3 * GAP
     heights = [rows * (1 + GAP) * (width - 0.7) / images + 0.5, 1.8]
     figure = Figure((width, sum(heights) + 0.4))
@@ -264,7 +264,7 @@ def by_size(
     tiles = {N: [[(tile, "") for tile in column] for column in columns[N]] for N in columns}
     centres, half = blocks(top, tiles, names, each)
     for i, (values, line) in enumerate(lines):
-        # Side by side, so that bars do not hide each other.
+        # Shifted, so that bars do not hide each other.
         beside = centres + half * (i - (len(lines) - 1) / 2) / 6
         spread(ax, beside, values, **line)
     if ax.get_ylim()[0] < 0:
@@ -280,7 +280,7 @@ def by_size(
 
 
 def spread(ax: Axes, x, values: list[np.ndarray], **line) -> None:
-    """Medians of values, in bars that hold four fifths of them; NaNs are left out."""
+    """Medians of values, with bars that contain four fifths of them; NaNs are left out."""
     kept = [each[~np.isnan(each)] for each in values]
     ends = [np.quantile(each, [0.1, 0.5, 0.9]) if len(each) else [np.nan] * 3 for each in kept]
     low, middle, high = np.transpose(ends)
@@ -289,7 +289,7 @@ def spread(ax: Axes, x, values: list[np.ndarray], **line) -> None:
 
 
 def points(ax: Axes, values, centre: float, width: float, line: dict) -> None:
-    """A point for each value, spread over a width from a centre; NaNs are left out."""
+    """A point for each value, spread over a width around a center; NaNs are left out."""
     values = values[~np.isnan(values)]
     # Multiples of the golden ratio, modulo 1, are evenly spread however many they are.
     x = centre + width * (0.05 + 0.9 * (np.arange(len(values)) * (5**0.5 - 1) / 2 % 1))

@@ -1,4 +1,4 @@
-"""Images as pictures in RGB: photographs, samples, eigenvectors; hidden where they are private."""
+"""Images as pictures in RGB: photographs, samples, eigenvectors; hidden if they are private."""
 
 import contextlib
 from collections.abc import Iterator
@@ -10,15 +10,15 @@ from gahb import store
 from gahb.alike import ALIKE
 from gahb.drawing import style
 
-#: Where the colours of an eigenvector end, in root mean squares.
+#: End of an eigenvector's color scale, in root mean squares.
 SATURATION = 2.5
-#: Whether figures of private images are being drawn.
+#: Whether a figure of private images is being drawn.
 _hiding = False
 
 
 @contextlib.contextmanager
 def hiding(private: bool) -> Iterator[None]:
-    """Where `private`, no image is shown but those that `generated` lets through."""
+    """If `private`, show no images except those that `generated` lets through."""
     global _hiding
     before, _hiding = _hiding, private
     try:
@@ -33,7 +33,7 @@ def hides() -> bool:
 
 
 def _hidden(image: xr.DataArray | np.ndarray) -> np.ndarray:
-    """What stands in place of an image (channel, y, x): a cross, RGB (y, x, 3)."""
+    """The placeholder of an image (channel, y, x): a cross, RGB (y, x, 3)."""
     height, width = image.shape[-2:]
     crossed = np.eye(height, width, dtype=bool)
     return np.where(crossed | crossed[:, ::-1], 0.7, 0.9)[..., None].repeat(3, -1)
@@ -45,15 +45,15 @@ def photo(image: xr.DataArray | np.ndarray) -> np.ndarray:
 
 
 def generated(sample: xr.DataArray | np.ndarray, copied: bool) -> np.ndarray:
-    """`photo` of a sample, shown of private images too unless it is a copy of one."""
+    """`photo` of a sample, shown even for private images unless it is a copy of one."""
     return _hidden(sample) if _hiding and copied else _photo(sample)
 
 
 def copies(similarity: xr.Dataset) -> xr.DataArray:
     """Samples of similarity.zarr that no figure of private images shows.
 
-    Memorized ones, and ones as close to a training image as near-duplicates are; where these are
-    most of a network's samples, all of them, since the others are mixtures of few images.
+    Memorized ones, and those as close to a training image as near-duplicates; if these are most of
+    a network's samples, all of them, since the others are mixtures of few images.
     """
     copied = (similarity.memorized == 1) | (similarity.closest > ALIKE)
     return copied | (copied.mean("sample") > 0.5)
@@ -77,8 +77,8 @@ def _photo(image: xr.DataArray | np.ndarray) -> np.ndarray:
 def signed(vector: xr.DataArray | np.ndarray) -> np.ndarray:
     """An eigenvector (channel, y, x) as RGB (y, x, 3), saturated at SATURATION root mean squares.
 
-    Zero is white for gray images and middle gray for those in color. Not scaled by the largest
-    entry: a few pixels in a corner would hide the rest.
+    Zero is white for gray images and mid-gray for color images. The scale is not the largest entry,
+    because a few pixels in a corner would hide the rest.
     """
     if _hiding:
         return _hidden(vector)

@@ -1,4 +1,4 @@
-"""The stores that a figure is drawn from, by what they are of."""
+"""The stores from which a figure is drawn, by kind and identity."""
 
 import xarray as xr
 
@@ -7,21 +7,21 @@ class Stores:
     """Open stores of one denoiser, and of its references.
 
     Args:
-        opened: (kind, what it is of, data set) of each. What it is of says its dataset and, where
-            it has them, denoiser, N, subset or pair, and seed.
-        denoiser: whose stores are meant where none is named.
+        opened: (kind, identity, data set) of each. The identity gives its dataset and, if it has
+            them, denoiser, N, subset or pair, and seed.
+        denoiser: the denoiser whose stores are meant if none is named.
     """
 
     def __init__(self, opened: list[tuple[str, dict, xr.Dataset]], denoiser: str | None = None):
         self._opened, self._denoiser = opened, denoiser
 
     def of(self, kind: str, denoiser: str | None = None, **wanted) -> list[xr.Dataset]:
-        """Those of a kind that are of what is wanted, by increasing seed.
+        """Stores of a kind that match `wanted`, by increasing seed.
 
-        A tuple stands for any of its values.
+        A tuple matches any of its values.
 
         Raises:
-            ValueError: two have the same seed: they differ in something that is not asked for.
+            ValueError: two have the same seed, so they differ in something not in `wanted`.
         """
         found = {}
         denoiser = denoiser or self._denoiser
@@ -39,7 +39,7 @@ class Stores:
         return [found[seed] for seed in sorted(found)]
 
     def first(self, kind: str, **wanted) -> xr.Dataset:
-        """That of the first seed."""
+        """The store of the first seed."""
         return self.of(kind, **wanted)[0]
 
 

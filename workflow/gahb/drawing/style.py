@@ -1,4 +1,4 @@
-"""What all figures share: print sizes, style sheet, colours, saving."""
+"""Common to all figures: print sizes, style sheet, colors, saving."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,19 +15,19 @@ SHEET = Path(__file__).with_name("paper.mplstyle")
 #: Widths in inches of one column and of a full page.
 COLUMN, PAGE = 3.4, 7.0
 GRAY = "0.6"
-#: White is zero; told apart by the colour-blind.
+#: White is zero; distinguishable by color-blind readers.
 DIVERGING = mpl.colormaps["RdBu_r"]
 
 
 def sheet():
-    """The style sheet alone, whatever the user's own settings; a context and a decorator."""
+    """Only the style sheet, whatever the user's own settings; a context and a decorator."""
     return context(SHEET, after_reset=True)
 
 
 def shades(values: Iterable[float]) -> dict[float, str]:
-    """A colour for each positive value, perceptually uniform over its logarithm.
+    """A color for each positive value, perceptually uniform over its logarithm.
 
-    The pale end of the colour map is left out, so that each is seen on white.
+    The pale end of the color map is left out, so that each is visible on white.
     """
     values = list(values)
     logs = np.log(values)
@@ -43,7 +43,7 @@ def save(figure: Figure, paths: Iterable[str | Path], origin: str | None = None)
     Args:
         figure: a figure.
         paths: files to write.
-        origin: what a PNG file says that it was made with, under "gahb" in its metadata.
+        origin: provenance for the metadata of a PNG file, under "gahb".
     """
     with sheet():
         # Laid out once, for all formats.

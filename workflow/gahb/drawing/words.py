@@ -1,4 +1,4 @@
-"""What figures say: a sentence above each, and one name and one colour for one thing in all."""
+"""Text in figures: a sentence above each, and consistent names and colors."""
 
 import math
 import re
@@ -7,7 +7,7 @@ import textwrap
 import numpy as np
 from matplotlib.figure import Figure
 
-#: By the name of a reference's module: its name in words, colour and line. Networks are blue.
+#: For each reference's module: its name in words, color and line. Networks are blue.
 REFERENCES = {
     "wiener": ("Wiener filter", "C2", "-"),
     "pca_locality": ("PCA locality", "C2", "--"),
@@ -23,11 +23,11 @@ REFERENCES = {
     "nonlocal": ("non-local means", "C5", ":"),
     "optimum": ("optimum", "black", ":"),
 }
-#: Of networks or data sets that are compared, the first of which is the one of other figures.
+#: Colors of networks or data sets that are compared, the first as in other figures.
 SERIES = ("C0", "C4", "C2", "C3", "C5", "C1")
-#: What stands for network, closed form of the covariance, training images, best that is possible.
+#: Colors of networks, closed forms of the covariance, training images and the optimum.
 NETWORK, GAUSSIAN, TRAINING, OPTIMUM = "C0", "C2", "C1", "black"
-#: What is compared by its cosine, and how it is drawn in every figure.
+#: Pairs compared by their cosine, and how these are drawn in every figure.
 PAIRS = {
     "beyond": {"label": "two networks, beyond the covariance", "color": NETWORK, "marker": "o"},
     "beyond_ceiling": {
@@ -36,27 +36,27 @@ PAIRS = {
         "marker": "D",
         "linestyle": ":",
         "markerfacecolor": "white",
-        "zorder": 2.5,  # on closest images, which have the same cosine where all are memorized
+        "zorder": 2.5,  # above closest images, which have the same cosine if all are memorized
     },
     "beyond_null": {"label": "two Wiener filters", "color": GAUSSIAN, "marker": "^"},
     "closest": {"label": "sample and closest training image", "color": TRAINING, "marker": "s"},
 }
-#: Characters of a headline in an inch, and inches of its line.
+#: Characters of a headline per inch, and height of its lines in inches.
 LETTERS, LINE = 12.2, 0.15
 
 
 def _module(name: str) -> str:
-    """Config names end in the network that a reference is calibrated to."""
+    """The name of a reference's module; config names end in the network of its calibration."""
     return name.partition(".")[0].replace("-", "_")
 
 
 def called(name: str) -> str:
-    """The name of a denoiser in words; a name that is not known stays as it is."""
+    """The name of a denoiser in words; an unknown name stays as it is."""
     return REFERENCES.get(_module(name), (name,))[0]
 
 
 def looks(names: list[str]) -> dict[str, dict]:
-    """Keywords of the line of each reference; those that are not known are black and gray."""
+    """Keywords of the line of each reference; unknown ones are black and gray."""
     rest = [(c, s) for s in ("-", "--", ":") for c in ("black", "0.4", "0.7")]
     found, unknown = {}, 0
     for name in names:
@@ -67,18 +67,18 @@ def looks(names: list[str]) -> dict[str, dict]:
 
 
 def series(index: int) -> str:
-    """The colour of one of several networks or data sets."""
+    """The color of one of several networks or data sets."""
     return SERIES[index % len(SERIES)]
 
 
 def number(value: float, digits: int = 2) -> str:
-    """With a minus sign where it is below 0."""
+    """A number with a true minus sign if it is negative."""
     text = f"{value:.{digits}f}"
     return text.replace("-", "\N{MINUS SIGN}" if float(text) else "")
 
 
 def amount(value: float) -> str:
-    """A number of any size: two digits that count, or all before the point."""
+    """A number of any size: two significant digits, or all digits before the point."""
     if abs(value) >= 9.95:
         return f"{value:,.0f}".replace("-", "\N{MINUS SIGN}")
     text = np.format_float_positional(value, 2, fractional=False, trim="-")
@@ -86,7 +86,7 @@ def amount(value: float) -> str:
 
 
 def span(values: list[float], digits: int = 2) -> str:
-    """The smallest to the largest value; one where they read the same."""
+    """The smallest to the largest value; only one if they read the same."""
     return " to ".join(dict.fromkeys(number(pick(values), digits) for pick in (min, max)))
 
 
@@ -96,18 +96,18 @@ def listed(names: list[str]) -> str:
 
 
 def few(found: list, most: int) -> list:
-    """At most so many of several, evenly from the first to the last."""
+    """At most `most` entries, evenly spaced from the first to the last."""
     chosen = np.linspace(0, len(found) - 1, min(most, len(found))).round().astype(int)
     return [found[i] for i in chosen]
 
 
 def ends(found: list) -> list:
-    """The first and the last of several, the one of one."""
+    """The first and the last entry, or the only one."""
     return found[:: max(1, len(found) - 1)]
 
 
 def since(found: list, happens):
-    """The first from which on something happens in all that follow; None if not in the last."""
+    """The first entry from which on something happens in all; None if not in the last."""
     start = None
     for one in reversed(found):
         if not happens(one):
@@ -122,14 +122,14 @@ def known(row: dict, name: str) -> bool:
 
 
 def side(row: dict, name: str, other: float = 0) -> int:
-    """1 where a number and its interval, if it has any, lie above another number, -1 below, else 0:
-    they are not told apart."""
+    """1 if a number and its interval, if any, lie above another number, -1 if below, 0 if the
+    difference is not significant."""
     low, high = (row.get(f"{name}_{end}", row[name]) for end in ("low", "high"))
     return int(low > other) - int(high < other)
 
 
 def headline(figure: Figure, sentence: str) -> None:
-    """Write what a figure shows above it, and make it higher by as much."""
+    """Write a sentence above a figure, whose height grows by that of the sentence."""
     width = int(LETTERS * figure.get_figwidth())
     together = re.sub(" ([=+]) ", "\N{NO-BREAK SPACE}\\1\N{NO-BREAK SPACE}", sentence)
     said = textwrap.fill(together, width, break_on_hyphens=False)

@@ -1,7 +1,7 @@
 """Which theory a network agrees with, at each noise level and size of the training set.
 
-Small N: the memorizer, near the training images. Large N: a linear filter and local machines, and a
-part that none of them explains, though two networks agree on it.
+At small N it is the memorizer, near the training images. At large N a linear filter and local
+machines explain part of it, and two networks agree on a part that no theory explains.
 """
 
 import matplotlib as mpl
@@ -22,21 +22,21 @@ FIGURE = {
     "uses": {"count": "agreement.count"},
 }
 
-#: Most sizes N that have a panel, from the smallest to the largest.
+#: Maximum number of sizes N with a panel, from the smallest to the largest.
 COLUMNS = 5
-#: What no theory can be expected to be better than: other networks, their names and lines.
+#: Other networks, which no theory can be expected to surpass: their names and lines.
 CEILINGS = {
     "other_images": ("a network trained on other images", "-"),
     "another_seed": ("a network trained with another seed", ":"),
 }
-#: By the beginning of a column's name: measure and points; the one that is drawn.
+#: Measure and points, by the beginning of a column's name; the one that is drawn.
 MEASURES = {
     "r2_": ("r2", "noisy test images"),
     "r2_beyond_": ("r2_beyond_wiener", "noisy test images"),
     "trajectory_beyond_": ("r2_beyond_wiener", "trajectory"),
 }
 BEYOND = "r2_beyond_"
-#: Lowest R^2 that is drawn; those below stand on it as triangles.
+#: Lowest R^2 that is drawn; lower values are triangles at this height.
 LOWEST = -0.5
 
 
@@ -65,7 +65,7 @@ def draw(stores: Stores, shown: dict) -> Figure:
 
 
 def _compared(rows: list[dict]) -> list[str]:
-    """Names of the columns of what the network is compared with, beyond the Wiener filter."""
+    """Names of the columns of comparisons beyond the Wiener filter."""
     names = [n for n in rows[0] if n.startswith(BEYOND) and not n.endswith(("_low", "_high"))]
     return [name.removeprefix(BEYOND) for name in names if name != f"{BEYOND}wiener"]
 
@@ -84,8 +84,8 @@ def _panel(ax, rows: list[dict]) -> None:
 
 
 def sentence(rows: list[dict]) -> str:
-    """The theory that explains most beyond the Wiener filter at the largest N, and how much another
-    network explains at this noise level."""
+    """The theory that explains the most beyond the Wiener filter at the largest N, and how much
+    another network explains at this noise level."""
     rows = [row for row in rows if row["N"] == rows[-1]["N"]]
     theories = [name for name in _compared(rows) if name not in CEILINGS]
     found = [(row[BEYOND + n], n, row) for n in theories for row in rows]
@@ -150,7 +150,7 @@ def _measured(N: int, level: float, data: xr.Dataset, best: dict) -> dict:
 
 
 def _verdict(row: dict, best: dict) -> str:
-    """What is explained and what is not, in a sentence."""
+    """A sentence on how much is explained and how much is not."""
     if "theory" not in best:
         return "no theory was compared"
     theory, ceiling = row["unexplained_theory"], row["unexplained_ceiling"]

@@ -1,7 +1,7 @@
-"""Which theory a network is closest to at each step of its training, and what two networks share.
+"""The theory closest to a network at each step of its training, and how much two networks share.
 
-Wiener's filter knows mean and covariance of the training set, the memorizer each of its images.
-Samples are memorized, or shared beyond the covariance with a network of other images.
+The Wiener filter knows mean and covariance of the training set, the memorizer each of its images.
+Samples are memorized, or shared beyond the covariance with a network trained on other images.
 """
 
 import numpy as np
@@ -24,13 +24,13 @@ FIGURE = {
 
 #: The noise level at which references are compared: 14 dB of input PSNR, where they differ most.
 SIGMA = 0.2
-#: Sizes that have room side by side.
+#: Number of sizes that fit side by side.
 MOST = 6
 
 
 @style.sheet()
 def draw(stores: Stores, shown: dict) -> Figure:
-    """For each N, what references leave unexplained of the network, and what its samples are."""
+    """For each N, the part of the network that references leave unexplained, and its samples."""
     sizes = words.few(shown["sizes"], MOST)
     figure = Figure((style.PAGE, 4.8))
     axes = figure.subplots(3, len(sizes), sharex=True, sharey="row", squeeze=False)
@@ -56,7 +56,7 @@ def draw(stores: Stores, shown: dict) -> Figure:
 
 
 def sentence(rows: list[dict]) -> str:
-    """Which references are closest on training images at the end, for the least and the most N."""
+    """The closest references on training images at the end, for the smallest and largest N."""
     said = []
     for N in words.ends(list(dict.fromkeys(row["N"] for row in rows))):
         left = {
@@ -65,7 +65,7 @@ def sentence(rows: list[dict]) -> str:
             if row["N"] == N and words.known(row, "train_end")
         }
         if left:
-            # Those that cannot be told apart: with one training image all return it.
+            # Those that are indistinguishable: with one training image all return it.
             same = 1.01 * min(left.values()) + 1e-6
             closest = [f"the {words.called(name)}" for name in left if left[name] <= same]
             least = words.amount(100 * min(left.values()))
@@ -76,7 +76,7 @@ def sentence(rows: list[dict]) -> str:
 
 
 def _samples(ax: Axes, found: xr.Dataset) -> None:
-    """Against images seen, the memorized fraction, and the median cosine beyond the covariance."""
+    """The memorized fraction, and the median cosine beyond the covariance, against images seen."""
     memorized = found.memorized.mean("sample")
     line = {"color": words.TRAINING, "marker": "s", "label": "samples: memorized fraction"}
     panels.curve(ax, found.images_seen, memorized, **line)
@@ -97,8 +97,8 @@ def _explained(dynamics: xr.Dataset, which: str, reference: str) -> xr.DataArray
 
 
 def numbers(stores: Stores, shown: dict) -> list[dict]:
-    """For each N and reference, what it explains at best and at the end, on both sets; and for
-    each N what samples share beyond the covariance, and their memorized fraction."""
+    """For each N and reference, how much it explains at best and at the end, on both sets; and for
+    each N how much samples share beyond the covariance, and their memorized fraction."""
 
     def row(reference: str, dynamics: xr.Dataset) -> dict:
         found = {}

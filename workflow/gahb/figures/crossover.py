@@ -1,8 +1,8 @@
-"""How many means a mixture of Gaussians may have until it memorizes, and what predicts that.
+"""The number of means from which a mixture of Gaussians memorizes, measured and predicted.
 
-Errors on the training set, mean over the noise levels of the training, of mixtures that were
-trained, of partial memorizers and of the optimum, which is the generalizer of Buchanan et al.
-(2025); `gahb.crossover` has their predictions.
+Errors on the training set, averaged over the noise levels of the training, of trained mixtures,
+partial memorizers and the optimum, which is the generalizer of Buchanan et al. (2025);
+`gahb.crossover` has their predictions.
 """
 
 import numpy as np
@@ -28,7 +28,7 @@ FIGURE = {
 
 @style.sheet()
 def draw(stores: Stores, shown: dict) -> Figure:
-    """Errors against M, and below the memorized fraction of the samples, with both crossovers."""
+    """Errors against M and, below, the memorized fraction of the samples, with both crossovers."""
     rows = _rows(stores, shown)
     figure = Figure((style.PAGE, 3))
     errors, memorized = figure.subplots(1, 2)
@@ -57,8 +57,8 @@ def draw(stores: Stores, shown: dict) -> Figure:
 
 
 def sentence(rows: list[dict]) -> str:
-    """From how many means on most samples are memorized, and where errors were predicted to cross
-    and do."""
+    """The number of means from which most samples are memorized, and where errors cross and were
+    predicted to."""
     (optimum,) = (row for row in rows if row["model"] == "generalizer")
     trained = [row for row in rows if words.known(row, "memorized")]
     most = words.since(trained, lambda row: row["memorized"] > 0.5)
@@ -78,8 +78,8 @@ LABELS = {"M_predicted": "predicted crossing", "M_measured": "errors cross"}
 
 
 def numbers(stores: Stores, shown: dict) -> list[dict]:
-    """A row for each model: M, its error, the predicted one, and what a trained one memorized; in
-    the generalizer's both crossovers. What a model does not have is "none"."""
+    """A row for each model: M, its error, the predicted error, and the memorized fraction of a
+    trained one; the generalizer's row has both crossovers. Missing values are "none"."""
     rows = _rows(stores, shown)
     columns = dict.fromkeys(name for row in rows for name in row)
     kept = [{k: v for k, v in row.items() if v == v} for row in rows]  # no NaN
@@ -130,10 +130,10 @@ def _partial(shown: dict) -> list[str]:
 
 
 def _levels(shown: dict) -> np.ndarray:
-    """Noise levels of the training, each as likely as any other.
+    """Noise levels of the training, all equally likely.
 
     Raises:
-        ValueError: denoisers that are no mixtures of learned means, or are trained with other
+        ValueError: a denoiser is not a mixture with learned means, or is trained with other noise
             levels than the first.
     """
     entries = [shown["entries"][name] for name in shown["denoisers"]]
@@ -150,13 +150,13 @@ def _levels(shown: dict) -> np.ndarray:
 
 
 def _error(curves: xr.Dataset, d: int, sigma: np.ndarray) -> dict:
-    """Mean squared error on training images over the noise levels `sigma`, sum over d pixels.
+    """Mean squared error on training images over the noise levels `sigma`, summed over d pixels.
 
-    Between the noise levels of the curves it is interpolated in log sigma. The optimum has curves
-    on test images alone; it knows neither.
+    It is interpolated in log sigma between the noise levels of the curves. The optimum has curves
+    on test images only; it knows neither set.
 
     Raises:
-        ValueError: curves that end below the largest of these noise levels.
+        ValueError: the curves end below the largest of these noise levels.
     """
     if curves.sigma.max() < 0.99 * sigma.max():
         raise ValueError(

@@ -1,7 +1,7 @@
-"""How many dimensions the data have in the eyes of a denoiser, by noise level.
+"""The dimension of the data according to a denoiser, by noise level.
 
-An optimal denoiser's squared error over sigma^2 is the trace of its Jacobian, and at little noise
-both are the dimension of the data. Networks keep more.
+An optimal denoiser's squared error over sigma^2 is the trace of its Jacobian, and at low noise both
+equal the dimension of the data. Networks keep more.
 """
 
 import numpy as np
@@ -22,7 +22,7 @@ FIGURE = {
     "uses": {"count": "density.count", "source": "datasets.*.source"},
 }
 
-#: Dimension of the data, of sources where it is known: centre, radius and two intensities.
+#: Dimension of the data for sources where it is known: center, radius and two intensities.
 KNOWN = {"disks": 5}
 #: Measures, in words.
 WORDS = {
@@ -66,7 +66,7 @@ def draw(stores: Stores, shown: dict) -> Figure:
 
 
 def sentence(rows: list[dict], known: set[int]) -> str:
-    """How many dimensions the network keeps at the most and at the least noise."""
+    """How many dimensions the network keeps at the highest and at the lowest noise level."""
     network = [row for row in rows if row["denoiser"] == rows[0]["denoiser"]]
     kept = [
         f"{words.amount(row['trace'])} at {row['input_psnr']:g} dB" for row in words.ends(network)
@@ -109,6 +109,6 @@ def numbers(stores: Stores, shown: dict) -> list[dict]:
 
 
 def _row(data: xr.Dataset, measures: xr.Dataset, level: int) -> dict:
-    """The measures at one noise level; and what scores around one image say at the least noise."""
+    """The measures at one noise level, and the result for scores at the lowest level."""
     bundle = {name: float(data[name][0]) for name in ("bundle_dimension", "bundle_gap")}
     return {name: float(measures[name][level]) for name in measures} | bundle

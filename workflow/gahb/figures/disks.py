@@ -1,6 +1,6 @@
-"""Figure 5: disks, a family of five parameters, which the network does not denoise optimally.
+"""Figure 5: disks, a family with five parameters, which the network does not denoise optimally.
 
-At small noise the optimum projects on the five tangent vectors: mean squared error 5 sigma^2 / d,
+At low noise the optimum projects onto the five tangent vectors: mean squared error 5 sigma^2 / d,
 slope 1. The network's slope is lower and its basis has more vectors, harmonics on and around the
 disk.
 """
@@ -32,9 +32,9 @@ FIGURE = {
     },
 }
 
-#: Dimension of the family: centre (2), radius and two intensities.
+#: Dimension of the family: center (2), radius and two intensities.
 DIMENSION = 5
-#: In each of two rows.
+#: Eigenvectors in each of two rows.
 EIGENVECTORS = 8
 
 
@@ -86,7 +86,7 @@ def sentence(row: dict) -> str:
 
 
 def _shown(stores: Stores) -> list[xr.Dataset]:
-    """The eigenbasis of the image of most contrast at the first noise level, of each seed."""
+    """The first noise level's eigenbasis of the image with most contrast, for each seed."""
     bases = stores.of("eigenbasis")
     # Disk and background may have almost the same intensity.
     contrast = bases[0].clean.std(("channel", "y", "x")).values
@@ -94,8 +94,8 @@ def _shown(stores: Stores) -> list[xr.Dataset]:
 
 
 def numbers(stores: Stores, shown: dict) -> list[dict]:
-    """PSNRs and slope, how many dimensions are kept of the image shown, the distance to the
-    optimum, and what the bases are outside of the tangent space."""
+    """PSNRs and slope, the number of dimensions kept for the image shown, the distance to the
+    optimum, and properties of the bases outside the tangent space."""
     every = [measures(one) for one in stores.of("harmonics")]
     return [_measured(stores, shown) | tables.over_seeds(every)]
 

@@ -1,7 +1,7 @@
-"""When networks memorize: the memorized fraction of their samples, and their errors, in time.
+"""When networks memorize: the memorized fraction of their samples, and their errors, over time.
 
-Bonnaire et al. (2025): the time to memorize grows in proportion to N, the time to generalize
-does not depend on it.
+Bonnaire et al. (2025): the time to memorize is proportional to N, the time to generalize is
+independent of it.
 """
 
 import math
@@ -57,7 +57,7 @@ def draw(stores: Stores, shown: dict) -> Figure:
 
 
 def sentence(rows: list[dict]) -> str:
-    """Where most samples are memorized at the end, and how the time to memorize grows."""
+    """The N at which most samples are memorized at the end, and how the time to memorize grows."""
     *rows, growth = rows
     judged = [row for row in rows if words.known(row, "memorized")]
     most = [f"{row['N']:,}" for row in judged if row["memorized"] > times.THRESHOLD]
@@ -76,7 +76,7 @@ def sentence(rows: list[dict]) -> str:
 
 
 def numbers(stores: Stores, shown: dict) -> list[dict]:
-    """Times and what was memorized, for each N; and, in the last row, how they grow with N."""
+    """Times and memorized fractions for each N and, in the last row, the growth with N."""
     found = {N: stores.of("dynamics", N=N) for N in shown["sizes"]}
     rows = [
         tables.over_seeds([{"N": N, **_times(one)} for one in of_N]) for N, of_N in found.items()
@@ -99,12 +99,12 @@ def _times(dynamics: xr.Dataset) -> dict:
 
 
 def _said(row: dict) -> dict:
-    """A row in which a time that was not reached says so."""
+    """A row in which times that were not reached are named so."""
     return {k: "not reached" if v == math.inf else v for k, v in row.items()}
 
 
 def _growth(found: dict[int, list[xr.Dataset]]) -> dict:
-    """Exponents of both times against N, and how alike the curves are against tau / N^a."""
+    """Exponents of both times against N, and how well the curves collapse against tau / N^a."""
     each = {N: [_times(one) for one in of_N] for N, of_N in found.items()}
     row = {}
     for name in ("tau_gen", "tau_mem"):

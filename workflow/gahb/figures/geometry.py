@@ -1,7 +1,7 @@
-"""Figure 6: the control. Pixels shuffled alike in every image: nothing is lost but the geometry.
+"""Figure 6, the control: pixels are shuffled alike in every image, so that only geometry is lost.
 
-The network denoises shuffled images worse, and its eigenvectors are not harmonic: neighbouring
-pixels differ in them as in white noise.
+The network denoises shuffled images worse, and its eigenvectors are not harmonic: neighboring
+pixels differ as in white noise.
 """
 
 import numpy as np
@@ -30,11 +30,11 @@ FIGURE = {
 
 NAMES = ("original", "shuffled")
 EIGENVECTORS = 8
-#: Most ranks whose roughness is shown: an image of 80 x 80 pixels has 6400 eigenvectors.
+#: Maximum number of ranks whose roughness is shown: 80 x 80 pixels have 6400 eigenvectors.
 RANKS = 300
-#: Shrinkage factors that are drawn; those beyond are counted.
+#: Range of the shrinkage factors that are drawn; those outside are counted.
 FACTORS = (-0.5, 1.5)
-#: Gain over the noisy image, in dB, that counts as barely any.
+#: Gain over the noisy image, in dB, that counts as negligible.
 BARELY = 0.5
 
 
@@ -72,13 +72,13 @@ def draw(stores: Stores, shown: dict) -> Figure:
 
 
 def _gain(curves: xr.Dataset) -> xr.DataArray:
-    """Output less input PSNR (seed, input_psnr) on the test set."""
+    """Output minus input PSNR (seed, input_psnr) on the test set."""
     psnr = panels.mean_psnr(curves, "test")
     return psnr - psnr.input_psnr
 
 
 def _beyond(bases: list[list[xr.Dataset]]) -> str:
-    """Which factors of the first seed are not drawn."""
+    """A note on the factors of the first seed that are not drawn."""
     low, high = FACTORS
     found = np.concatenate([first.shrinkage.values for first, *_ in bases])
     out = np.sort(found[(found < low) | (found > high)])
@@ -88,10 +88,10 @@ def _beyond(bases: list[list[xr.Dataset]]) -> str:
 
 
 def sentence(original: xr.DataArray, shuffled: xr.DataArray) -> str:
-    """What shuffling costs at most, and from where on the network barely denoises.
+    """The largest cost of shuffling, and the noise level from which the network barely denoises.
 
     Args:
-        original, shuffled: output less input PSNR (input_psnr,) of both.
+        original, shuffled: output minus input PSNR (input_psnr,) of each.
     """
     lost = original - shuffled
     if lost.max() < BARELY / 10:
@@ -100,20 +100,20 @@ def sentence(original: xr.DataArray, shuffled: xr.DataArray) -> str:
     said += f"(at {float(lost.idxmax('input_psnr')):g} dB of input PSNR)"
     levels = shuffled.input_psnr.values
     barely = words.since(levels, lambda p: shuffled.sel(input_psnr=p) < BARELY)
-    # Where it gains as little on the original images, shuffling is not why.
+    # If it gains as little on the original images, shuffling is not the reason.
     if barely is not None and original.sel(input_psnr=barely) >= BARELY:
         said += f"; from {barely:g} dB on it gains less than {BARELY:g} dB over the noisy image"
     return said + "."
 
 
 def _shown(stores: Stores, dataset: str) -> list:
-    """The eigenbasis of the first image at the first noise level, of each seed."""
+    """The eigenbasis of the first image at the first noise level, for each seed."""
     return [b.isel(image=0, sigma=0) for b in stores.of("eigenbasis", dataset=dataset)]
 
 
 def numbers(stores: Stores, shown: dict) -> list[dict]:
     """PSNRs, slope, effective dimension, mean roughness of the leading eigenvectors, and how
-    harmonic and adapted the bases are, of both."""
+    harmonic and adapted the bases are, for both data sets."""
 
     def row(curves, basis):
         leading = roughness(basis.vectors.isel(rank=slice(EIGENVECTORS)).compute()).mean()

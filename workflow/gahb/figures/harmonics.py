@@ -18,12 +18,12 @@ FIGURE = {
     "uses": {"sigma": "eigenbasis.sigma"},
 }
 
-#: Inches of a row, and of what is above and below the rows.
+#: Inches of a row, and of the space above and below the rows.
 ROW, AROUND = 0.3, 1.35
 LEAST_ROWS = 3
-#: Part of the draws of a null that its band holds.
+#: Fraction of the draws of a null in its band.
 BAND = 0.95
-#: p-value above which a basis is no more than its null.
+#: p-value above which a basis does not differ from its null.
 CHANCE = 0.05
 MARKERS = "osD^vP"
 NULLS = {
@@ -43,14 +43,14 @@ def draw(stores: Stores, shown: dict) -> Figure:
         _harmonic(harmonic, y, each, line)
         _adaptive(adapted, y, each, line)
         frequency = together([one.frequency.isel(sigma=0).median("image") for one in each])
-        # Told apart by the colour and the marker of the row.
+        # Distinguished by the color and the marker of the row.
         rising.plot(frequency["rank"], frequency.median("seed"), linestyle="none", **line)
     for ax in (harmonic, adapted):
         ax.set(ylim=(len(rows) - 0.4, -0.6), yticks=[])
         ax.axvline(0, **panels.REFERENCE)
         # Ratios have no lower bound.
         ax.set_xlim(max(-1, min(ax.get_xlim()[0], -0.1)), 1.06)
-    # In two lines: names of data sets are long.
+    # On two lines: names of data sets are long.
     names = [name.replace(", ", ",\n").replace("-shuffled", "\nshuffled") for name, _ in rows]
     harmonic.set_yticks(range(len(rows)), names)
     harmonic.tick_params(axis="y", length=0)
@@ -65,7 +65,7 @@ def draw(stores: Stores, shown: dict) -> Figure:
 
 
 def sentence(rows: dict[str, dict]) -> str:
-    """How harmonic and adaptive the most and the least harmonic bases are; and if by chance."""
+    """How harmonic and adaptive the most and least harmonic bases are, and if by chance."""
     names = sorted(rows, key=lambda name: -rows[name]["harmonic"])
     said = []
     for name in words.ends(names):
@@ -80,7 +80,7 @@ def sentence(rows: dict[str, dict]) -> str:
 
 
 def _rows(stores: Stores, shown: dict) -> list[tuple[str, list[xr.Dataset]]]:
-    """The name of each row, and its stores of all seeds."""
+    """The name of each row, and its stores for all seeds."""
     found = []
     for dataset in shown["datasets"]:
         for denoiser in shown["denoisers"]:
@@ -92,7 +92,7 @@ def _rows(stores: Stores, shown: dict) -> list[tuple[str, list[xr.Dataset]]]:
 
 
 def _harmonic(ax: Axes, y: int, each: list[xr.Dataset], line: dict) -> None:
-    """Images as small points, their mean as a large one, before the nulls of the first seed."""
+    """Images as small points, their mean as a large one, in front of the first seed's nulls."""
     for null, (label, bar) in NULLS.items():
         draws = each[0].harmonic_null.sel(null=null).mean(("image", "sigma"))
         _band(ax, y, draws, None if y else label, bar)
@@ -102,7 +102,7 @@ def _harmonic(ax: Axes, y: int, each: list[xr.Dataset], line: dict) -> None:
 
 
 def _adaptive(ax: Axes, y: int, each: list[xr.Dataset], line: dict) -> None:
-    """The mean over images, in front of what swapping the images gives; nothing of one image."""
+    """The mean over images, in front of the null of swapped images; nothing for a single image."""
     found = [adaptive(one) for one in each]
     if not np.isnan(found[0][0]):
         _band(ax, y, found[0][1], None, NULLS["permuted"][1])
@@ -115,13 +115,13 @@ def _band(ax: Axes, y: int, draws, label: str | None, bar: dict) -> None:
 
 
 def _point(ax: Axes, y: int, values: list[float], line: dict) -> None:
-    """The median over seeds, with the smallest and the largest."""
+    """The median over seeds, with the smallest and the largest value."""
     ax.plot([min(values), max(values)], [y, y], color=line["color"])
     ax.plot(np.median(values), y, markersize=6, markeredgecolor="white", **line)
 
 
 def numbers(stores: Stores, shown: dict) -> list[dict]:
-    """How harmonic and how adaptive, with p-values, and numbers of coefficients, of each row."""
+    """How harmonic and adaptive each row is, with p-values, and numbers of coefficients."""
     return [
         {"dataset": dataset, "denoiser": denoiser}
         | tables.over_seeds(

@@ -1,6 +1,6 @@
 """Appendix: how training went.
 
-Memorization takes time: the PSNR on the test set may fall while that on the training set rises.
+Memorization takes time: the PSNR on the test set may fall while it rises on the training set.
 """
 
 import numpy as np
@@ -51,7 +51,7 @@ def draw(stores: Stores, shown: dict) -> Figure:
 
 
 def sentence(rows: list[dict]) -> str:
-    """By how much the test PSNR falls again, for the least and the most N."""
+    """By how much the test PSNR falls again, for the smallest and the largest N."""
     said = []
     for row in words.ends(rows):
         lost = f"{row['best_test_psnr'] - row['test_psnr']:.1f}"
@@ -65,7 +65,7 @@ def _psnr(history: xr.Dataset, which: str) -> xr.DataArray:
 
 
 def numbers(stores: Stores, shown: dict) -> list[dict]:
-    """Where each training ended, and where it was best on test images."""
+    """Values at the end of each training, and at its best on test images."""
     return [
         tables.over_seeds([{"N": N, **_ended(h)} for h in stores.of("history", N=N)])
         for N in shown["sizes"]

@@ -1,7 +1,7 @@
 """Log-densities of images under two networks, and the most and the least likely images.
 
-Small N: training images are likely under the network that was trained on them alone. Large N: both
-networks give every image the same.
+Small N: training images are likely only under the network trained on them. Large N: both networks
+give every image the same density.
 """
 
 import numpy as np
@@ -35,7 +35,7 @@ SETS = {
 
 @style.sheet()
 def draw(stores: Stores, shown: dict) -> Figure:
-    """A panel for each N: an image a point. Below: the extreme test images at the largest N."""
+    """A panel for each N, a point per image; below, extreme test images at the largest N."""
     sizes, found = shown["sizes"], numbers(stores, shown)
     columns = min(max(len(sizes), 3), COLUMNS)
     rows = -(-len(sizes) // columns)
@@ -62,7 +62,7 @@ def draw(stores: Stores, shown: dict) -> Figure:
 
 
 def sentence(rows: list[dict]) -> str:
-    """By how much training images are likelier, and how two networks agree."""
+    """How much likelier training images are, and how well two networks agree."""
     said = []
     for row in words.ends([row for row in rows if words.known(row, "log_density_gap")]):
         more = ("not measurably likelier", "likelier", "less likely")
@@ -97,7 +97,7 @@ def _panel(ax: Axes, first: xr.DataArray, second: xr.DataArray) -> None:
 
 
 def _extremes(ax: Axes, stores: Stores, N: int) -> None:
-    """The test images that both networks together find most and least likely."""
+    """The test images most and least likely under both networks together."""
     first, second = _pair(stores, N)
     mean = (nats.per_entry(first) + nats.per_entry(second)).sel(set="test") / 2
     order = np.argsort(mean.values)
@@ -117,7 +117,7 @@ def _extremes(ax: Axes, stores: Stores, N: int) -> None:
 
 
 def numbers(stores: Stores, shown: dict) -> list[dict]:
-    """Log-densities, their gap between training and test images, and how both networks agree."""
+    """Log-densities, their gap between training and test images, and the networks' agreement."""
     rows = []
     for N in shown["sizes"]:
         pairs = zip(*(stores.of("density", N=N, subset=s) for s in ("S1", "S2")), strict=True)

@@ -1,8 +1,8 @@
-"""Which denoisers make the same of a start, beyond what the covariance of the images makes.
+"""Which denoisers make the same sample from a start, beyond the covariance of the images.
 
-Every two of a study's denoisers, of both subsets: networks, another seed, theories. Two networks
-that agree more than a network and a theory of the other images share something that the theory does
-not have.
+All pairs of a study's denoisers, for both subsets: networks, another seed, theories. If two
+networks agree more than a network and a theory fitted to the other images, they share something
+that the theory lacks.
 """
 
 import numpy as np
@@ -21,15 +21,15 @@ FIGURE = {
     "uses": {"count": "samples.count"},
 }
 
-#: Inches of a row, of a panel's frame, and at most of all panels.
+#: Inches of a row, of a panel's frame, and of all panels at most.
 ROW, FRAME, MOST = 0.19, 0.5, 8.2
-#: From which value on numbers are white, and from how many columns on they have no 0 in front.
+#: Value from which numbers are white, and number of columns from which leading zeros are omitted.
 DARK, NARROW = 0.6, 13
 
 
 @style.sheet()
 def draw(stores: Stores, shown: dict) -> Figure:
-    """A matrix for each of the largest N, as many as there is room for, and shares."""
+    """A matrix with shares for each of the largest N, as many as fit."""
     first = stores.first("matrix", N=shown["sizes"][-1])
     height = ROW * first.sizes["denoiser"] + FRAME
     sizes = shown["sizes"][-max(1, int(MOST / height)) :]
@@ -50,7 +50,7 @@ def _named(found) -> list[str]:
 
 
 def _panel(ax: Axes, names: list[str], cosines: np.ndarray, shares: np.ndarray) -> None:
-    """Cosines in colours and numbers, each denoiser's share right of its row."""
+    """Cosines as colors and numbers, with each denoiser's share to the right of its row."""
     count = len(names)
     shown = np.where(np.eye(count, dtype=bool), np.nan, cosines)
     ax.imshow(shown, cmap=style.DIVERGING, vmin=-1, vmax=1, aspect="auto")
@@ -76,8 +76,8 @@ def _number(value: float, narrow: bool) -> str:
 
 
 def sentence(rows: list[dict]) -> str:
-    """What two networks of the largest N share, and the theory of other images that is closest to
-    the network."""
+    """What two networks of the largest N share, and the theory of the other images closest to the
+    network."""
     N, mine = rows[-1]["N"], rows[0]["denoiser"]
     network = mine.removesuffix(", S1")
     found = {
@@ -104,7 +104,7 @@ def sentence(rows: list[dict]) -> str:
 
 
 def numbers(stores: Stores, shown: dict) -> list[dict]:
-    """For each N and every two denoisers their cosine, and the first one's share."""
+    """The cosine of every two denoisers for each N, and the share of the first."""
     rows = []
     for N in shown["sizes"]:
         each = stores.of("matrix", N=N)
@@ -117,7 +117,7 @@ def numbers(stores: Stores, shown: dict) -> list[dict]:
 
 
 def _row(data, i: int, j: int) -> dict:
-    """No number where nothing is left."""
+    """A row, without a number where nothing is left."""
     found = {"beyond": data.beyond_median.values[i, j], "share": data.share_median.values[i]}
     bounded = [tables.bounded(k, v) for k, v in found.items() if not np.isnan(v[0])]
     return {k: v for each in bounded for k, v in each.items()}

@@ -1,4 +1,4 @@
-"""Memorization, transition and generalization in nats: what networks lack, and what they remember.
+"""Memorization, transition and generalization in nats: losses on test, gains on training images.
 
 Small N: test images are far less likely under the network than they should be, and training images
 likelier. Large N: neither.
@@ -32,7 +32,7 @@ LINEAR = 10
 
 @style.sheet()
 def draw(stores: Stores, shown: dict) -> Figure:
-    """Nats lost on test images and gained on training images against N; lost, by cut-off."""
+    """Nats lost on test images and gained on training images against N, and the loss by cut-off."""
     figure = Figure((style.PAGE, 3.2))
     left, right = figure.subplots(1, 2)
     rows = numbers(stores, shown)
@@ -56,7 +56,7 @@ def draw(stores: Stores, shown: dict) -> Figure:
 
 
 def sentence(rows: list[dict]) -> str:
-    """What is lost on test images and gained on training images, with the least and the most N."""
+    """Losses on test images and gains on training images at the smallest and largest N."""
     said = []
     for row in words.ends([row for row in rows if row["denoiser"] == rows[0]["denoiser"]]):
         test, train = (
@@ -70,7 +70,7 @@ def sentence(rows: list[dict]) -> str:
 
 
 def _nats(row: dict, name: str, verbs: tuple[str, str]) -> str:
-    """What happens where the number is above and below 0."""
+    """A number in words, with a verb for each sign."""
     where = words.side(row, name)
     if not where:
         return "is as good"
@@ -78,7 +78,7 @@ def _nats(row: dict, name: str, verbs: tuple[str, str]) -> str:
 
 
 def _by_size(ax: Axes, rows: list[dict], shown: dict) -> None:
-    """What is lost and what is gained, with intervals, against N."""
+    """Losses and gains, with intervals, against N."""
     lines = {
         ("kl", shown["denoiser"]): words.PAIRS["beyond"] | {"label": "lost on test images"},
         ("memory", shown["denoiser"]): words.PAIRS["closest"]
@@ -94,7 +94,7 @@ def _by_size(ax: Axes, rows: list[dict], shown: dict) -> None:
 
 
 def _scaled(ax: Axes) -> None:
-    """Linear near 0, logarithmic beyond, with no more room below 0 than is needed."""
+    """Scale an axis linearly near 0, logarithmically beyond, with little room below 0."""
     ax.axhline(0, **panels.REFERENCE)
     low, high = ax.dataLim.intervaly
     ax.set_yscale("symlog", linthresh=LINEAR)
@@ -103,7 +103,7 @@ def _scaled(ax: Axes) -> None:
 
 
 def _best(stores: Stores, shown: dict, seed: int):
-    """The least errors of denoisers that have not seen S1: of the largest N, and the Gaussian."""
+    """The smallest errors without S1: of networks of the largest N, and of the Gaussian."""
     of = {"N": max(shown["sizes"]), "subset": "S2"}
     references = [stores.first("density", denoiser=r, **of) for r in shown["references"]]
     return nats.least_errors([stores.of("density", **of)[seed], *references])
@@ -122,6 +122,6 @@ def numbers(stores: Stores, shown: dict) -> list[dict]:
                 nats.compared(data, other, _best(stores, shown, seed))
                 for seed, (data, other) in enumerate(pairs)
             ]
-            if found:  # the optimum is that of every N, and stands at the largest
+            if found:  # the optimum is the same for every N, and is listed at the largest
                 rows.append({"denoiser": denoiser, "N": N, **tables.over_seeds(found)})
     return rows

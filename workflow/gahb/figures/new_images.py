@@ -1,8 +1,8 @@
-"""New images: what two networks of disjoint training sets make of one start, and a Gaussian of it.
+"""New images: samples of two networks of disjoint training sets, and a Gaussian's, from one start.
 
-From many images on both networks make the same new image. The Gaussian, with mean and covariance of
-all images, makes their coarse structure from the same start; `beyond` is what the networks share
-without it.
+With many training images both networks make the same new image. The Gaussian, with mean and
+covariance of all images, makes their coarse structure from the same start; `beyond` measures what
+the networks share apart from it.
 """
 
 import numpy as np
@@ -27,9 +27,9 @@ FIGURE = {
 
 #: Samples side by side.
 COLUMNS = 7
-#: A row where all samples diverged.
+#: Note of a row in which all samples diverged.
 BLANK = [(None, "")]
-#: Inches of the curves next to them.
+#: Width in inches of the curves next to them.
 CURVES = 2.6
 
 
@@ -66,7 +66,7 @@ def _tiles(stores: Stores, N: int) -> dict[str, list[tuple]]:
 
 
 def _curves(ax: Axes, rows: list[dict]) -> None:
-    """Medians against N, in bands of their intervals."""
+    """Medians against N, with bands for their intervals."""
     sizes = [row["N"] for row in rows]
     for kind, line in words.PAIRS.items():
         name = {"closest": "closest_S1"}.get(kind, kind)
@@ -74,14 +74,14 @@ def _curves(ax: Axes, rows: list[dict]) -> None:
             panels.banded(ax, rows, name, markersize=4, **line)
     ax.axhline(0, **panels.REFERENCE)
     ax.set(ylim=(-1.05, 1.05), ylabel="cosine", xlabel="training images of each network, $N$")
-    # Said, because nothing is drawn where all samples diverged.
+    # Noted, because nothing is drawn if all samples diverged.
     ax.set_xlim(min(sizes) / 1.3, 1.3 * max(sizes))
     panels.log_axis(ax, 20)
     ax.figure.legend(loc="outside lower right", ncols=2)
 
 
 def sentence(row: dict, memorized: int, ended: int, diverged: int) -> str:
-    """What two networks and two Wiener filters share, and how many samples are memorized."""
+    """How much two networks and two Wiener filters share, and how many samples are memorized."""
     if not words.known(row, "beyond"):
         return f"N = {row['N']:,}: most samples diverged ({diverged:,} of {ended + diverged:,})."
     return (
@@ -92,7 +92,7 @@ def sentence(row: dict, memorized: int, ended: int, diverged: int) -> str:
 
 
 def numbers(stores: Stores, shown: dict) -> list[dict]:
-    """For each N what two networks share, with null and ceiling, and how close samples come to
+    """How much two networks share for each N, with null and ceiling, and how close samples come to
     training images."""
 
     def row(N: int, similarity) -> dict:

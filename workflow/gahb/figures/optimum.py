@@ -1,7 +1,7 @@
-"""How far networks are from the optimum, and what brings them closer.
+"""The distance of networks from the optimum, and what reduces it.
 
-Against what differs between the networks of a study: noisy images seen in training, the number of
-training images N, or the networks themselves.
+The horizontal axis is what differs between the networks of a study: noisy images seen in training,
+the number of training images N, or the networks themselves.
 """
 
 import numpy as np
@@ -26,15 +26,15 @@ FIGURE = {
     "uses": {"count": "psnr.count"},
 }
 
-#: What is drawn, and how it is called.
+#: Quantities that are drawn, and their labels.
 MEASURES = {"below_optimum": "below the optimum (dB)", "closed": "fraction of the gap closed"}
 MARKERS = "osD^vP*X"
 
 
 @style.sheet()
 def draw(stores: Stores, shown: dict) -> Figure:
-    """DB below the optimum, and the fraction of the gap between Wiener filter and optimum that is
-    closed: a point for each network and input PSNR."""
+    """Decibels below the optimum, and the fraction closed of the gap between Wiener filter and
+    optimum: a point for each network and input PSNR."""
     rows = numbers(stores, shown)
     levels = list(dict.fromkeys(row["input_psnr"] for row in rows))
     measures = [name for name in MEASURES if name in rows[0]]
@@ -49,7 +49,7 @@ def draw(stores: Stores, shown: dict) -> Figure:
         ax.set_ylabel(MEASURES[name])
         ax.set_ylim(bottom=min(0, ax.get_ylim()[0]))
         _x_axis(ax, at, axis)
-    # Between the optimum that was measured and the exact one.
+    # Between the measured and the exact optimum.
     error = max(row["optimum_error"] for row in rows)
     axes[0].axhspan(-error, 0, color=style.GRAY, alpha=0.3, linewidth=0)
     figure.legend(*axes[0].get_legend_handles_labels(), ncols=6, loc="outside lower center")
@@ -88,10 +88,10 @@ def _place(at: list[dict], axis: str) -> np.ndarray:
 
 
 def _points(ax: Axes, at: list[dict], name: str, axis: str, color: str, shift: float) -> None:
-    """A point with its interval for each network at one level, and the line that was fitted."""
+    """A point with its interval for each network at one level, and the fitted line."""
     denoisers = list(dict.fromkeys(row["denoiser"] for row in at))
     places = _place(at, axis)
-    # Side by side, so that intervals do not hide each other.
+    # Shifted, so that intervals do not hide each other.
     beside = places + 0.5 * shift if axis == "denoiser" else places * 1.25**shift
     for i, (x, row) in enumerate(zip(beside, at, strict=True)):
         marker = "o" if axis == "denoiser" else MARKERS[denoisers.index(row["denoiser"]) % 8]
@@ -120,8 +120,8 @@ def _x_axis(ax: Axes, at: list[dict], axis: str) -> None:
 
 
 def numbers(stores: Stores, shown: dict) -> list[dict]:
-    """Distance to the optimum and share of the gap closed, by input PSNR, denoiser and N. Where the
-    networks saw different numbers of images, also two curves through them and where they lead."""
+    """Distance to the optimum and share of the gap closed, by input PSNR, denoiser and N. If the
+    networks saw different numbers of images, also two curves fitted to them and their limits."""
     largest = shown["sizes"][-1]
     optimum = stores.first("psnr", denoiser=shown["optimum"], N=largest)
     linear = shown.get("linear")
@@ -163,7 +163,7 @@ def _measured(curves, optimum, linear, level: float) -> dict:
 
 
 def _fitted(seen: dict, below: dict) -> dict:
-    """The curves through the networks' distances, with bounds; nothing where all saw as many."""
+    """Curves fitted to the networks' distances, with bounds; empty if all saw as many."""
     if len(set(seen.values())) < 2:
         return {}
     found = optima.extrapolated(list(seen.values()), list(below.values()))

@@ -1,4 +1,4 @@
-"""Appendix: the pairs of images of S1 and S2 that are most alike.
+"""Appendix: the most similar pairs of images of S1 and S2.
 
 The control: if networks trained on S1 and S2 make more similar images than any that the two sets
 share, it is not because the sets hold the same images.
@@ -69,7 +69,7 @@ def sentence(row: dict) -> str:
 
 
 def _histograms(ax: Axes, similarity: xr.Dataset) -> None:
-    """Histograms of the kinds of cosines that there are, each scaled to its peak."""
+    """Histograms of the available kinds of cosines, each scaled to its peak."""
     lines = {
         "closest_pair": ("$S_1$ to closest in $S_2$", {"color": "black"}),
         "between": ("between the two networks", panels.FILLED | {"color": words.NETWORK}),

@@ -1,7 +1,7 @@
 """Appendix: samples next to the training patches that are closest to their patches.
 
-Between memorization and generalization, a sample that is not a training image can still be put
-together of parts of several.
+Between memorization and generalization, a sample that is not a training image can still consist of
+parts of several.
 """
 
 import numpy as np
@@ -22,7 +22,7 @@ FIGURE = {
     "single": True,
 }
 
-#: Of two networks, or of one that has no other.
+#: Names of two networks, or of a network without a second one.
 PAIR = ("disjoint", "single")
 ROWS = ("network 1", "closest patches", "closest in $S_1$")
 LINES = {
@@ -69,7 +69,7 @@ def draw(stores: Stores, shown: dict) -> Figure:
 
 
 def sentence(rows: list[dict]) -> str:
-    """Where patches are found in the training set, and samples are not."""
+    """The N at which patches are found in the training set, but samples are not."""
     rows = [row for row in rows if words.known(row, "closest_S1")]
     if not rows:
         return "Most samples diverged at every N."
@@ -85,9 +85,9 @@ def sentence(rows: list[dict]) -> str:
 def patchwork(
     sample: np.ndarray, images: xr.DataArray, index: np.ndarray, patch: int
 ) -> np.ndarray:
-    """The closest patches, each in place of the sample's and with its mean and contrast.
+    """The closest patches in place of the sample's, with the same mean and contrast.
 
-    These two the cosine does not see. Pixels that fill no patch are white.
+    The cosine ignores these two. Pixels that fill no patch are white.
 
     Args:
         sample: (channel, y, x).
@@ -107,7 +107,7 @@ def patchwork(
 
 
 def numbers(stores: Stores, shown: dict) -> list[dict]:
-    """Median cosines of patches and of whole samples to the closest, for each N."""
+    """Median cosines of patches, and of whole samples, with the closest for each N."""
 
     def row(N, s):
         medians = memorization.median(s.closest_patch) | memorization.median(s.closest)

@@ -1,4 +1,4 @@
-"""The phase diagram: which networks memorize how many images, after how long a training."""
+"""The phase diagram: how many images networks memorize, and after how much training."""
 
 import numpy as np
 import xarray as xr
@@ -19,9 +19,9 @@ FIGURE = {
     "uses": {"count": "dynamics.count"},
 }
 
-#: Times of a training that have a row, and inches of a row.
+#: Number of times of a training that have a row, and inches of a row.
 TIMES, ROW = 6, 0.24
-#: From which part of the scale on numbers are black.
+#: Part of the scale from which numbers are black.
 PALE = 0.5
 SHORT = EngFormatter(places=0, sep="")
 
@@ -50,7 +50,7 @@ def draw(stores: Stores, shown: dict) -> Figure:
 
 
 def sentence(rows: list[dict], sizes: list[int], count: int) -> str:
-    """At the N where networks differ most, which memorize least and most of `count` samples."""
+    """At the N where networks differ most, those that memorize the least and the most samples."""
     found = {
         N: {
             row["denoiser"]: row[f"memorized_{N}"]
@@ -74,20 +74,20 @@ def sentence(rows: list[dict], sizes: list[int], count: int) -> str:
 
 
 def _in_time(each: list[xr.Dataset]) -> tuple[list[str], np.ndarray]:
-    """Images seen at a few times, the last first, and memorized fractions (time, N) there."""
+    """Images seen at a few times, in reverse order, and the memorized fractions (time, N)."""
     chosen = words.few(range(each[0].sizes["step"]), TIMES)[::-1]
     parts = [one.memorized.mean("sample").median("seed").values[chosen] for one in each]
     return [SHORT(n) for n in each[0].images_seen.values[chosen]], np.transpose(parts)
 
 
 def _gap(each: list[xr.Dataset]) -> float:
-    """PSNR on training less that on test images at the end of training: the median over seeds."""
+    """Excess PSNR on training images over test images at the end of training, median over seeds."""
     psnr = together(each).psnr.isel(step=-1).mean("sigma")
     return float((psnr.sel(set="train") - psnr.sel(set="test")).median("seed"))
 
 
 def _cells(ax: Axes, sizes, labels: list[str], values, high: float) -> None:
-    """A table of values (row, N) up to `high`, in colours and numbers."""
+    """A table of values (row, N) up to `high`, as colors and numbers."""
     ax.imshow(values, cmap="cividis", vmin=0, vmax=high or 1, aspect="auto")
     for (row, column), value in np.ndenumerate(values):
         color = "black" if value > PALE * high else "white"
@@ -101,7 +101,7 @@ def _cells(ax: Axes, sizes, labels: list[str], values, high: float) -> None:
 
 
 def numbers(stores: Stores, shown: dict) -> list[dict]:
-    """For each network what it memorizes, at each N, and the largest N that it does."""
+    """The memorized fraction of each network at each N, and the largest N that it memorizes."""
     rows = []
     for name in shown["denoisers"]:
         each = {N: stores.of("dynamics", denoiser=name, N=N) for N in shown["sizes"]}

@@ -1,7 +1,7 @@
-"""What kind of map each denoiser is, against noise, and how far it looks.
+"""Properties of each denoiser as a map, against noise, and how far it looks.
 
-What the architecture makes of a denoiser: whether it is homogeneous and linear around each image,
-commutes with shifts, and from which pixels it takes an estimate.
+They follow from the architecture: whether a denoiser is homogeneous and linear around each image,
+whether it commutes with shifts, and which pixels an estimate depends on.
 """
 
 import matplotlib as mpl
@@ -22,16 +22,16 @@ FIGURE = {
     "uses": {"count": "properties.count", "pixels": "properties.pixels"},
 }
 
-#: Measures, and those that are drawn, in words: maps that are homogeneous are their tangents.
+#: Measures, and those that are drawn, in words: homogeneous maps equal their tangents.
 MEASURES = ("homogeneity", "linearity", "equivariance", "radius")
 WORDS = {
     "homogeneity": "not homogeneous",
     "equivariance": "not equivariant",
     "radius": "receptive field (pixels)",
 }
-#: Up to where a denoiser in single precision counts as homogeneous.
+#: Value up to which a denoiser in single precision counts as homogeneous.
 HOMOGENEOUS = 1e-4
-#: Decades of the receptive fields that are seen.
+#: Decades of the receptive fields that are visible.
 DECADES = 3
 
 
@@ -79,13 +79,13 @@ def sentence(rows: list[dict]) -> str:
 
 
 def _of(stores: Stores, shown: dict, denoiser: str) -> xr.Dataset:
-    """The properties of one denoiser, the mean of its seeds."""
+    """The properties of one denoiser, averaged over its seeds."""
     each = stores.of("properties", denoiser=denoiser, N=shown["sizes"][-1])
     return together(each).mean("seed").assign_attrs(even=each[0].attrs["even"]).sortby("sigma")
 
 
 def _picture(found: xr.Dataset) -> np.ndarray:
-    """The mean receptive field at the least noise level, of `DECADES`, as RGB (y, x, 3)."""
+    """The mean receptive field at the lowest noise level over `DECADES`, as RGB (y, x, 3)."""
     field = found.field.isel(sigma=0).mean("image").values
     with np.errstate(divide="ignore"):
         decades = np.log10(field / np.nanmax(field))
@@ -94,7 +94,7 @@ def _picture(found: xr.Dataset) -> np.ndarray:
 
 
 def numbers(stores: Stores, shown: dict) -> list[dict]:
-    """For each denoiser and noise level: mean of each measure over images, and its interval."""
+    """Means of the measures over images, with intervals, by denoiser and noise level."""
     rows = []
     for name in shown["denoisers"]:
         found = _of(stores, shown, name)

@@ -1,7 +1,7 @@
 """Figure 1: PSNR curves of networks trained on N images.
 
-Small N: the training set far above the test set. Large N: they coincide, above the references of
-the largest training set.
+Small N: the curve of the training set is far above that of the test set. Large N: they coincide,
+above the references of the largest training set.
 """
 
 import xarray as xr
@@ -26,7 +26,7 @@ FIGURE = {
 
 #: Sets of images, whose means are compared.
 SETS = ("train", "test")
-#: Of the lines of references, in their order.
+#: Styles of the lines of references, in their order.
 DASHES = [(4, 1.5), (1, 1), (6, 1, 1, 1), (8, 2), (2, 2)]
 
 
@@ -47,7 +47,7 @@ def draw(stores: Stores, shown: dict) -> Figure:
         panels.psnr_panel(ax, lines)
         title = {"train": "training", "test": "test"}[which]
         ax.set_title(f"{title} set, means of {count:,} noisy images")
-    if len(axes) == 2:  # else there is no training set that references could be of
+    if len(axes) == 2:  # otherwise there is no training set for references
         _references(axes, stores, shown)
     axes[-1].label_outer()
     figure.legend(*axes[-1].get_legend_handles_labels(), title="$N$", loc="outside right center")
@@ -57,7 +57,7 @@ def draw(stores: Stores, shown: dict) -> Figure:
 
 
 def _gap(N: int, curves: xr.Dataset) -> dict:
-    """By how much PSNRs on the training set are higher, where their mean is highest above."""
+    """By how much PSNRs are higher on the training set, where the mean difference is largest."""
     train, test = (curves.psnr.sel(set=which).mean("seed") for which in SETS)
     at = {"sigma": int((train - test).mean("image").argmax())}
     found = statistics.difference(train.isel(at), test.isel(at))
@@ -65,7 +65,7 @@ def _gap(N: int, curves: xr.Dataset) -> dict:
 
 
 def sentence(rows: list[dict]) -> str:
-    """How much better networks of the least and the most N are on their training images."""
+    """How much better networks of the smallest and largest N are on their training images."""
     said = []
     for row in words.ends(rows):
         up = f"up to {row['gap']:.1f} dB" if words.side(row, "gap") > 0 else "not measurably"
@@ -75,7 +75,7 @@ def sentence(rows: list[dict]) -> str:
 
 
 def _references(axes, stores: Stores, shown: dict) -> None:
-    """Those of the largest N, in black. The axes are those of networks, and of tests: on its own
+    """References of the largest N, in black. Networks, and test images, set the axes: on its own
     images the memorizer has no error at all."""
     largest, best = shown["sizes"][-1], shown.get("optimum")
     test, train = axes[1], axes[0]
@@ -104,8 +104,8 @@ def _beside(stores: Stores, shown: dict) -> dict:
 
 
 def numbers(stores: Stores, shown: dict) -> list[dict]:
-    """PSNRs, their gap and the slope, for each N and reference; where the optimum is known, how far
-    below it networks are; how far above the Wiener filter those of the largest N are."""
+    """PSNRs, their gap and the slope, for each N and reference; if the optimum is known, the
+    distance of networks below it; and the gain over the Wiener filter at the largest N."""
     best, beside, largest = shown.get("optimum"), _beside(stores, shown), shown["sizes"][-1]
     linear = beside.get(shown.get("linear"))
 

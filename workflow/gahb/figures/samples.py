@@ -1,8 +1,8 @@
 """Figure 2: samples of two networks trained on different images, and what they resemble.
 
 Small N: each network returns its own training images. Large N: both make the same image, which is
-in neither training set; beyond the covariance, too, which two Wiener filters share as well. A
-network that has no other stands alone.
+in neither training set, and they agree beyond the covariance, which two Wiener filters share as
+well. A network without a second one is shown alone.
 """
 
 import numpy as np
@@ -27,7 +27,7 @@ FIGURE = {
     "single": True,
 }
 
-#: Of two networks, or of one that has no other.
+#: Names of two networks, or of a network without a second one.
 PAIR = ("disjoint", "single")
 ROWS = ("closest in $S_1$", "network 1", "network 2", "closest in $S_2$")
 
@@ -55,7 +55,7 @@ def draw(stores: Stores, shown: dict) -> Figure:
 
 
 def _beyond(stores: Stores, N: int) -> dict:
-    """Cosines beyond the covariance, of all seeds: of networks, at most, and of Wiener filters."""
+    """Cosines beyond the covariance over all seeds: of networks, their ceiling, Wiener filters."""
     found = {}
     kinds = {"beyond": ("disjoint", "beyond"), "beyond_ceiling": ("same", "beyond")}
     for kind, (pair, name) in (kinds | {"beyond_null": ("disjoint", "null")}).items():
@@ -65,7 +65,7 @@ def _beyond(stores: Stores, N: int) -> dict:
 
 
 def sentence(rows: list[dict], counts: list[tuple]) -> str:
-    """How many samples are memorized, and what networks of the largest N share."""
+    """How many samples are memorized, and how much networks of the largest N share."""
     said = []
     for row, (memorized, ended, _) in words.ends(list(zip(rows, counts, strict=True))):
         of = f"{memorized:,} of {ended:,} samples are memorized"
@@ -80,7 +80,7 @@ def sentence(rows: list[dict], counts: list[tuple]) -> str:
 
 
 def _columns(drawn, one: xr.Dataset, images: xr.DataArray, chosen: np.ndarray) -> list[list]:
-    """For each of the samples `chosen`: its images from top to bottom, two of each network."""
+    """The images of each sample in `chosen` from top to bottom, two for each network."""
     copied = pictures.copies(one).values[:, chosen]
     one = one.isel(sample=chosen)
     real = [pictures.closest(images, one.sel(subset=s)) for s in one.subset.values]

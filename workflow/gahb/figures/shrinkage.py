@@ -1,4 +1,4 @@
-"""Figure 3: what a denoiser does to one image, in the basis that it adapts to it.
+"""Figure 3: the action of a denoiser on one image, in the basis that it adapts to the image.
 
 Shrinkage factors and coefficients both decay fast; eigenvectors oscillate along contours and inside
 uniform regions.
@@ -24,7 +24,7 @@ FIGURE = {
     "uses": {"sigma": "eigenbasis.sigma", "precision": "eigenbasis.precision"},
 }
 
-#: Most images shown, each in a block of its own.
+#: Maximum number of images shown, each in a block of its own.
 IMAGES = 3
 EIGENVECTORS = 10
 
@@ -50,13 +50,13 @@ def draw(stores: Stores, shown: dict) -> Figure:
 
 
 def sentence(kept: list[float], of: int) -> str:
-    """How many of all dimensions are kept of the images."""
+    """How many of all dimensions are kept for the images."""
     digits = 0 if min(kept) >= 9.95 else 1
     return f"The network keeps {words.span(kept, digits)} of {of:,} dimensions of a noisy image."
 
 
 def _shown(stores: Stores) -> list[list[xr.Dataset]]:
-    """For each image shown, its eigenbasis at the first noise level, of each seed."""
+    """For each image shown, its eigenbasis at the first noise level for each seed."""
     bases = [basis.isel(sigma=0) for basis in stores.of("eigenbasis")]
     count = min(bases[0].sizes["image"], IMAGES)
     return [[basis.isel(image=i) for basis in bases] for i in range(count)]
@@ -96,7 +96,7 @@ def numbers(stores: Stores, shown: dict) -> list[dict]:
 
 
 def _own(one: xr.Dataset) -> float:
-    """Expected PSNR of the best shrinkage in the denoiser's own basis, as if it had not seen y."""
+    """Expected PSNR of the best shrinkage in the denoiser's own basis, taken as fixed."""
     clean = one.clean.values
     whole = (float(np.square(clean).sum()), clean.size)
     return float(oracle_psnr(one.clean_coefficients.values, float(one.sigma), whole))

@@ -39,7 +39,7 @@ EIGENVECTORS = 8
 @style.sheet()
 def draw(stores: Stores, shown: dict) -> Figure:
     """PSNR curves on the test set and their slopes above images and their leading eigenvectors, by
-    alpha; where the optimum is known, its curves, slopes, and the distance to it."""
+    alpha; if the optimum is known, its curves, slopes, and the distance to it."""
     rows, best = _measured(stores, shown), shown.get("optimum")
     datasets = [dataset for _, dataset in _by_alpha(shown)]
     color = list(style.shades(row["alpha"] for row in rows).values())
@@ -83,7 +83,7 @@ def _slopes(ax: Axes, rows: list[dict], color: list[str]) -> None:
 
 
 def sentence(rows: list[dict], slope_range) -> str:
-    """Whether slopes rise with alpha, and how far they are from the rate and from the optimum's."""
+    """Whether slopes rise with alpha, and their distance from the rate and the optimum's."""
     alpha = "\N{GREEK SMALL LETTER ALPHA}"
     each = list(itertools.pairwise(rows))
     if each:
@@ -108,7 +108,7 @@ def sentence(rows: list[dict], slope_range) -> str:
 def _optimum(
     ax: Axes, beside: Axes, stores: Stores, datasets: list[str], best: str, color: list[str]
 ) -> None:
-    """The optimum's curves in the colours of the network's, and the network's distance to it."""
+    """The optimum's curves in the colors of the network's, and the network's distance to it."""
     found = [stores.first("psnr", denoiser=best, dataset=d) for d in datasets]
     for d, optimum, c in zip(datasets, found, color, strict=True):
         optimum_curve(ax, optimum, stores.first("psnr", dataset=d), color=c)

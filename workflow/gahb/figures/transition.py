@@ -1,8 +1,8 @@
 """From memorization to generalization against N, and how much of it the covariance explains.
 
-The Gaussian null is two Wiener filters, each of N images of its own: they agree, too. What two
-networks agree on beyond it is news: their samples are compared once more, the sample of one
-Gaussian projected out of both.
+The Gaussian null is two Wiener filters, each of N images of its own: they agree, too. Only
+agreement of two networks beyond it is informative: their samples are compared again with the sample
+of one Gaussian projected out of both.
 """
 
 import numpy as np
@@ -47,7 +47,7 @@ def draw(stores: Stores, shown: dict) -> Figure:
     decibels = float(stores.first("prediction").input_psnr[_level(stores.first("prediction"))])
     errors.set_title(f"Errors at {decibels:g} dB: test (solid), training (dotted)")
     for ax in figure.axes:
-        # Said, because nothing is drawn where all samples diverged.
+        # Noted, because nothing is drawn if all samples diverged.
         ax.set(xlim=(min(sizes) / 1.3, 1.3 * max(sizes)))
         panels.log_axis(ax, 20)
     for ax in (memorized, errors):
@@ -81,7 +81,7 @@ def _cosines(beyond: Axes, between: Axes, rows: list[dict]) -> None:
 
 
 def _errors_panel(ax: Axes, rows: list[dict]) -> None:
-    """Of the networks and of the Wiener filter, as measured and by theory."""
+    """Errors of the networks and of the Wiener filter, measured and in theory."""
     ax.set_yscale("log")
     for which, dashes in {"test": "-", "train": ":"}.items():
         for of, name in {"mse": "beyond", "null": "beyond_null"}.items():
@@ -93,7 +93,7 @@ def _errors_panel(ax: Axes, rows: list[dict]) -> None:
 
 
 def sentence(rows: list[dict]) -> str:
-    """From which N on two networks share more beyond the covariance than two Wiener filters."""
+    """The N from which two networks share more beyond the covariance than two Wiener filters."""
     rows = [row for row in rows if words.known(row, "beyond")]
     if not rows:
         return "Most samples diverged at every N."
@@ -111,7 +111,7 @@ def sentence(rows: list[dict]) -> str:
 
 
 def _missing(row: dict, name: str) -> dict:
-    """A row of 1 less a cosine: its bounds change places."""
+    """A row with 1 minus a cosine, whose bounds are swapped."""
     bounds = {"": "", "_low": "_high", "_high": "_low"}
     found = {name + to: 1 - row[name + of] for to, of in bounds.items() if name + of in row}
     return {"N": row["N"], **found}
@@ -122,7 +122,7 @@ def _level(stored: xr.Dataset) -> int:
 
 
 def numbers(stores: Stores, shown: dict) -> list[dict]:
-    """For each N what the networks do, and what the covariance alone predicts."""
+    """Measurements of the networks for each N, and predictions from the covariance alone."""
     null = stores.first("prediction")
 
     def row(N: int, similarity: xr.Dataset, curves: xr.Dataset) -> dict:

@@ -1,8 +1,8 @@
-"""Whether a network has copied its training images, or at which N it stops, on one page.
+"""Whether a network has copied its training images, or the N from which it does not, on one page.
 
-One of several N is at risk if the 95 % interval of the memorized fraction of the samples lies
-above the fraction of held-out images that the same rule calls memorized
-(`summaries.memorization.risk`). Without held-out images, none is called so.
+An N is at risk if the 95 % interval of the memorized fraction of the samples lies above the
+fraction of held-out images that the same rule calls memorized (`summaries.memorization.risk`).
+Without held-out images that fraction is 0.
 """
 
 import textwrap
@@ -32,9 +32,9 @@ FIGURE = {
     "single": True,
 }
 
-#: Of two networks, or of one that has no other.
+#: Names of two networks, or of a network without a second one.
 KINDS = ("disjoint", "single")
-#: Columns of images, space between their rows in parts of an image, and characters in a line.
+#: Columns of images, space between their rows relative to an image, and characters per line.
 COLUMNS, SPACE, LINE = 12, 0.4, 50
 HELD_OUT = {"color": "0.35", "label": "held-out images"}
 SAMPLES = {"color": words.NETWORK, "label": "samples"}
@@ -91,7 +91,7 @@ def _part(ax: Axes, rows: list[dict]) -> None:
 
 
 def judged(rows: list[dict]) -> tuple[str, list[str]]:
-    """The verdict, and sentences that say more."""
+    """The verdict, and sentences with details."""
     verdict, said = _of_several(rows) if len(rows) > 1 else _of_one(rows[0])
     if "held_out" not in rows[0]:
         said.append(
@@ -114,7 +114,7 @@ def judged(rows: list[dict]) -> tuple[str, list[str]]:
 
 
 def _of_one(row: dict) -> tuple[str, list[str]]:
-    """The verdict on networks of one N, and what is to be said of it."""
+    """The verdict on networks of one N, and its details."""
     if "memorized_high" not in row:
         return "no verdict", ["Most samples diverged."]
     low, high = (f"{100 * row[f'memorized_{end}']:.1f}" for end in ("low", "high"))
@@ -127,7 +127,7 @@ def _of_one(row: dict) -> tuple[str, list[str]]:
 
 
 def _of_several(rows: list[dict]) -> tuple[str, list[str]]:
-    """The verdict on networks of several N, and what is to be said of it."""
+    """The verdict on networks of several N, and its details."""
     judged = [row for row in rows if "memorized_high" in row]
     unknown = [f"{row['N']:,}" for row in rows if row not in judged]
     risky = [row["N"] for row in judged if row.get("at_risk") == "yes"]
@@ -161,7 +161,7 @@ def _counted(row: dict) -> str:
 
 
 def _bounded(row: dict) -> str:
-    """What the samples of one N say, with how much they leave open."""
+    """The result for the samples of one N, with its uncertainty."""
     held_out = ""
     if "held_out" in row:
         held_out = f", and {row['false']} of {row['held_out']:,} held-out images"
@@ -172,7 +172,7 @@ def _bounded(row: dict) -> str:
 
 
 def _closest(similarity: xr.Dataset, drawn, images: xr.DataArray, each: int) -> list[list]:
-    """The samples of the smallest ratios, each over its nearest training image, with notes."""
+    """The samples with the smallest ratios, each above its nearest training image, with notes."""
     ratio, copied = similarity.ratio.values, pictures.copies(similarity).values
     first = [i for i in np.argsort(ratio, kind="stable")[:each] if not np.isnan(ratio[i])]
     nearest = pictures.closest(images, similarity.isel(sample=first)) if first else []
@@ -186,11 +186,11 @@ def _closest(similarity: xr.Dataset, drawn, images: xr.DataArray, each: int) -> 
 
 
 def _ratios(ax: Axes, similarity: dict[int, xr.Dataset], centres, half: float) -> None:
-    """d1 / d2 for each N: held-out images left, samples right, each a point; the rule's 1/3."""
+    """Points d1 / d2 for each N, held-out images left, samples right; the rule's 1/3."""
     said = []
     for s, centre in zip(similarity.values(), centres, strict=True):
         if "held_out_ratio" in s:
-            # The same for all seeds.
+            # These are the same for all seeds.
             panels.points(ax, s.held_out_ratio.isel(seed=0).values, centre, -half, HELD_OUT)
         panels.points(ax, s.ratio.values.ravel(), centre, half, SAMPLES)
         said.append(f"{int(s.memorized.sum())}/{int(s.memorized.notnull().sum())}")
@@ -201,7 +201,7 @@ def _ratios(ax: Axes, similarity: dict[int, xr.Dataset], centres, half: float) -
 
 
 def numbers(stores: Stores, shown: dict) -> list[dict]:
-    """For each N the memorized fraction, false positives and medians; of several, the risk."""
+    """The memorized fraction, false positives and medians for each N; for several N, the risk."""
     (redundant,) = stores.of("redundancy")
     one_set = not int(redundant.images.sel(part="S2"))
     of = redundant.sel(part="S1" if one_set else "all")
@@ -215,7 +215,7 @@ def numbers(stores: Stores, shown: dict) -> list[dict]:
         each = stores.of("similarity", N=N, pair=KINDS)
         measured = [_measured(s) for s in each]
         found = tables.over_seeds([{"N": N, **one} for one in measured])
-        # Of several seeds, all that their intervals reach.
+        # For several seeds, the union of their intervals.
         for end, furthest in (("memorized_low", min), ("memorized_high", max)):
             ends = [one[end] for one in measured if end in one]
             found |= {end: furthest(ends)} if ends else {}
@@ -224,13 +224,13 @@ def numbers(stores: Stores, shown: dict) -> list[dict]:
         found |= beyond.over_seeds_of(stores.of("beyond", N=N, pair="disjoint"))
         if len(shown["sizes"]) > 1:  # of which the largest at risk is asked for
             found |= memorization.risk(each)
-        # No seed changes the held-out images.
+        # Held-out images do not depend on the seed.
         rows.append(found | _held_out(each[0].isel(subset=0)) | given)
     return rows
 
 
 def _held_out(similarity: xr.Dataset) -> dict:
-    """What the rule says of held-out images; nothing where there are none."""
+    """The rule's result for held-out images; empty if there are none."""
     if "held_out_ratio" not in similarity:
         return {}
     count = similarity.sizes["test_image"]

@@ -1,12 +1,12 @@
 """Adaptive: whether an image has fewer coefficients in the basis of its own noisy version.
 
-n(i, j) is the number of coefficients that hold 95 % of the energy of image j, less its mean, in the
-basis of image i. With geometric means over images j, and over the bases i of other images,
+n(i, j) is the number of coefficients that hold 95 % of the energy of image j, without its mean, in
+the basis of image i. With geometric means over images j, and over the bases i of other images,
 
 adaptive = 1 - mean_j n(j, j) / mean_j mean_{i != j} n(i, j):
 
-0 where a basis knows nothing of its image, towards 1 where it does. The null gives the images each
-other's bases.
+0 if bases know nothing about their images, close to 1 if they are adapted. The null gives the
+images each other's bases.
 """
 
 import itertools
@@ -14,27 +14,27 @@ import math
 
 import numpy as np
 
-#: Part of the energy that coefficients hold.
+#: Fraction of the energy that the coefficients hold.
 ENERGY = 0.95
 
 
 def centred(images: np.ndarray) -> np.ndarray:
-    """Images (image, channel, y, x) less the mean of each channel, in float64."""
+    """Images (image, channel, y, x) minus the mean of each channel, in float64."""
     images = np.asarray(images, float)
     return images - images.mean((-2, -1), keepdims=True)
 
 
 def needed(coefficients: np.ndarray, energies: np.ndarray) -> np.ndarray:
-    """How many of the largest coefficients hold `ENERGY` of each image: (image,), floats.
+    """Number of the largest coefficients that hold `ENERGY` of each image: (image,), floats.
 
-    NaN where all of them do not: they are of a part of a basis. A blank image needs 1.
+    NaN if all of them hold less, which can happen in part of a basis. A blank image needs 1.
 
     Args:
         coefficients: (rank, image).
         energies: (image,), sums of squares of the images.
     """
     held = np.cumsum(np.sort(np.square(coefficients), 0)[::-1], 0)
-    # A little less: rounding must not ask for one more.
+    # Slightly less, so that rounding does not require one more.
     enough = held >= (ENERGY - 1e-9) * energies
     return np.where(enough.any(0), enough.argmax(0) + 1.0, np.nan)
 
@@ -43,25 +43,26 @@ def decay(coefficients: np.ndarray, pixels: int) -> np.ndarray:
     """Exponent g of the sorted squares c_(k)^2 ~ k^-g of each image: (image,).
 
     Least squares of log c^2 on log k, k evenly spaced in log k from 3 to a 16th of the pixels. In a
-    basis that is best for C^alpha images theory has g = alpha + 1. NaN where c vanishes there.
+    basis that is optimal for C^alpha images, theory predicts g = alpha + 1. NaN where c vanishes
+    there.
 
     Args:
         coefficients: (rank, image).
-        pixels: of an image.
+        pixels: number of pixels of an image.
     """
     last = min(max(pixels // 16, 8), len(coefficients))
     rank = np.unique(np.geomspace(min(3, last), last, 30).round().astype(int))
     if len(rank) < 2:
         return np.full(coefficients.shape[1], np.nan)
     squares = np.sort(np.square(coefficients), 0)[::-1]
-    # Rounding is no coefficient.
+    # Rounding errors are not coefficients.
     some = (squares[rank - 1] > 1e-24 * squares[0]).all(0)
     logs = np.log(np.where(some, squares[rank - 1], 1))
     return np.where(some, -np.polyfit(np.log(rank), logs, 1)[0], np.nan)
 
 
 def adaptive(counts: np.ndarray, order=None) -> float:
-    """The measure above; NaN of a single image, or where a count is missing.
+    """The measure above; NaN for a single image, or if a count is missing.
 
     Args:
         counts: n(i, j), (of, image).
@@ -77,9 +78,9 @@ def adaptive(counts: np.ndarray, order=None) -> float:
 
 
 def swapped(counts: np.ndarray, draws: int, seed: int) -> np.ndarray:
-    """What `adaptive` is of images that are given each other's bases: (draw,).
+    """`adaptive` for images that are given each other's bases: (draw,).
 
-    All permutations but the identity where there are no more of them than draws; NaN of a single
+    All permutations but the identity if there are no more of them than draws; NaN for a single
     image.
     """
     images = len(counts)

@@ -1,1 +1,1 @@
-"""Sampling from the density that is implicit in a denoiser."""
+"""Sampling from the density implicit in a denoiser."""

@@ -1,7 +1,7 @@
 r"""Sampling by the probability flow, which adds no noise: the same start gives the same sample.
 
-As the noise level sigma falls, y moves so that its density stays that of the data blurred by sigma
-(Song et al., 2021). With the score (f(y) - y) / sigma^2 (Miyasawa) and time counted in sigma,
+As the noise level sigma falls, y moves so that its density stays the data density blurred by sigma
+(Song et al., 2021). With the score (f(y) - y) / sigma^2 (Miyasawa) and sigma as time,
 
 .. math:: \frac{dy}{d\sigma} = \frac{y - f(y)}{\sigma}.
 
@@ -35,10 +35,10 @@ def noise_levels(sigma_max: float, sigma_min: float, steps: int, rho: float = 7.
 def probability_flow(
     denoiser, y: torch.Tensor, sigmas: Sequence[float]
 ) -> Generator[tuple[torch.Tensor, ...], torch.Tensor | slice | None, None]:
-    """Follow the flow from `y` along the noise levels, each image by itself.
+    """Follow the flow from `y` along the noise levels, each image independently.
 
-    Yields y, f(y) and the noise level (sample,) at each of them, and may be sent which samples go
-    on; the last f(y) are the samples.
+    Yields y, f(y) and the noise level (sample,) at each of them, and may be sent which samples to
+    continue; the last f(y) are the samples.
 
     Args:
         denoiser: f, called (y, sigma); a blind one ignores sigma.
@@ -59,6 +59,6 @@ def probability_flow(
 
 @torch.no_grad()
 def followed(denoiser, y: torch.Tensor, sigmas: Sequence[float]) -> torch.Tensor:
-    """Samples (sample, channel, y, x): where the flow from `y` ends; arguments as above."""
+    """Samples (sample, channel, y, x) at the end of the flow from `y`; arguments as above."""
     (*_, (_, last, _)) = probability_flow(denoiser, y, sigmas)
     return last

@@ -1,7 +1,7 @@
 """Samples of a Gaussian from the same starts as networks' samples, and with the same noise.
 
-Networks' samples take a few steps of Heun's method. The Gaussian's follow the exact flow: an error
-of equal steps would be common to all and inflate their agreement. Ascent adds noise on its way,
+Networks' samples take a few steps of Heun's method. The Gaussian's follow the exact flow: the error
+of equal steps would be common to all and inflate their agreement. Ascent adds noise in each step,
 which the Gaussian's samples must share.
 """
 
@@ -25,16 +25,17 @@ def gaussian_samples(
     seed: int,
     **ascent,
 ) -> torch.Tensor:
-    """Samples of a Gaussian, made as those of networks are: (sample, channel, y, x).
+    """Samples of a Gaussian, made like networks' samples: (sample, channel, y, x).
 
     Args:
         f: the Gaussian, as the Wiener filter of its mean and covariance, in float64.
-        first: numbers of samples -> where they start.
+        first: numbers of samples -> their starts.
         count: number of samples.
-        sampler: "ode", of which the limit of many steps is taken, or "ascent".
+        sampler: "ode", in the limit of many steps, or "ascent".
         sd, sigma_min: noise levels of start and end.
-        seed: of the noise of ascent.
-        ascent: what else `gahb.samples.sampler.sample` takes: h0, beta, sigma_max and max_steps.
+        seed: seed of the noise of ascent.
+        ascent: further arguments of `gahb.samples.sampler.sample`: h0, beta, sigma_max and
+            max_steps.
     """
     device = f.mean.device
     if sampler == "ode":

@@ -1,6 +1,6 @@
-"""Inverse problems: samples that agree with what was measured of an image.
+"""Inverse problems: samples that agree with measurements of an image.
 
-Kadkhodaie & Simoncelli (2021), algorithm 2. Of an image x the part P x is known, P = M M^T an
+Kadkhodaie & Simoncelli (2021), algorithm 2. The part P x of an image x is known, with P = M M^T an
 orthogonal projection. In each step the sampler's estimate f(y) is replaced by
 
 .. math:: f(y) - P f(y) + P x,
@@ -17,10 +17,10 @@ from torch import nn
 
 @dataclasses.dataclass(frozen=True)
 class Measurement:
-    """What is known of the image that is sampled.
+    """The measured part of the image that is sampled.
 
-    project: (image, channel, y, x) -> same shape, the part of an image that is measured: P above.
-    measured: (channel, y, x), that part of the true image.
+    project: (image, channel, y, x) -> same shape, the measured part of an image: P above.
+    measured: (channel, y, x), P x of the true image.
     """
 
     project: Callable[[torch.Tensor], torch.Tensor]

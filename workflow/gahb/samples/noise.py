@@ -1,10 +1,10 @@
-"""Noise that depends on its address alone: seed, sample, step and pixel."""
+"""Noise that depends only on its address: seed, sample, step and pixel."""
 
 import math
 
 import torch
 
-# SplitMix64 (Steele, Lea & Flood, 2014), its constants as signed integers.
+# SplitMix64 (Steele, Lea & Flood, 2014), with its constants as signed integers.
 _STEP, _MIX_1, _MIX_2 = (
     n - 2**64 for n in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
 )
@@ -18,16 +18,16 @@ def _scrambled(state: torch.Tensor) -> torch.Tensor:
 
 
 def noise(seed: int, samples: torch.Tensor, step: int, shape: tuple[int, ...]) -> torch.Tensor:
-    """Standard normal noise that depends on seed, sample, step and pixel alone.
+    """Standard normal noise that depends only on seed, sample, step and pixel.
 
     Neither the batch nor the denoiser changes it, and no state is kept: it is a counter-based
-    generator with Box and Muller's transform, computed on the device of `samples`.
+    generator with the Box-Muller transform, computed on the device of `samples`.
 
     Args:
         seed: an integer of 64 bits.
         samples: (sample,), numbers of the samples, int64.
         step: 0 for the initial noise.
-        shape: of one sample.
+        shape: shape of one sample.
 
     Returns: (sample, *shape), float32.
     """

@@ -1,8 +1,8 @@
 """Sampling from the density implicit in a denoiser.
 
 A sampler is a generator: in each step it yields y, the estimate f(y) and the noise level sigma_t
-(sample,) of y, and is sent which samples go on. A start gives the first y. `sample` keeps the
-books: it ends samples, and marks those that have diverged.
+(sample,) of y, and is sent which samples to continue. A start gives the first y. `sample` does the
+bookkeeping: it ends samples, and marks those that have diverged.
 """
 
 import dataclasses
@@ -46,18 +46,18 @@ def coarse_to_fine(
     noise: the steps are then Euler's, in log sigma, along the probability flow
     dy/dsigma = -sigma score(y).
 
-    A denoiser that is not blind is told the noise level that the steps are made for, sigma_1 = sd
-    and sigma_{t+1} = (1 - beta h_t) sigma_t, which then also stands for the sigma_t above.
+    A denoiser that is not blind is told the noise level intended by the steps, sigma_1 = sd and
+    sigma_{t+1} = (1 - beta h_t) sigma_t, which then also replaces the sigma_t above.
 
     Args:
         denoiser: f.
-        y: (sample, channel, y, x), of noise level `sd`.
-        samples: (sample,), their numbers, which with `seed` say what noise they have.
+        y: (sample, channel, y, x), at noise level `sd`.
+        samples: (sample,), their numbers, which with `seed` determine their noise.
         h0, beta: in (0, 1].
     """
     level = float(sd)
     for t in itertools.count(1):
-        # A step with h0 = beta = 1 leaves no noise, by which a denoiser may divide.
+        # A step with h0 = beta = 1 leaves sigma = 0, by which a denoiser may divide.
         estimate = denoiser(y, max(level, 1e-6))
         d = estimate - y
         sigma = rms(d) if denoiser.blind else y.new_full((len(y),), level)
@@ -70,22 +70,22 @@ def coarse_to_fine(
 
 
 def rms(images: torch.Tensor) -> torch.Tensor:
-    """Root of the mean square of each image's pixels: (image,)."""
+    """Root mean square of each image's pixels: (image,)."""
     return images.square().flatten(1).mean(1).sqrt()
 
 
 @dataclasses.dataclass
 class Samples:
-    """Samples and how they came about.
+    """Samples and how they were made.
 
-    images: (sample, channel, y, x), clean: f of the last y. A diverged one holds its last estimate,
-        0 where that is not finite.
+    images: (sample, channel, y, x), clean: f of the last y. A diverged one is its last estimate,
+        with 0 where that is not finite.
     sigma: (sample, step), sigma_t of each step, NaN after the end.
     steps: (sample,), steps taken.
     diverged: (sample,), True where |f(y) - y| grew past the bound, was not finite, or sigma_t did
         not reach sigma_min in max_steps.
-    trajectory: (sample, level, channel, y, x), y when sigma_t first was at or below each level; NaN
-        where it never was.
+    trajectory: (sample, level, channel, y, x), y when sigma_t was first at or below each level; NaN
+        if it never was.
     """
 
     images: np.ndarray
@@ -96,7 +96,7 @@ class Samples:
 
     @classmethod
     def empty(cls, count: int, shape, max_steps: int, levels: int) -> "Samples":
-        """None taken yet, as tensors on the CPU."""
+        """Samples before the first step, as tensors on the CPU."""
         return cls(
             torch.zeros(count, *shape),
             torch.full((count, max_steps), torch.nan),
@@ -106,19 +106,19 @@ class Samples:
         )
 
     def take(self, steps, active: torch.Tensor, levels, sigma_min: float, sigma_max: float):
-        """Follow a sampler until all its samples have ended; yields how many do in a step.
+        """Follow a sampler until all its samples have ended; yields how many end in each step.
 
         Args:
             steps: the sampler, a generator of `Step`.
             active: (sample,), which samples it has.
             levels: noise levels at which y is kept.
-            sigma_min, sigma_max: as of `sample`.
+            sigma_min, sigma_max: as in `sample`.
         """
         going, last = None, self.sigma.shape[1]
         passed = torch.zeros(len(self.images), len(levels), dtype=torch.bool)
         for t in range(1, last + 1):
             y, estimate, sigma = steps.send(going)
-            sigma, lost = sigma.cpu(), ~(rms(estimate - y) <= sigma_max).cpu()  # NaN is lost, too
+            sigma, lost = sigma.cpu(), ~(rms(estimate - y) <= sigma_max).cpu()  # or NaN
             self.sigma[active, t - 1] = sigma
             self.steps[active] = t
             for i, level in enumerate(levels):
@@ -167,12 +167,12 @@ def sample(
         denoiser: f, called denoiser(y, sigma), with an attribute `blind`; on `device`.
         shape: (channel, y, x) of a sample.
         seed: sample i has the same noise for any denoiser, count and batch.
-        h0, beta, sigma_min, mean, sd: of the steps, the end and the start.
+        h0, beta, sigma_min, mean, sd: parameters of the steps, the end and the start.
         sigma_max, max_steps: a sample with |f(y) - y| / sqrt(number of pixels) above sigma_max has
-            diverged, and so has one that takes longer.
+            diverged, and so has one that takes more steps.
         levels: noise levels at which y is kept.
-        start: numbers of samples -> their first y, of noise level `sd`, in place of mean + sd z.
-        sampler: (denoiser, y, numbers) -> generator as `coarse_to_fine`, in place of it.
+        start: numbers of samples -> their first y, at noise level `sd`, in place of mean + sd z.
+        sampler: (denoiser, y, numbers) -> generator like `coarse_to_fine`, in place of it.
         measurement: samples agree with it exactly, and so does mean + sd z.
         batch: samples advanced together; finished ones leave, and `progress` is told how many.
 

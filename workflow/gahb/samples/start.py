@@ -1,17 +1,18 @@
-r"""Where samples start: images with so much noise that only noise is to be seen.
+r"""Starts of samples: images with so much noise that only noise is visible.
 
-A sampler that starts at noise level sigma has to be given images of the density p_sigma, that of
-the data blurred by sigma. "paper" is mean + sd z, z ~ N(0, I), as if the data were one image. That
-is p_sigma only if the largest eigenvalue of the data's covariance C is far below sigma^2; elsewhere
-samples fade: of a Gaussian's variance lambda along an axis the probability flow keeps
-sigma^2 / (lambda + sigma^2). "gaussian" is the Gaussian that has the data's mean m and covariance,
+A sampler that starts at noise level sigma needs images from the density p_sigma, the data density
+blurred by sigma. "paper" is mean + sd z, z ~ N(0, I), as if the data were a single image. That is
+p_sigma only if the largest eigenvalue of the data's covariance C is far below sigma^2; otherwise
+samples fade: along an axis where a Gaussian has variance lambda, the probability flow keeps the
+fraction sigma^2 / (lambda + sigma^2). "gaussian" is the Gaussian with the data's mean m and
+covariance,
 
 .. math::
     y = m + \frac{X^\top w}{\sqrt{n - 1}} + \sigma z \sim \mathcal N(m, C + \sigma^2), \qquad
     w, z \sim \mathcal N(0, I),
 
-where the rows of X are n images less their mean: no eigendecomposition, and no more memory than
-a few images take.
+where the rows of X are n images minus their mean: this needs no eigendecomposition, and no more
+memory than a few images.
 """
 
 import functools
@@ -22,7 +23,7 @@ import torch
 from gahb.images import to_float
 from gahb.samples.noise import noise
 
-#: Images read at a time. Each block has its own random numbers, so that it is part of the result.
+#: Images read at a time. Each block has its own random numbers, so this affects the result.
 BLOCK = 256
 
 
@@ -38,10 +39,10 @@ def paper(
 
     Args:
         seed: an integer of 64 bits.
-        samples: (sample,), numbers of the samples, int64; each has the same start in any company.
+        samples: (sample,), numbers of the samples, int64; a start does not depend on the others.
         shape: (channel, y, x).
-        mean: of every pixel, or of each (channel, y, x).
-        sd: of every pixel.
+        mean: mean of every pixel, or of each (channel, y, x).
+        sd: standard deviation of every pixel.
     """
     return mean + sd * noise(seed, samples, 0, shape)
 
@@ -51,10 +52,10 @@ def gaussian(seed: int, samples: torch.Tensor, images, *, sigma: float) -> torch
 
     Args:
         seed: an integer of 64 bits.
-        samples: (sample,), numbers of the samples, int64; each has the same start in any company.
-        images: what m and C are of: a tensor, an array, or anything with a length that gives images
-            (image, channel, y, x), bytes or floats, for a slice. Test images, because a start must
-            not know a training set.
+        samples: (sample,), numbers of the samples, int64; a start does not depend on the others.
+        images: images with mean m and covariance C: a tensor, an array, or anything with a length
+            that gives images (image, channel, y, x), bytes or floats, for a slice. Test images,
+            because a start must not know a training set.
         sigma: noise level at which the sampler starts.
 
     Raises:
@@ -67,7 +68,7 @@ def gaussian(seed: int, samples: torch.Tensor, images, *, sigma: float) -> torch
     for block, first in enumerate(range(0, count, BLOCK)):
         part = torch.as_tensor(images[first : first + BLOCK]).to(samples.device)
         x = to_float(part).flatten(1).double()
-        # Steps from 0 on are the sampler's.
+        # Steps from 0 onwards belong to the sampler.
         w = noise(seed, samples, -1 - block, (BLOCK,))[:, : len(x)].double()
         total, weighted, weights = total + x.sum(0), weighted + w @ x, weights + w.sum(1)
     mean = total / count
@@ -79,13 +80,13 @@ def gaussian(seed: int, samples: torch.Tensor, images, *, sigma: float) -> torch
 def named(
     start: str, seed: int, images, *, mean: float, sd: float
 ) -> Callable[[torch.Tensor], torch.Tensor]:
-    """Numbers of samples -> where they start, from what the config says.
+    """The function from numbers of samples to their starts, as the config says.
 
     Args:
         start: "gaussian" or "paper".
         seed: an integer of 64 bits.
-        images: test images, as `gaussian` takes them.
-        mean: of every pixel, for "paper".
+        images: test images, as in `gaussian`.
+        mean: mean of every pixel, for "paper".
         sd: noise level at which the sampler starts.
     """
     shape = tuple(images[:1].shape[1:])

@@ -1,9 +1,9 @@
-"""Similarity where pixels do not count: cosines between the features of a network of the user's.
+"""Similarity beyond pixels: cosines between features of a network supplied by the user.
 
-A copy that is shifted, cropped or recoloured is far away in pixels. With e(x) the features of an
-image x, divided by their norm, the cosine of two images is <e(x), e(y)>, for which self-supervised
-copy detectors are trained (Pizzi et al., 2022; used by Somepalli et al., 2023). No mean is removed
-from features.
+A copy that is shifted, cropped or recolored is far away in pixel space. With e(x) the features of
+an image x, divided by their norm, the cosine of two images is <e(x), e(y)>, for which
+self-supervised copy detectors are trained (Pizzi et al., 2022; used by Somepalli et al., 2023). No
+mean is removed from features.
 """
 
 import tempfile
@@ -17,19 +17,19 @@ from gahb.images import read_ahead, to_float
 from gahb.similarity.memorized import second_rank
 from gahb.similarity.pixels import Leading
 
-#: Images that are embedded at a time, and features that are compared at a time.
+#: Images embedded at a time, and features compared at a time.
 BATCH, BLOCK = 256, 2**14
-#: Of the nearest ones among which the second of another cluster is sought.
+#: Number of nearest images among which the second, of another cluster, is sought.
 RANKS = 8
 
 
 def embedding(function: str, device="cpu") -> nn.Module:
-    """The network that a function of the user's returns, on the device, to be used only.
+    """The network returned by the user's function, on the device and frozen.
 
-    What the function draws at random is the same in every job.
+    Random numbers drawn by the function are the same in every job.
 
     Args:
-        function: as `gahb.functions.made_by` takes it.
+        function: as in `gahb.functions.made_by`.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
@@ -40,17 +40,17 @@ def embedding(function: str, device="cpu") -> nn.Module:
 def features(network: nn.Module, images, device="cpu", batch: int = BATCH) -> np.ndarray:
     """Features of images divided by their norm, (image, feature), in a file and not in memory.
 
-    The file has no name: it goes when the array does. Where all features are 0 they stay so.
+    The file has no name and disappears with the array. Features that are all 0 stay so.
 
     Args:
         network: (image, channel, y, x), floats in [0, 1], -> (image, feature).
         images: anything with a length that gives images, bytes or floats, when indexed with a
             slice; they are read, and embedded, `batch` at a time.
-        device: of the network.
+        device: device of the network.
 
     Raises:
-        ValueError: the network fails on such images, or what it returns is not (image, feature),
-            or is not finite.
+        ValueError: the network fails on such images, or its output is not (image, feature), or is
+            not finite.
     """
     found = None
     for start, block in read_ahead(images, batch):
@@ -80,13 +80,12 @@ def features(network: nn.Module, images, device="cpu", batch: int = BATCH) -> np
 def nearest(
     unit: np.ndarray, among: np.ndarray, k: int = 1, device="cpu", block: int = BLOCK
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The largest cosines to others, and which these are: (image, rank), min(k, len(among)) ranks.
+    """The largest cosines with others, and their indices: (image, rank), min(k, len(among)) ranks.
 
-    Of equally near ones the first comes first.
+    In a tie the first comes first.
 
     Args:
-        unit, among: what `features` gives of the images and of the others, both read a block at a
-            time.
+        unit, among: `features` of the images and of the others, both read a block at a time.
     """
     cosines, index = [], []
     for start in range(0, len(unit), block):
@@ -105,12 +104,12 @@ def ratio(cosine: np.ndarray) -> np.ndarray:
     one of another cluster: (image,).
 
     d^2 = 2 - 2 c. By the 1/3 rule a sample is memorized where d1 <= d2 / 3. With a single training
-    image, one that has nothing in common with the sample (c = 0) stands in for the second.
+    image, an image that has nothing in common with the sample (c = 0) stands in for the second.
 
     Args:
-        cosine: (image, rank), what `nearest` gives.
+        cosine: (image, rank), from `nearest`.
     """
-    # Below what single precision leaves of nothing, two images are one.
+    # Below the rounding error of single precision, two images are the same.
     distance = np.sqrt(np.where(1 - cosine < 1e-6, 0, 1 - cosine))
     first, second = distance[:, 0], np.ones(len(distance), distance.dtype)
     if distance.shape[1] > 1:

@@ -1,9 +1,10 @@
-"""Which images are copies of training images: the 1/3 rule, contrast and mean fitted or not.
+"""Which images are copies of training images, by the 1/3 rule, contrast and mean fitted or not.
 
-Where a training set holds an image several times, the two nearest are the same image, and a copy of
-it has d1 / d2 = 1. The second nearest must be of another cluster. Clusters are told by the same
-rule: let d1 <= d2 <= ... be the distances to the nearest training images; where d_j <= d_(j+1) / 3,
-the first j lie within 2 d_j of one another and all others are farther, and so they are one cluster.
+If a training set holds an image several times, the two nearest are the same image, and a copy of it
+has d1 / d2 = 1. Thus the second nearest must be from another cluster. Clusters are found by the
+same rule: let d1 <= d2 <= ... be the distances to the nearest training images; if d_j <= d_(j+1) /
+3, the first j lie within 2 d_j of one another and all others are farther away, so they form a
+cluster.
 """
 
 import dataclasses
@@ -13,7 +14,8 @@ import torch
 from gahb.images import to_float
 from gahb.similarity.pixels import Nearest, inverse, nearest
 
-#: Most ranks among which a cluster ends: an image that is held this often hides its copies.
+#: Maximum number of ranks in which a cluster may end: an image repeated this often hides its
+#: copies.
 MOST = 32
 
 
@@ -21,12 +23,12 @@ MOST = 32
 class Fit:
     """How well the nearest training images, each at its best scale and mean, explain an image.
 
-    scale: (image, 2), a >= 0 of the least squares of y on a x + b, where y is the image and x the
-        training image, mirrored where that is nearer; 1 where they have the same contrast.
+    scale: (image, 2), a >= 0 in the least-squares fit of y by a x + b, where y is the image and x
+        the training image, mirrored if that is nearer; 1 if they have the same contrast.
     residual: (image, 2), |y - a x - b| / |y - mean of y|, from 0 (y lies on the ray of x) to 1
         (x explains nothing); sqrt(1 - c^2) for a cosine c > 0. A blank training image explains
         blank images, and no others.
-    index: (image, 2), which training images these are: the nearest, and the nearest one of another
+    index: (image, 2), indices of these training images: the nearest, and the nearest of another
         cluster. With a single training image there is no second: -1, and its residual is 1.
     """
 
@@ -36,7 +38,7 @@ class Fit:
 
     @property
     def ratio(self) -> torch.Tensor:
-        """d1 / d2 of the two, (image,); 0 where the first explains everything.
+        """d1 / d2, (image,); 0 if the first explains everything.
 
         With a single training image the blank image is the second: it explains nothing.
         """
@@ -45,7 +47,7 @@ class Fit:
 
     @property
     def memorized(self) -> torch.Tensor:
-        """Which images are memorized, by the 1/3 rule of Yoon et al. (2023): (image,).
+        """Whether each image is memorized by the 1/3 rule of Yoon et al. (2023): (image,).
 
         Neither the contrast of an image nor that of a training image changes it, because a network
         without biases has f(a y) = a f(y): it memorizes rays.
@@ -66,10 +68,10 @@ def fit(
 
     Args:
         images: (image, channel, y, x).
-        among: the training images, as the docstring of `gahb.similarity.pixels` says.
-        found: `nearest(images, among, k, mirrored=mirrored, own=own)`. With a larger k fewer images
-            are searched again, where all k may be of one cluster.
-        mirrored, own: as of `nearest`.
+        among: the training images, as in `gahb.similarity.pixels`.
+        found: `nearest(images, among, k, mirrored=mirrored, own=own)`. With a larger k, fewer
+            images have all k in one cluster and are searched again.
+        mirrored, own: as in `nearest`.
     """
     ranks, turned = _two_different(images, among, found, mirrored, own)
     fitted = [
@@ -82,7 +84,7 @@ def fit(
 
 
 def _fitted(images, among, ranks, turned) -> tuple[torch.Tensor, torch.Tensor]:
-    """Scale and residual of training images, (image, rank), mirrored where `turned`."""
+    """Scale and residual for training images, (image, rank), mirrored if `turned`."""
     others = torch.as_tensor(among[ranks.clamp(min=0).flatten().cpu().numpy()]).to(images.device)
     x = to_float(others).unflatten(0, ranks.shape)
     x = torch.where(turned[:, :, None, None, None], x.flip(-1), x).flatten(2)
@@ -91,7 +93,7 @@ def _fitted(images, among, ranks, turned) -> tuple[torch.Tensor, torch.Tensor]:
     of_x, of_y = (inverse(v.norm(dim=2, keepdim=True), v.shape[2]) for v in (x, y))
     scale = ((x * y).sum(2, keepdim=True) * of_x**2).clamp(min=0)
     left = (y - scale * x).norm(dim=2, keepdim=True) * of_y
-    # What single precision leaves of nothing.
+    # Rounding errors of single precision.
     left = torch.where(left < 1e-5, 0.0, left)
     residual = torch.where(of_y > 0, left, (of_x > 0).float())
     return scale[:, :, 0], residual[:, :, 0]
@@ -109,7 +111,7 @@ def _two_different(images, among, found, mirrored, own) -> tuple[torch.Tensor, t
     if k == 1:
         found, k = nearest(images, among, 2, mirrored=mirrored, own=own), 2
     ranks[:, 1], turned[:, 1] = _second(found)
-    # No distance is above 1: where a cluster ends, none in it is above 1/3.
+    # No distance exceeds 1, so none in a cluster that ends exceeds 1/3.
     rows = (_distance(found)[:, -1] <= 1 / 3).nonzero()[:, 0]
     if len(rows) and k < min(MOST, others):
         own = None if own is None else own[rows]
@@ -119,21 +121,22 @@ def _two_different(images, among, found, mirrored, own) -> tuple[torch.Tensor, t
 
 
 def _distance(found: Nearest) -> torch.Tensor:
-    """What the nearest by cosine leave unexplained, up to rounding: (image, rank)."""
+    """Part that the nearest by cosine leave unexplained, up to rounding: (image, rank)."""
     return (1 - found.cosine.clamp(0, 1) ** 2).sqrt()
 
 
 def _second(found: Nearest) -> tuple[torch.Tensor, torch.Tensor]:
-    """The nearest of another cluster, and whether it is mirrored: both (image,)."""
+    """Index of the nearest of another cluster, and whether it is mirrored: both (image,)."""
     rank = second_rank(_distance(found))[:, None]
     return found.by_cosine.gather(1, rank)[:, 0], found.mirrored.gather(1, rank)[:, 0]
 
 
 def second_rank(distance: torch.Tensor) -> torch.Tensor:
-    """Rank of the nearest one of another cluster, counted from 0: (image,).
+    """Rank of the nearest training image of another cluster, counted from 0: (image,).
 
     Args:
-        distance: to the nearest training images, increasing: (image, rank), two or more ranks.
+        distance: distances to the nearest training images, increasing: (image, rank), at least two
+            ranks.
     """
     ends = distance[:, :-1] <= distance[:, 1:] / 3
     rank = torch.arange(1, distance.shape[1], device=distance.device)
@@ -143,8 +146,8 @@ def second_rank(distance: torch.Tensor) -> torch.Tensor:
 def memorized_by_distance(images: torch.Tensor, found: Nearest) -> torch.Tensor:
     """The 1/3 rule as published: (image,), True or False; a change of contrast changes it.
 
-    An image is memorized if its L2 distance to the nearest training image is at most a third of
-    that to the second nearest (Yoon et al., 2023). One between two equal training images is not,
+    An image is memorized if its L2 distance to the nearest training image is at most a third of the
+    distance to the second nearest (Yoon et al., 2023). If the nearest two are equal it is not,
     unless it equals them. With a single training image, the blank image of the same mean stands in
     for the second nearest.
 

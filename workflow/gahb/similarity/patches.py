@@ -1,8 +1,8 @@
 """Which parts of an image are copies: the closest patch at the same place of any training image.
 
-In the transition regime a sample can be put together of parts of several training images. Patches
-do not overlap; pixels that fill no patch are left out. A flat patch has cosine 0 with every patch:
-that it is found elsewhere says nothing.
+In the transition regime a sample can consist of parts of several training images. Patches do not
+overlap; pixels that fill no patch are left out. A flat patch has cosine 0 with every patch, since
+finding it elsewhere means nothing.
 """
 
 import torch
@@ -11,11 +11,11 @@ from gahb.images import to_float
 from gahb.similarity.memorized import second_rank
 from gahb.similarity.pixels import Leading, block_length, standardized, tiles, without
 
-#: Patches of less contrast, as a standard deviation, say nothing: few levels of gray make them up.
+#: Patches with less contrast, as a standard deviation, are ignored: they have few gray levels.
 CONTRAST = 0.02
-#: A patch is a copy where d1 / d2 is at most this: less than a third, since images have many.
+#: A patch is a copy if d1 / d2 is at most this: less than a third, since images have many patches.
 RATIO = 1 / 5
-#: Others that are compared at a time, so that the scores of one place stay in the caches.
+#: Other images compared at a time, so that the scores of one place stay in the caches.
 TILE = 256
 
 
@@ -26,9 +26,9 @@ def nearest_patches(
 
     Args:
         images: (image, channel, y, x).
-        among: the others, as the docstring of `gahb.similarity.pixels` says.
+        among: the others, as in `gahb.similarity.pixels`.
         patch: side in pixels.
-        block: others compared at a time; bounds the memory.
+        block: others compared at a time, which bounds the memory.
 
     Returns: cosines and indices of the others, both (image, patch row, patch column).
     """
@@ -39,19 +39,20 @@ def nearest_patches(
 def copied_patches(
     images: torch.Tensor, among, patch: int, own=None, ranks: int = 3, block: int | None = None
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Which patches are copies by the rule of `gahb.similarity.memorized`, and of which others.
+    """Whether patches are copies by the rule of `gahb.similarity.memorized`, and of which images.
 
     Args:
-        own: (image,), where the images are among the others and are not compared with themselves.
-        ranks: among which the second nearest of another cluster is sought.
-        images, among, patch, block: as of `nearest_patches`.
+        own: (image,), indices of the images among the others, which are not compared with
+            themselves.
+        ranks: number of ranks among which the second nearest, of another cluster, is sought.
+        images, among, patch, block: as in `nearest_patches`.
 
     Returns: True or False, and indices of the others, both (image, patch row, patch column).
     """
     cosine, index = _leading(images, among, patch, ranks + (own is not None), block)
     if own is not None:
         index, cosine = without(own[:, None, None], index, cosine)
-    # Of a patch that equals another, single precision leaves this.
+    # Rounding error of single precision for a patch that equals another.
     distance = (1 - cosine.clamp(0, 1) ** 2).sqrt()
     distance = torch.where(distance < 2e-3, 0.0, distance)
     first = distance[..., 0]
@@ -72,7 +73,7 @@ def cut(images: torch.Tensor, patch: int) -> torch.Tensor:
 
 
 def _leading(images, among, patch, count, block) -> tuple[torch.Tensor, torch.Tensor]:
-    """The largest cosines of each patch, and where: (image, row, column, rank)."""
+    """The largest cosines of each patch, and their indices: (image, row, column, rank)."""
     rows, columns, number, _ = cut(images, patch).shape
 
     def unit(batch: torch.Tensor) -> torch.Tensor:

@@ -1,8 +1,8 @@
 """Which training images are nearest to an image, by cosine and by distance; agreement of samples.
 
-A cosine, between mean-removed images, near 1 between a sample and a training image says that it was
-memorized; near 1 between the samples of two networks, that they learned the same density. Blank
-images, which are flat whatever their gray, have cosine 1 with one another and 0 with all others.
+Cosines are between mean-removed images. A cosine near 1 between a sample and a training image means
+that it was memorized; between the samples of two networks, that they learned the same density.
+Blank images, flat at any gray level, have cosine 1 with one another and 0 with all others.
 
 Training sets are read a block at a time: `among` is anything with a length that gives images
 (image, channel, y, x), bytes or floats, as a tensor or an array, when indexed with a slice or with
@@ -17,8 +17,8 @@ import torch
 
 from gahb.images import read_ahead, to_float
 
-#: Bytes of float32 images that are read at a time; images that are compared with as many others at
-#: a time, so that the scores stay in the caches.
+#: Bytes of float32 images read at a time; images compared with as many others at a time, so that
+#: the scores stay in the caches.
 BLOCK_BYTES, TILE = 2**27, 1024
 
 
@@ -35,7 +35,7 @@ def inverse(norm: torch.Tensor, pixels: int) -> torch.Tensor:
 
 
 def blank(images: torch.Tensor) -> torch.Tensor:
-    """Which images are flat, whatever their gray: (image,)."""
+    """Whether each image is flat, at any gray level: (image,)."""
     flat = to_float(images).flatten(1)
     return inverse((flat - flat.mean(1, keepdim=True)).norm(dim=1), flat.shape[1]) == 0
 
@@ -48,14 +48,14 @@ def paired_cosine(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
 
 @dataclasses.dataclass
 class Nearest:
-    """For each image the nearest others, (image, rank); rank 0 is the nearest.
+    """The nearest others of each image, (image, rank); rank 0 is the nearest.
 
     cosine, by_cosine: largest cosines, and the indices of those others.
-    mirrored: True where it is the mirrored other that has this cosine.
-    distance, by_distance: smallest L2 distances (root of the sum over pixels), and the indices; of
-        others as they are, never mirrored.
+    mirrored: True where the mirrored other has this cosine.
+    distance, by_distance: smallest L2 distances (root of the sum over pixels), and the indices;
+        others are never mirrored here.
 
-    Of equally near ones the first comes first.
+    In a tie the first comes first.
     """
 
     cosine: torch.Tensor
@@ -76,27 +76,27 @@ def nearest(
     """The min(k, len(among)) nearest others of each image, exactly, by cosine and by L2.
 
     One matrix product per block gives both: with a and b mean-removed images, and a0 and b0 their
-    means, |x - y|^2 = |a|^2 + |b|^2 - 2 <a, b> + d (a0 - b0)^2. Near images cancel in it, so the
-    candidates, two more than asked for, are compared again pixel by pixel.
+    means, |x - y|^2 = |a|^2 + |b|^2 - 2 <a, b> + d (a0 - b0)^2. For near images this suffers from
+    cancellation, so the candidates, two more than requested, are compared again pixel by pixel.
 
-    Mirrored others cost no more products: with even and odd parts under the mirror,
-    <a, b> = <a_even, b_even> + <a_odd, b_odd>, and the mirrored b has the same with a minus.
+    Mirrored others need no further products: with even and odd parts under the mirror, <a, b> =
+    <a_even, b_even> + <a_odd, b_odd>, and for the mirrored b the second term changes sign.
 
     Args:
         images: (image, channel, y, x).
-        among: the others, as this module's docstring says.
+        among: the others, as described at the top of this module.
         k: how many.
-        block: others compared at a time; bounds the memory.
-        mirrored: the cosine to another is the larger one of it and its mirror image.
-        own: (image,), index of each image among the others, where it is one of them and is not
-            compared with itself.
+        block: others compared at a time, which bounds the memory.
+        mirrored: use the larger cosine of the other and its mirror image.
+        own: (image,), index of each image among the others, if it is one of them, to exclude
+            comparing it with itself.
     """
     rows, alone = len(images), own is not None
     k = min(k, len(among) - alone)
     spare = min(k + alone + 2, len(among))
     best = _candidates(images, among, spare, block, mirrored)
     exact, flipped = [[], []], []
-    # Read for many, because chunks are read whole; compared for few, which the caches hold.
+    # Read for many, because chunks are read as a whole; compared for as few as the caches hold.
     bytes_each = 2 * spare * among[:1].nbytes
     for many in torch.arange(rows).split(max(1, BLOCK_BYTES // bytes_each)):
         index = torch.cat([leading.index[many] for leading in best], 1)
@@ -121,7 +121,7 @@ def nearest(
 
 
 def _cosines(x: torch.Tensor, others: torch.Tensor, mirrored: bool) -> list[torch.Tensor]:
-    """Cosines of each image, and of its mirror image, to its own others: (image, other) each.
+    """Cosines of each image, and of its mirror image, with its own others: (image, other) each.
 
     Args:
         others: (image, other, pixel).
@@ -136,16 +136,16 @@ def _cosines(x: torch.Tensor, others: torch.Tensor, mirrored: bool) -> list[torc
 
 
 def _candidates(images, among, count: int, block: int | None, mirrored: bool) -> list["Leading"]:
-    """The largest cosines and the smallest distances, up to rounding; arguments as of `nearest`."""
+    """The largest cosines and the smallest distances, up to rounding; arguments as in `nearest`."""
     x = to_float(images).flatten(1)
     rows, pixels = x.shape
     length = min(len(among), block or block_length(pixels))
     unit, mean, flat = standardized(x), x.mean(1), blank(images)[:, None]
     norm = (x - mean[:, None]).norm(dim=1)
     unit = _parts(unit, images.shape[3]) if mirrored else (unit,)
-    # What the means have in common would drown what tells near images apart.
+    # The common part of the means would drown the differences between near images.
     bright = mean.median()
-    # Of each image's nearness, 2 <a, b> + 2 d a0 b0 - |b|^2 - d b0^2 over 2 |a|, all but the first.
+    # All but the first term of nearness, (2 <a, b> + 2 d a0 b0 - |b|^2 - d b0^2) / 2 |a|.
     over_norm = 0.5 / torch.where(flat[:, 0], 1, norm)
     of_rows = torch.stack([2 * pixels * (mean - bright) * over_norm, -over_norm], 1)
     best = [Leading(rows, count, x.device) for _ in range(2)]
@@ -154,7 +154,7 @@ def _candidates(images, among, count: int, block: int | None, mirrored: bool) ->
     products = torch.empty(1 + len(unit), min(TILE, rows), len(buffer), device=x.device)
     for start, others in tiles(among, length):
         y = buffer[: len(others)].copy_(others.to(x.device).flatten(1))
-        # Bytes are divided by 255 where there are fewest numbers.
+        # Bytes are divided by 255 at the point with the fewest numbers.
         white = 255 if others.dtype == torch.uint8 else 1
         level = y.mean(1)
         norm = y.sub_(level[:, None]).norm(dim=1) / white
@@ -180,7 +180,7 @@ def _candidates(images, among, count: int, block: int | None, mirrored: bool) ->
 
 
 def tiles(among, length: int, tile: int = TILE) -> Iterator[tuple[int, torch.Tensor]]:
-    """(start, others) of `tile` others or fewer; `length` are read at a time."""
+    """(start, others) for `tile` others or fewer; `length` are read at a time."""
     for start, others in read_ahead(among, length):
         for first in range(0, len(others), tile):
             yield start + first, others[first : first + tile]
@@ -197,14 +197,14 @@ def _parts(flat: torch.Tensor, width: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 class Leading:
-    """The largest scores so far in each row, and where they were; of equal ones the first."""
+    """The largest scores so far in each row, and their indices; the first in a tie."""
 
     def __init__(self, rows: int, count: int, device):
         self.score = torch.full((rows, count), -torch.inf, device=device)
         self.index = torch.zeros(rows, count, dtype=torch.long, device=device)
 
     def update(self, scores: torch.Tensor, start: int, tile: slice = slice(None)) -> None:
-        """Take in `scores` (row, other) of a tile of rows and of the others from `start` on."""
+        """Add `scores` (row, other) for a tile of rows and the others from `start` on."""
         count = self.score.shape[1]
         rows = (scores.amax(1) > self.score[tile, -1]).nonzero()[:, 0]
         if not len(rows):
@@ -212,7 +212,7 @@ class Leading:
         scores, rows = scores[rows], rows + (tile.start or 0)
         found, where = [self.score[rows]], [self.index[rows]]
         for _ in range(min(count, scores.shape[1])):
-            # `max` gives the first of equal ones, which `topk` does not.
+            # `max` gives the first in a tie, unlike `topk`.
             score, index = scores.max(1, keepdim=True)
             scores.scatter_(1, index, -torch.inf)
             found.append(score)
@@ -222,8 +222,8 @@ class Leading:
         self.score[rows], self.index[rows] = found.gather(1, order), where.gather(1, order)
 
     def refined(self, scores: torch.Tensor, count: int, *more: torch.Tensor) -> tuple:
-        """The `count` best by the exact `scores` of the same others, where they are, and what
-        `more` says of them."""
+        """The `count` largest of the exact `scores` of the same others, their indices, and their
+        entries in `more`."""
         order = self.index.argsort(dim=1)
         order = order.gather(
             1, scores.gather(1, order).argsort(dim=1, descending=True, stable=True)
@@ -232,19 +232,19 @@ class Leading:
 
 
 def without(own: torch.Tensor, index: torch.Tensor, *more: torch.Tensor) -> tuple:
-    """Ranks (..., rank) of images that are not compared with themselves: one fewer.
+    """Ranks (..., rank) with one fewer, so that images are not compared with themselves.
 
     Args:
         own: (...), index of each image among the others.
-        index, more: indices of the nearest others, and what else is said of these.
+        index, more: indices of the nearest others, and further values for these.
     """
     rank = (index == own[..., None]).int().argsort(dim=-1, stable=True)[..., :-1]
     return tuple(v.gather(-1, rank) for v in (index, *more))
 
 
 def block_length(*floats: int) -> int:
-    """How many others, each of so many numbers, fill a block: a power of two, as chunks are, so
-    that none is read twice."""
+    """How many others, each of this many numbers, fill a block: a power of two, like chunks, so
+    that no chunk is read twice."""
     return 2 ** max(0, int(math.log2(BLOCK_BYTES / (4 * max(floats)))))
 
 
@@ -253,7 +253,7 @@ def closest_pairs(
 ) -> Nearest:
     """The nearest of `second` to each of `first`, on the CPU; both are read a block at a time.
 
-    Computed on `device`, `block` of `first` at a time; the others as of `nearest`.
+    Computed on `device`, `block` of `first` at a time; other arguments as in `nearest`.
     """
     found = [
         nearest(

@@ -1,4 +1,4 @@
-"""What beyond.zarr says of a pair in a few numbers: medians over samples, with their intervals."""
+"""Summary of beyond.zarr for a pair: medians over samples, with their intervals."""
 
 import math
 
@@ -9,9 +9,9 @@ from gahb.summaries.tables import bounded, over_seeds
 
 
 def beyond(measured: xr.Dataset) -> dict:
-    """`beyond` and its null `beyond_null`, of pairs alone, and the `share` of the first network.
+    """`beyond` and its null `beyond_null`, for pairs only, and the `share` of the first network.
 
-    Where most samples diverged the others say nothing: there are no numbers of them.
+    There are no numbers if most samples diverged: the others say nothing.
     """
     found = {"beyond": "beyond_median", "beyond_null": "null_median"}
     medians = {name: measured[of].values for name, of in found.items() if of in measured}
@@ -22,15 +22,15 @@ def beyond(measured: xr.Dataset) -> dict:
 
 
 def over_seeds_of(pairs: list[xr.Dataset]) -> dict:
-    """The same of pairs that differ in their seed alone; nothing of none."""
+    """`beyond` over pairs that differ only in their seed; empty for no pairs."""
     return over_seeds([beyond(one) for one in pairs]) if pairs else {}
 
 
 def ceiling(same: list[xr.Dataset]) -> dict:
-    """What `beyond` can reach: its value for networks trained on the same images.
+    """The ceiling of `beyond`: its value for networks trained on the same images.
 
     Args:
-        same: beyond.zarr of pairs that differ in their seed alone; if none, there is no number.
+        same: beyond.zarr of pairs that differ only in their seed; if none, there is no number.
     """
     each = [{"beyond_ceiling": beyond(one)["beyond"]} for one in same]
     return over_seeds(each) if same else {}

@@ -8,7 +8,7 @@ With mse(x, sigma) a squared error and p_sigma_0 the density of noisy images at 
     + \text{what the best one lacks},
 
 with equality where f is the posterior mean under a density q. Differences are taken image by image
-before any mean, so that what images and noises have in common drops out.
+before any mean, so that the common effects of images and noises cancel.
 """
 
 import math
@@ -21,10 +21,10 @@ from gahb.summaries.tables import bounded
 
 
 def least_errors(each: list[xr.Dataset]) -> xr.DataArray:
-    """At each noise level the errors of whoever has the least on test images.
+    """At each noise level, the errors of the denoiser with the smallest ones on test images.
 
     Args:
-        each: density.zarr of some denoisers. The Gaussian of the first is one more.
+        each: density.zarr of some denoisers. The Gaussian of the first is another one.
 
     Returns: (pair, set, sigma, image).
     """
@@ -44,17 +44,17 @@ def lost(data: xr.Dataset, best: xr.DataArray) -> xr.DataArray:
 
 
 def compared(data: xr.Dataset, other: xr.Dataset, best: xr.DataArray) -> dict:
-    """What a denoiser lacks and remembers, at the last cut-off, in nats for each image.
+    """Losses and memory of a denoiser at the last cut-off, in nats per image.
 
-    kl: lost on test images to the best; kl_bits: in bits for each entry. kl_between: lost on them
-    to the other one of the pair. memory: gained on training images. Each with an interval over
-    images. noise_error, integration_error: standard error of kl that comes from the noises alone,
-    and error of the integral over noise levels.
+    kl: loss to the best on test images; kl_bits: in bits per entry. kl_between: loss on them to the
+    other denoiser of the pair. memory: gain on training images. Each has an interval over images.
+    noise_error, integration_error: standard error of kl due to the noises alone, and error of the
+    integral over noise levels.
 
     Args:
         data: density.zarr of the denoiser trained on S1.
-        other: of that trained on S2.
-        best: of `least_errors`, of denoisers that have not seen S1.
+        other: density.zarr of the denoiser trained on S2.
+        best: `least_errors` of denoisers that have not seen S1.
     """
     last, of_pair = (lost(data, b).isel(sigma=-1) for b in (best, other.mse))
     kl = interval("kl", last.sel(set="test"))
@@ -77,15 +77,15 @@ def interval(name: str, values: xr.DataArray) -> dict:
 
 
 def per_entry(data: xr.Dataset) -> xr.DataArray:
-    """Log-density at the last cut-off in nats for each entry, (set, image)."""
+    """Log-density at the last cut-off in nats per entry, (set, image)."""
     return data.log_density.isel(sigma=-1) / data.attrs["entries"]
 
 
 def log_densities(data: xr.Dataset) -> dict:
-    """Mean log-density of test images, and how much likelier training images are, for each entry.
+    """Mean log-density of test images, and how much likelier training images are, per entry.
 
-    The Gaussian's is taken off before training and test images are compared: it knows which images
-    are likely in themselves. With intervals over images.
+    The Gaussian's is subtracted before training and test images are compared, since some images are
+    likelier in themselves. With intervals over images.
     """
     found = interval("log_density", per_entry(data).sel(set="test"))
     if "S1" not in data.set:

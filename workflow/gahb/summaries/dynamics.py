@@ -2,7 +2,7 @@
 
 Bonnaire et al. (2025, Why diffusion models don't memorize): the first, tau_gen, does not depend on
 the number N of training images, and the second, tau_mem, grows in proportion to N. Then curves of
-the memorized fraction against tau / N are one curve. Times are in any unit: steps or images seen.
+the memorized fraction against tau / N coincide. Times are in any unit: steps or images seen.
 """
 
 from collections.abc import Mapping
@@ -10,9 +10,9 @@ from collections.abc import Mapping
 import numpy as np
 import scipy.stats
 
-#: The fraction of the samples that is memorized at tau_mem.
+#: The fraction of the samples that are memorized at tau_mem.
 THRESHOLD = 0.5
-#: Exponents a among which the one is looked for that makes curves against tau / N^a most alike.
+#: Exponents a among which the best collapse of curves against tau / N^a is sought.
 EXPONENTS = np.linspace(0, 2, 81)
 
 
@@ -24,8 +24,8 @@ def best(times, errors) -> float:
 def crossing(times, fractions, threshold: float = THRESHOLD) -> float:
     """tau_mem: the first time at which the memorized fraction exceeds `threshold`.
 
-    Interpolated linearly in the logarithm of time. Infinite where it never does; where it does from
-    the start, the first time.
+    Interpolated linearly in the logarithm of time. Infinite if it never does; the first time if it
+    does from the start.
 
     Args:
         times: (step,), increasing, above 0.
@@ -43,12 +43,12 @@ def crossing(times, fractions, threshold: float = THRESHOLD) -> float:
 
 
 def exponent(times: Mapping[int, list[float]], level: float = 0.95) -> np.ndarray:
-    """The exponent a of tau ~ N^a, and the interval of least squares of log tau on log N.
+    """The exponent a of tau ~ N^a, with the interval of a least-squares fit of log tau to log N.
 
     Args:
-        times: for each N those of all seeds. An N is left out unless all of its seeds got there:
-            those that did are the early ones.
-        level: of confidence; the interval is Student's, and NaN of fewer than three times.
+        times: for each N the times of all seeds. An N is left out unless all of its seeds got
+            there, since those that did would be the early ones.
+        level: confidence level; the interval is Student's, and NaN for fewer than three times.
 
     Returns: (estimate, low, high), NaN with fewer than two N.
     """
@@ -63,11 +63,11 @@ def exponent(times: Mapping[int, list[float]], level: float = 0.95) -> np.ndarra
 
 
 def misfit(curves: Mapping[int, tuple], a: float) -> float:
-    """How far the fractions of all N are from one curve against tau / N^a: a root mean square.
+    """Root mean square deviation of the fractions of all N from one curve against tau / N^a.
 
     Each curve is compared, at its own times, with each other one, interpolated in the logarithm of
-    tau / N^a: 0 before that one's first time, and not compared after its last. Times at which
-    neither has memorized anything do not count. NaN if there is none.
+    tau / N^a: 0 before the other's first time, and not compared after its last. Times at which
+    neither has memorized anything do not count. NaN if there are none.
 
     Args:
         curves: for each N its times and fractions, both (step,).
@@ -88,7 +88,7 @@ def misfit(curves: Mapping[int, tuple], a: float) -> float:
 def collapse(curves: Mapping[int, tuple]) -> tuple[float, float]:
     """The exponent with the smallest misfit, and that misfit.
 
-    NaN unless at least two N have a tau_mem: other curves lie on one another as they please.
+    NaN unless at least two N have a tau_mem: other curves collapse trivially.
     """
     if sum(np.isfinite(crossing(*curve)) for curve in curves.values()) < 2:
         return np.nan, np.nan
@@ -97,7 +97,7 @@ def collapse(curves: Mapping[int, tuple]) -> tuple[float, float]:
 
 
 def effective_memorization(fractions: Mapping[int, float], least: float = 0.9) -> float:
-    """The largest N of whose samples the part `least` is memorized (Gu et al., 2023).
+    """The largest N for which at least this fraction of the samples is memorized (Gu et al., 2023).
 
     Args:
         fractions: the memorized fraction for each N.

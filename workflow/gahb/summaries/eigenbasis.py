@@ -1,4 +1,4 @@
-"""What eigenbasis.zarr says of a denoiser in a few numbers."""
+"""Summary of eigenbasis.zarr for a denoiser."""
 
 import math
 
@@ -11,7 +11,7 @@ from gahb.summaries.tables import bounded
 
 
 def basis(basis: xr.Dataset) -> dict:
-    """Effective dimension and asymmetry, means over images and noise levels of eigenbasis.zarr."""
+    """Effective dimension and asymmetry, means over images and noise levels."""
     traces = basis.trace.mean("sigma") if "sigma" in basis.trace.dims else basis.trace
     dimension = bounded("dimension", statistics.mean(np.atleast_1d(traces)))
     return dimension | {"asymmetry": float(basis.asymmetry.mean())}

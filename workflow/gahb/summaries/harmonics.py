@@ -1,11 +1,11 @@
-"""What harmonics.zarr says in a few numbers, for tables and figures.
+"""Summary of harmonics.zarr, for tables and figures.
 
-Of several noise levels means are taken. NAME_p is the part of the null, with the measured value as
-one of it, that is at least as large: of `harmonic` for the same bases with their pixels permuted
-(small for localized vectors, too), `signs_p` with random signs of their pixels (small for waves,
-not for localized noise), and `mixed_p` with their vectors mixed (small for frequencies or places
-of their own, not for smoothness); of `adaptive` for images that are given each other's bases; of
-`near`, `along` and `tangent` for the geometry of other images.
+Values are averaged over noise levels. NAME_p is the fraction of the null, including the measured
+value, that is at least as large: for `harmonic` the same bases with their pixels permuted (small
+for localized vectors, too), `signs_p` with random signs of their pixels (small for waves, not for
+localized noise), and `mixed_p` with their vectors mixed (small for frequencies or places of their
+own, not for smoothness); for `adaptive` images with each other's bases; for `near`, `along` and
+`tangent` the geometry of other images.
 """
 
 import math
@@ -17,14 +17,14 @@ from gahb import statistics as intervals
 from gahb.harmonics import adaptivity
 from gahb.summaries.tables import bounded
 
-#: Of the permutations that give images each other's bases: most of them, and their seed.
+#: Maximum number of permutations that give images each other's bases, and their seed.
 DRAWS, SEED = 99, 0
-#: Ranks beside the tangent space of disks whose angular order counts.
+#: Ranks after the tangent space of disks whose angular order counts.
 BESIDE = slice(5, 15)
 
 
 def measures(measured: xr.Dataset) -> dict:
-    """Means over images with their intervals and p-values; what there is none of is left out."""
+    """Means over images with their intervals and p-values, for the available measures."""
     found = _tested(measured, "harmonic", measured.harmonic_null.sel(null="permuted"))
     for name in ("signs", "mixed"):
         null = measured.harmonic_null.sel(null=name).mean(("image", "sigma"))
@@ -43,15 +43,15 @@ def measures(measured: xr.Dataset) -> dict:
 
 
 def adaptive(measured: xr.Dataset) -> tuple[float, np.ndarray]:
-    """`adaptive` and its null (draw,), NaN of a single image."""
+    """`adaptive` and its null (draw,), NaN for a single image."""
     counts = measured.coefficients.transpose("sigma", "of", "image").values
     value = np.mean([adaptivity.adaptive(each) for each in counts])
     return float(value), np.mean([adaptivity.swapped(each, DRAWS, SEED) for each in counts], 0)
 
 
 def coefficients(measured: xr.Dataset) -> dict:
-    """Mean numbers of coefficients that hold 95 % of an image: in its own basis, in the bases of
-    other images, in fixed ones; and the exponents of the decay, in its own and in fixed ones."""
+    """Mean numbers of coefficients that hold 95 % of an image in its own basis, the bases of other
+    images and fixed ones; and exponents of the decay in its own basis and fixed ones."""
     counts = measured.coefficients.transpose("sigma", "of", "image").values
     same = np.eye(counts.shape[1], dtype=bool)
     found = {"coefficients_own": counts[:, same].mean(), "decay_own": measured.decay.mean()}
@@ -64,7 +64,7 @@ def coefficients(measured: xr.Dataset) -> dict:
 
 
 def one_image(measured: xr.Dataset, image: int) -> dict:
-    """`harmonic` and numbers of coefficients of the image of an index, at the first noise level."""
+    """`harmonic` and numbers of coefficients for one image, at the first noise level."""
     at = int(np.flatnonzero(measured.image.values == image)[0])
     one = measured.isel(sigma=[0])
     chosen = one.isel(image=[at])

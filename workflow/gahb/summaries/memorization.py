@@ -1,6 +1,6 @@
-"""What similarity.zarr says of memorization and of agreement in a few numbers.
+"""Summary of similarity.zarr: memorization and agreement.
 
-Medians are over the samples of which neither network's diverged.
+Medians are over the samples for which neither network diverged.
 """
 
 import math
@@ -13,14 +13,14 @@ from gahb.summaries.tables import bounded, over_seeds
 
 
 def similarity(similarity: xr.Dataset) -> dict:
-    """Median cosines, the part of samples that is memorized, and how many samples diverged.
+    """Median cosines, the fraction of memorized samples, and the number of diverged samples.
 
-    Where most samples diverged the others say nothing: there are no numbers of them. One network
-    alone has no `between`, and is of S1.
+    There are no numbers if most samples diverged: the others say nothing. A single network has no
+    `between`, and is trained on S1.
     """
     found, measured = counts(similarity), {}
     most = 2 * found["diverged"] > found["samples"]
-    # By pixels and, with an embedding, by its features.
+    # In pixels and, with an embedding, in its features.
     for by in [by for by in ("", "_embedded") if f"closest{by}" in similarity]:
         between, memorized = f"between{by}", f"memorized{by}"
         if between in similarity:
@@ -28,7 +28,7 @@ def similarity(similarity: xr.Dataset) -> dict:
             middle = (math.nan,) * 3 if most else statistics.median(cosines)
             measured |= bounded(between, middle)
         measured |= median(similarity[f"closest{by}"])
-        # Of one network: two of a pair often make the same image, which counts once.
+        # One network only: the two of a pair often make the same image, which counts once.
         judged = similarity[memorized].isel(subset=0).values
         part = (math.nan,) * 3 if most else statistics.fraction(judged[~np.isnan(judged)])
         measured |= bounded(memorized, part)
@@ -36,12 +36,13 @@ def similarity(similarity: xr.Dataset) -> dict:
 
 
 def risk(each: list[xr.Dataset]) -> dict:
-    """Whether networks of one training set size are at risk of memorizing: `at_risk`, yes or no;
-    nothing without held-out images, which say how often the rule is wrong.
+    """Whether networks of one training set size are at risk of memorizing: `at_risk`, yes or no.
+    Empty without held-out images, which show how often the rule is wrong.
 
-    At risk is one whose memorized fraction has a 95 % interval (Wilson's) above the fraction of
-    held-out images that the same rule calls memorized. One seed at risk is enough. Where no
-    held-out image is called memorized, so is a single sample: an error on the safe side.
+    A network is at risk if the 95 % interval (Wilson's) of its memorized fraction lies above the
+    fraction of held-out images that the same rule calls memorized. One seed at risk is enough. If
+    no held-out image is called memorized, a single memorized sample means risk: an error on the
+    safe side.
 
     Args:
         each: similarity.zarr of each seed; NaN if most samples of all diverged.
@@ -58,10 +59,10 @@ def risk(each: list[xr.Dataset]) -> dict:
 
 
 def ceiling(same: list[xr.Dataset]) -> dict:
-    """What `between` can reach: the median cosine between networks trained on the same images.
+    """The ceiling of `between`: the median cosine between networks trained on the same images.
 
     Args:
-        same: similarity.zarr of pairs that differ in their seed alone; if none, there is no number.
+        same: similarity.zarr of pairs that differ only in their seed; if none, there is no number.
     """
     between = [s.between.values for s in same]
     medians = [math.nan if _most_diverged(b) else float(np.nanmedian(b)) for b in between]
@@ -69,13 +70,13 @@ def ceiling(same: list[xr.Dataset]) -> dict:
 
 
 def _most_diverged(values: np.ndarray) -> bool:
-    """Whether most are NaN, as numbers of diverged samples are: the others say nothing."""
+    """Whether most values are NaN, as for diverged samples: then the others say nothing."""
     return bool(2 * np.isnan(values).sum() > np.size(values))
 
 
 def median(cosines: xr.DataArray) -> dict:
-    """Median of a variable of similarity.zarr, for the network of each subset; NaN where most
-    samples diverged."""
+    """Median of a variable of similarity.zarr for the network of each subset; NaN if most samples
+    diverged."""
     found = {}
     for subset in cosines.subset.values:
         values, name = cosines.sel(subset=subset).values, f"{cosines.name}_{subset}"
@@ -93,7 +94,7 @@ def median(cosines: xr.DataArray) -> dict:
 
 
 def counts(similarity: xr.Dataset) -> dict:
-    """How many samples there are of each network, and how many are left out."""
+    """Number of samples of each network, and of those left out."""
     return {
         "samples": similarity.sizes["sample"],
         "diverged": int(similarity.diverged.sum()),
@@ -101,7 +102,7 @@ def counts(similarity: xr.Dataset) -> dict:
 
 
 def counted(similarity: xr.Dataset) -> tuple[int, int, int]:
-    """Of the first network's samples those memorized, all that ended, and those that diverged."""
+    """Numbers of the first network's samples that are memorized, that ended, and that diverged."""
     memorized = similarity.memorized.isel(subset=0)
     ended = int(memorized.notnull().sum())
     return int(memorized.sum()), ended, memorized.size - ended

@@ -1,7 +1,7 @@
-"""How far denoisers are from the optimum, on the same noisy images at the same noise levels.
+"""The distance of denoisers from the optimum, on the same noisy images at the same noise levels.
 
-The optimum may be known on fewer images and at fewer noise levels than a network, and on the test
-set alone. PSNRs are in dB; means are over images.
+The optimum may be known for fewer images and noise levels than a network, and only on the test set.
+PSNRs are in dB; means are over images.
 """
 
 import numpy as np
@@ -10,7 +10,7 @@ import xarray as xr
 from gahb import statistics
 from gahb.summaries.tables import bounded
 
-#: Input PSNRs in dB at which distances to the optimum are given.
+#: Input PSNRs in dB at which distances to the optimum are reported.
 LEVELS = (10.0, 15.0, 20.0, 30.0)
 #: Noisy images that the paper's networks saw.
 PAPER = 2.5e8
@@ -23,7 +23,7 @@ def on_test_set(curves: xr.Dataset) -> xr.DataArray:
 
 
 def below(curves: xr.Dataset, optimum: xr.Dataset) -> xr.DataArray:
-    """PSNR of the optimum less that of a denoiser, (input_psnr, image), where both are known.
+    """PSNR of the optimum minus PSNR of a denoiser, (input_psnr, image), where both are known.
 
     Args:
         curves, optimum: psnr.zarr of both; the optimum's images are the first of the denoiser's.
@@ -44,10 +44,10 @@ def below(curves: xr.Dataset, optimum: xr.Dataset) -> xr.DataArray:
 
 
 def above_measured(optimum: xr.Dataset) -> xr.DataArray:
-    """By how many dB the exact optimum may lie above the one measured, (input_psnr,).
+    """By how many dB the exact optimum may lie above the measured one, (input_psnr,).
 
     A posterior mean over chains has a Monte Carlo error, whose expected square adds to the squared
-    error. 0 where there is none.
+    error. 0 if there is none.
     """
     best = on_test_set(optimum)
     if "monte_carlo_error" not in optimum:
@@ -65,7 +65,7 @@ def rhat(optimum: xr.Dataset) -> float:
 def closed(curves: xr.Dataset, linear: xr.Dataset, optimum: xr.Dataset) -> dict[float, np.ndarray]:
     """Share of the gap from the Wiener filter to the optimum that a denoiser closes, by input PSNR.
 
-    It is a ratio of mean differences in dB, over the images of the optimum, with an interval.
+    It is a ratio of mean differences in dB over the images of the optimum, with an interval.
     """
     left, gap = below(curves, optimum), below(linear, optimum)
     levels = [p for p in left.input_psnr.values if p in gap.input_psnr.values]
@@ -78,7 +78,7 @@ def closed(curves: xr.Dataset, linear: xr.Dataset, optimum: xr.Dataset) -> dict[
 
 
 def extrapolated(images_seen, below, seed: int = 0) -> dict[str, np.ndarray]:
-    """Two curves through the mean dB below the optimum of networks that saw more and more images.
+    """Two curves fitted to the mean dB below the optimum of networks that saw more and more images.
 
     - line: a + b log2(n), which crosses the optimum
     - power law: a n^b, which never does
@@ -86,7 +86,7 @@ def extrapolated(images_seen, below, seed: int = 0) -> dict[str, np.ndarray]:
     Args:
         images_seen: (network,), at least two different ones.
         below: (network, image) dB below the optimum.
-        seed: of the resamplings of images.
+        seed: seed of the resamplings of images.
 
     Each number but `scatter` has a 95 % interval over images, not over seeds, nor over the form of
     the curve:
@@ -100,7 +100,7 @@ def extrapolated(images_seen, below, seed: int = 0) -> dict[str, np.ndarray]:
     n, below = np.log2(np.asarray(images_seen, float)), np.asarray(below, float)
     count, far = below.shape[1], np.log2(PAPER)
     images = np.random.default_rng(seed).integers(count, size=(statistics.RESAMPLINGS, count))
-    # The images as they are come first.
+    # The original images come first.
     means = np.concatenate([below.mean(1)[None], below[:, images].mean(2).T])
     slope, start = _line(n, means)
     falls = slope < 0
@@ -116,24 +116,24 @@ def extrapolated(images_seen, below, seed: int = 0) -> dict[str, np.ndarray]:
 
 
 def _bounds(each: np.ndarray) -> np.ndarray:
-    """The first as it is, and a 95 % interval of the others."""
+    """The first, and a 95 % interval of the others."""
     return np.array([each[0], *np.quantile(each[1:], [0.025, 0.975], method="nearest")])
 
 
 def _line(x, y):
-    """Slope and height at 0 of the least-squares lines through y (..., point)."""
+    """Slope and intercept of the least-squares lines through y (..., point)."""
     x0 = x - x.mean()
     slope = (y * x0).sum(-1) / np.square(x0).sum()
     return slope, y.mean(-1) - slope * x.mean()
 
 
 def against_optimum(curves: xr.Dataset, optimum: xr.Dataset, low: float, high: float) -> dict:
-    """What psnr.zarr of the optimum says of psnr.zarr of a denoiser of the same noisy images.
+    """Comparison of a denoiser's psnr.zarr with the optimum's, for the same noisy images.
 
     `optimum` is the denoiser's test PSNR between input PSNRs of low and high dB and its mean
     distance there; `optimum_slope` the optimum's slope there, if it has three levels;
-    `optimum_error` by how many dB the exact one may be higher, at most over the levels, and `rhat`
-    whether its chains agree, if it has any.
+    `optimum_error` by how many dB the exact optimum may be higher, the maximum over levels, and
+    `rhat` whether its chains agree, if it has any.
     """
     best, own = on_test_set(optimum), on_test_set(curves)
     between = slice(low - 1e-6, high + 1e-6)
@@ -141,7 +141,7 @@ def against_optimum(curves: xr.Dataset, optimum: xr.Dataset, low: float, high: f
         best.sel(input_psnr=between),
         below(curves, optimum).sel(input_psnr=between),
     )
-    # The optimum's images are few: their mean distance is far surer than their mean PSNR.
+    # The optimum has few images: their mean distance is far more certain than their mean PSNR.
     found = {"optimum": float(own.sel(input_psnr=between).mean() + gap.mean())} if gap.size else {}
     if inside.sizes["input_psnr"] > 2:
         slope = statistics.slope(best.input_psnr, best, low, high)
@@ -153,7 +153,7 @@ def against_optimum(curves: xr.Dataset, optimum: xr.Dataset, low: float, high: f
 
 
 def below_optimum(curves: xr.Dataset, optimum: xr.Dataset, levels=LEVELS) -> dict:
-    """Mean dB below the optimum at those input PSNRs that both have, all of them if None."""
+    """Mean dB below the optimum at the `levels` that both have, all common ones if None."""
     lost = below(curves, optimum)
     return {
         name: value

@@ -1,4 +1,4 @@
-"""What psnr.zarr says of a denoiser in a few numbers.
+"""Summary of psnr.zarr for a denoiser.
 
 PSNRs are means in dB over the noise levels between which slopes are fitted.
 """
@@ -12,7 +12,7 @@ from gahb.summaries.tables import bounded
 def curves(curves: xr.Dataset, low: float, high: float) -> dict:
     """Train and test PSNR, their gap, and the slope of the test curve, from psnr.zarr.
 
-    Where no image is a training image, only those of the test set.
+    If there are no training images, only values on the test set.
 
     Args:
         curves: the store.

@@ -1,7 +1,7 @@
 """Tables of a study's numbers: a row for each denoiser and training set size.
 
-NAME_low and NAME_high bound 95 % intervals over images or samples (`gahb.statistics`) or, of
-several seeds, are the smallest and the largest.
+NAME_low and NAME_high bound 95 % intervals over images or samples (`gahb.statistics`) or, for
+several seeds, are the smallest and the largest value.
 """
 
 import csv
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from gahb import store
 
-#: Digits after the point of what is not a cosine, fraction or slope; these have three.
+#: Digits after the point for numbers other than cosines, fractions and slopes, which have three.
 DIGITS = (
     {"dimension": 1, "loss": 5, "tau_gen": 0, "tau_mem": 0}
     | dict.fromkeys(
@@ -34,9 +34,9 @@ DIGITS = (
     | dict.fromkeys(["kl", "kl_between", "memory", "trace", "scaled_error", "flipd"], 1)
     | dict.fromkeys([f"coefficients_{b}" for b in ("own", "others", "dct", "wavelet")], 1)
 )
-#: How the names of numbers begin that are missing where most samples diverged.
+#: Beginnings of the names of numbers that are missing if most samples diverged.
 OF_SAMPLES = ("between", "ceiling", "closest", "memorized", "at_risk", "scale")
-#: What the seed of a training does not change.
+#: Numbers that do not depend on the seed of a training.
 SAME = {"N", "sigma", "alpha", "minimax_slope", "image", "images", "images_seen", "noisy_psnr"} | {
     "samples",
     "closest_pair",
@@ -56,9 +56,9 @@ SAME = {"N", "sigma", "alpha", "minimax_slope", "image", "images", "images_seen"
 
 
 def over_seeds(rows: list[dict]) -> dict:
-    """The medians of rows that differ in their seed alone, in one row.
+    """The medians of rows that differ only in their seed, in one row.
 
-    Beside each median NAME stand NAME_low and NAME_high, the smallest and the largest value. With n
+    Each median NAME comes with NAME_low and NAME_high, the smallest and the largest value. With n
     seeds this interval holds the median of infinitely many with probability 1 - 2^(1-n): it misses
     it only if all n lie on the same side. NaNs are left out. One row alone stays as it is.
     """
@@ -66,7 +66,7 @@ def over_seeds(rows: list[dict]) -> dict:
         return rows[0]
     found = {}
     for name in rows[0]:
-        if name.endswith(("_low", "_high")):  # over samples, which those over seeds replace
+        if name.endswith(("_low", "_high")):  # intervals over samples, replaced by those over seeds
             continue
         values = [row.get(name, math.nan) for row in rows]
         if name in SAME:
@@ -79,14 +79,14 @@ def over_seeds(rows: list[dict]) -> dict:
 
 
 def bounded(name: str, interval) -> dict:
-    """An estimate with the bounds of its interval, where it has any."""
+    """An estimate with the bounds of its interval, if it has any."""
     estimate, low, high = map(float, interval)
     bounds = {} if math.isnan(low) else {f"{name}_low": low, f"{name}_high": high}
     return {name: estimate, **bounds}
 
 
 def write(rows: list[dict], path: str | Path, columns: Iterable[str] = ()) -> None:
-    """A table with a line for each row, as CSV; by default with the columns that any row has."""
+    """Write a line for each row, as CSV; by default with the columns that any row has."""
     with store.atomic(path) as partial, open(partial, "w", newline="") as file:
         names = list(columns) or list(dict.fromkeys(name for row in rows for name in row))
         writer = csv.DictWriter(file, names)

@@ -1,4 +1,4 @@
-"""The order in which images are seen, and training sets that are read as they are used."""
+"""The order in which images are seen, and training sets that are read on demand."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -18,9 +18,9 @@ def mixed(*parts: int) -> int:
 def batch_order(
     count: int, epoch: int, seed: int, start: int, stop: int, size: int
 ) -> Iterator[torch.Tensor]:
-    """Indices of images, `size` at a time, from places `start` to `stop` of an endless stream.
+    """Indices of images, `size` at a time, from positions `start` to `stop` of an endless stream.
 
-    The stream is `count` images, repeated as often as fit into `epoch` (once at least, as the
+    The stream is `count` images, repeated as often as fit into `epoch` (at least once, as the
     authors do) and then shuffled, again and again: each epoch sees each image equally often.
     """
     length = count * max(1, epoch // count)
@@ -43,7 +43,7 @@ class Streamed:
     The batches are the same as those of a set on the device.
 
     Args:
-        images: the training set, indexed with arrays of places.
+        images: the training set, indexed with arrays of positions.
         pool: images read at a time. Up to three such pools are in memory.
         device: where the images go.
     """
@@ -65,6 +65,6 @@ class Streamed:
 
     def _on_device(self, images: np.ndarray) -> torch.Tensor:
         pool = torch.from_numpy(images)
-        if self.device.type == "cuda":  # from memory that is pinned, the GPU fetches it by itself
+        if self.device.type == "cuda":  # the GPU copies asynchronously from pinned memory
             pool = pool.pin_memory()
         return pool.to(self.device, non_blocking=True)

@@ -1,4 +1,4 @@
-"""What a killed training continues from."""
+"""Checkpoints, from which a killed training continues."""
 
 import contextlib
 import glob
@@ -17,20 +17,21 @@ safetensors, safetensors_torch = Needed("safetensors"), Needed("safetensors.torc
 
 
 class CheckpointError(Exception):
-    """The checkpoint cannot be written, or cannot be used; says which and why."""
+    """The checkpoint cannot be written, or cannot be used; the message says which and why."""
 
 
 class Checkpoint:
     """A file from which a killed training continues exactly where it was.
 
-    Its name ends in a hash of the settings, so that a checkpoint of other settings is not found.
+    Its name ends in a hash of the settings, so that a checkpoint with other settings is not found.
 
     Args:
-        weights: path of the file that the training is to make; checkpoints lie beside it.
-        settings: what the training was asked to do.
-        minutes: between two saves.
+        weights: path of the training's result; checkpoints are next to it.
+        settings: settings of the training.
+        minutes: minutes between two saves.
 
-    log is where the log of the job so far may be kept, as long as there is a checkpoint.
+        log is a path at which the log of the job so far may be kept, as long as there is a
+            checkpoint.
     """
 
     def __init__(self, weights: str | Path, settings: str, minutes: float):
@@ -47,8 +48,8 @@ class Checkpoint:
         """Replace the checkpoint, whole or not at all.
 
         Raises:
-            Diverged: the training has; the checkpoint stays what it was.
-            CheckpointError: it cannot be written; it stays what it was.
+            Diverged: the training has diverged; the checkpoint is unchanged.
+            CheckpointError: it cannot be written, and is unchanged.
         """
         training.check()
         tensors = {k: v.detach().contiguous().cpu() for k, v in training.state().items()}
@@ -70,7 +71,7 @@ class Checkpoint:
         """Load the checkpoint into `training` if there is one; returns the history so far.
 
         Raises:
-            CheckpointError: it is damaged, or of other settings.
+            CheckpointError: it is damaged, or has other settings.
         """
         if not self.path.exists():
             return {}
@@ -86,6 +87,6 @@ class Checkpoint:
         return {k: v.numpy() for k, v in below(tensors, "history").items()}
 
     def remove(self) -> None:
-        """Remove all checkpoints beside the weights, those of other settings too."""
+        """Remove all checkpoints next to the weights, including those with other settings."""
         for path in self.weights.parent.glob(f"{glob.escape(self.weights.name)}.*.checkpoint*"):
             path.unlink()

@@ -1,4 +1,4 @@
-"""What a device computes fast: bfloat16, a GPU's kernels, compiled networks."""
+"""Fast computation on a device: bfloat16, a GPU's kernels, compiled networks."""
 
 import os
 import shutil
@@ -13,8 +13,8 @@ from gahb.training.recipe import Recipe
 def computes_bf16(device: torch.device) -> bool:
     """Whether bfloat16 is the faster precision on the device.
 
-    On a CPU it takes bfloat16 instructions, AMX's or AVX-512's, which torch's convolutions use:
-    with AVX-512's a step takes 0.6 to 0.7 of its time in float32. Without any it takes 9 times.
+    A CPU needs bfloat16 instructions, AMX or AVX-512, which torch's convolutions use: with AVX-512
+    a step takes 0.6 to 0.7 of its time in float32; without any it takes 9 times as long.
     """
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
@@ -25,7 +25,7 @@ def computes_bf16(device: torch.device) -> bool:
 def use_gpu_kernels(deterministic: bool) -> None:
     """Choose a GPU's kernels: TF32 for float32, and the fastest found or only reproducible ones.
 
-    To be called before the GPU is used. A CPU's kernels are all reproducible.
+    Call this before the GPU is used. A CPU's kernels are all reproducible.
     """
     torch.backends.cuda.matmul.allow_tf32 = True
     torch.backends.cudnn.allow_tf32 = True
@@ -36,9 +36,9 @@ def use_gpu_kernels(deterministic: bool) -> None:
 
 
 def training_flop(network: nn.Module, shape: tuple[int, ...]) -> int:
-    """Floating-point operations to train on one image of `shape`: three times those of f."""
+    """Floating-point operations to train on one image of `shape`: three times as for f."""
     parameter, mode = next(network.parameters()), network.training
-    network.eval()  # so that running statistics stay
+    network.eval()  # so that running statistics are unchanged
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         y = torch.zeros(1, *shape, device=parameter.device)
         network(y, 1.0) if getattr(network, "needs_sigma", False) else network(y)
@@ -49,13 +49,13 @@ def training_flop(network: nn.Module, shape: tuple[int, ...]) -> int:
 def compiling_pays(
     network: nn.Module, shape: tuple[int, ...], recipe: Recipe, device: torch.device
 ) -> bool:
-    """Whether a training is so long that it earns back the minute or two of torch.compile.
+    """Whether a training is long enough to earn back the minute or two of torch.compile.
 
-    Decided from the recipe and the network's size alone, so that a training that is resumed runs
-    the same code. Never on a CPU, where no gain was measured that can be relied on.
+    Decided from the recipe and the network's size alone, so that a resumed training runs the same
+    code. Never on a CPU, where no reliable gain was measured.
     """
     if device.type != "cuda" or not (shutil.which("g++") or shutil.which("clang++")):
         return False
-    # A GPU at a fourth of its speed; small steps take as long as it takes to launch their kernels.
+    # A GPU at a fourth of its peak; small steps are limited by launching their kernels.
     step = max(recipe.batch * training_flop(network, shape) / 2e14, 5e-3)
     return recipe.steps * step > 600

@@ -1,4 +1,4 @@
-"""The loop: whoever runs it keeps the books (history, progress, checkpoints, signals)."""
+"""The training loop; its caller handles history, progress, checkpoints and signals."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,7 @@ from gahb.training.state import Training
 
 
 def train(training: Training) -> Iterator[int]:
-    """Train to the last step of the recipe from where `training` is.
+    """Train from the current step of `training` to the last step of the recipe.
 
     Yields: the number of steps taken, after each one. The training may be measured and saved then.
     """

@@ -1,9 +1,9 @@
-"""Muon: momentum whose matrices are made orthogonal before they are added to the weights.
+"""Muon: momentum matrices are orthogonalized before they are added to the weights.
 
 K. Jordan et al. (2024), Muon: an optimizer for hidden layers in neural networks,
-https://kellerjordan.github.io/posts/muon. `torch.optim.Muon` takes two-dimensional parameters only,
+https://kellerjordan.github.io/posts/muon. `torch.optim.Muon` takes only two-dimensional parameters,
 one at a time and in bfloat16. Here a convolution's weight (a, b, y, x) is the matrix (a, b y x),
-and the iteration is done on the Gram matrices, which are small, those of one size together.
+and the iteration runs on the Gram matrices, which are small, in batches of equal size.
 """
 
 import collections
@@ -45,14 +45,14 @@ def orthogonal(matrices: list[torch.Tensor]) -> list[torch.Tensor]:
 
 
 class Muon(torch.optim.Optimizer):
-    """Nesterov momentum, made orthogonal; see the module.
+    """Orthogonalized Nesterov momentum; see the top of this module.
 
     Args:
         parameters: weights of convolutions (a, b, y, x), in any memory format.
-        lr: the size of a step: each singular value of its matrix is about lr.
-        momentum: part of the running mean of the gradients that is kept.
-        decay: of the weights: each step takes lr * decay of them away. The networks' norms undo
-            the size of a weight, so that this only keeps steps from becoming relatively smaller.
+        lr: size of a step: each singular value of its matrix is about lr.
+        momentum: fraction of the running mean of the gradients that is kept.
+        decay: weight decay: each step removes the fraction lr * decay. The networks' norms cancel
+            the scale of a weight, so this only keeps steps from becoming relatively smaller.
     """
 
     def __init__(self, parameters, lr: float, momentum: float = 0.9, decay: float = 0.1):
@@ -68,7 +68,7 @@ class Muon(torch.optim.Optimizer):
                     self.state[w]["momentum"] = torch.zeros_like(w)
             means = [self.state[w]["momentum"] for w in weights]
             torch._foreach_lerp_(means, gradients, 1 - momentum)
-            # Channels last: so that the matrix is a view. The order of its columns does not matter.
+            # Channels last, so that the matrix is a view. The order of its columns does not matter.
             ahead = [m.movedim(1, 3) for m in torch._foreach_lerp(gradients, means, momentum)]
             steps = orthogonal([m.flatten(1) for m in ahead])
             steps = [s.view(m.shape).movedim(3, 1) for s, m in zip(steps, ahead, strict=True)]

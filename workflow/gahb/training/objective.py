@@ -1,6 +1,6 @@
-"""What a training minimizes: noise levels and how their errors are weighted.
+"""The objective of training: noise levels and the weights of their errors.
 
-Both leave the posterior mean the optimum, because an image's weight depends on sigma alone.
+The optimum is the posterior mean for all of them, because an image's weight depends only on sigma.
 """
 
 import math
@@ -11,7 +11,7 @@ from gahb.training.recipe import HIGH, LOWEST
 
 
 def squared_levels(n: int, generator: torch.Generator) -> torch.Tensor:
-    """n noise levels sigma = u^2, u ~ U(0, 1), of shape (n, 1, 1, 1), as the paper."""
+    """n noise levels sigma = u^2, u ~ U(0, 1), of shape (n, 1, 1, 1), as in the paper."""
     return torch.rand(n, 1, 1, 1, generator=generator, device=generator.device).square()
 
 
@@ -20,7 +20,8 @@ def mixed_levels(n: int, generator: torch.Generator) -> torch.Tensor:
 
     The former are on [LOWEST, 1] and the latter square roots of U(0, 1). The levels of a batch are
     a regular grid of quantiles with one random shift (Kingma et al. 2021, Variational diffusion
-    models, appendix I.1): each is distributed as said, and each batch sees all of them alike.
+    models, appendix I.1): each level has this distribution, and every batch covers all of it
+    evenly.
     """
     shift = torch.rand(1, 1, 1, 1, generator=generator, device=generator.device)
     grid = torch.arange(n, device=generator.device).view(-1, 1, 1, 1) / n
@@ -30,22 +31,22 @@ def mixed_levels(n: int, generator: torch.Generator) -> torch.Tensor:
 
 LEVELS = {"squared": squared_levels, "mixed": mixed_levels}
 
-#: The loss per pixel of a network that predicts no noise at all: E sigma^2.
+#: The loss per pixel of a network that predicts no noise at all, E sigma^2.
 BLANK_LOSS = {"squared": 1 / 5, "mixed": 0.257}
 
 
 class RunningError:
     """Mean squared error at each noise level, a running mean in bins of log sigma.
 
-    An image's squared error is divided by it, so that every level counts alike, whatever its error
-    (Karras et al. 2024, Analyzing and improving the training dynamics of diffusion models, learn
-    the same weight). It starts as that of a network that predicts nothing, sigma^2.
+    An image's squared error is divided by it, so that every level counts equally, whatever its
+    error (Karras et al. 2024, Analyzing and improving the training dynamics of diffusion models,
+    learn the same weight). It starts at sigma^2, the error of a network that predicts nothing.
 
     Args:
-        device: where it is kept.
+        device: device on which it is kept.
 
-    sums and counts: (BINS,) of the errors and of the images, the older ones decayed.
-    new: (2, BINS), those of the step that is being taken.
+    sums and counts: (BINS,), decayed sums of errors and counts of images.
+    new: (2, BINS), sums and counts of the current step.
     """
 
     BINS = 24
@@ -57,18 +58,18 @@ class RunningError:
         self.new = torch.zeros(2, self.BINS, device=device)
 
     def weighted(self, errors: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
-        """Errors (image,) over what they were at these sigmas up to the last step."""
+        """Errors (image,) over their running means at these sigmas up to the last step."""
         place = 1 - torch.log(sigma.flatten().clamp(min=LOWEST)) / math.log(LOWEST)
         inside = torch.nn.functional.one_hot(
             (place * self.BINS).long().clamp(0, self.BINS - 1), self.BINS
         ).to(errors.dtype)
-        # Where no image has been for thousands of steps, nothing is known.
+        # In bins without images for thousands of steps, the mean is unknown.
         level = (self.sums / self.counts).nan_to_num(nan=1.0)
         self.new += torch.stack([errors.detach() @ inside, inside.sum(0)])
         return errors / (inside @ level)
 
     def update(self) -> None:
-        """End the step: its errors are known from now on."""
+        """End the step: its errors count from now on."""
         self.sums = self.DECAY * self.sums + self.new[0]
         self.counts = self.DECAY * self.counts + self.new[1]
         self.new.zero_()

@@ -1,4 +1,4 @@
-"""How a network is trained, and when it is looked at."""
+"""How a network is trained, and when it is evaluated."""
 
 import dataclasses
 import math
@@ -7,7 +7,7 @@ import numpy as np
 
 #: The lowest noise level of the noise "mixed": 46 dB.
 LOWEST = 0.005
-#: Part of the levels of "mixed" that are square roots of U(0, 1): samples start there.
+#: Fraction of the levels of "mixed" that are square roots of U(0, 1), where samples start.
 HIGH = 0.4
 
 
@@ -18,10 +18,10 @@ class Recipe:
     Args:
         steps: gradient steps.
         batch: images in each.
-        microbatch: images that pass through the network at a time, their gradients added up; a
-            divisor of `batch`. Norms divide by the standard deviation of a microbatch. If None,
-            the whole batch.
-        learning_rate: peak of it.
+        microbatch: images that pass through the network at a time, with gradients accumulated; a
+            divisor of `batch`. Norms divide by the standard deviation of a microbatch. If None, the
+            whole batch.
+        learning_rate: peak learning rate.
         loss: "squared", the squared error as in the paper, or "weighted": divided by its running
             mean at the noise level of the image.
         noise: noise levels sigma: "squared", u^2 as in the paper, or "mixed": three fifths of
@@ -29,13 +29,13 @@ class Recipe:
         optimizer: "adam", as in the paper, or "muon": Muon for the hidden convolutions, Adam for
             gains and for the first and the last layer.
         schedule: "cosine" (linear warm-up, then cosine decay to 0), "constant" (after a warm-up, so
-            that every step of a training is that of a shorter one) or "halving" (as the paper).
-        warmup: part of the steps over which the learning rate rises, unless it is halved.
+            that a longer training begins with the same steps) or "halving" (as in the paper).
+        warmup: fraction of the steps over which the learning rate rises, unless "halving".
         halve_every: images seen between two halvings of the learning rate.
         epoch: the training set is repeated to at most this many images and then shuffled.
-        ema: decay per step of the running average of the weights that is the result; if None the
+        ema: decay per step of the running average of the weights, which is the result; if None, the
             result is the last weights.
-        precision: "bf16" (autocast), "fp32", or "auto": bf16 where the device computes in it.
+        precision: "bf16" (autocast), "fp32", or "auto": bf16 if that is faster on the device.
         deterministic: on a GPU, use only kernels that give the same bytes each time.
     """
 

@@ -12,7 +12,7 @@ from gahb.training.muon import Muon
 from gahb.training.objective import BLANK_LOSS, LEVELS, RunningError
 from gahb.training.recipe import Recipe
 
-#: Adam's learning rate for what Muon does not train, over Muon's.
+#: Adam's learning rate for the other parameters, relative to Muon's.
 ADAM_TO_MUON = 1 / 5
 
 
@@ -28,13 +28,14 @@ class Training:
             is told the noise level of each image.
         images: training set (image, channel, y, x), bytes or floats in [0, 1], or `Streamed`.
         recipe: how to train.
-        seed: of the batches, noise levels and noises.
+        seed: seed of the batches, noise levels and noises.
         compiled: whether the network is compiled (see `compiling_pays`).
 
     Raises:
         ValueError: the batch cannot be divided into microbatches.
 
-    network is what is trained, averaged its running average (itself without one): the result.
+    network is the trained network, and averaged its running average, which is the result (network
+    itself without averaging).
     """
 
     def __init__(
@@ -84,7 +85,7 @@ class Training:
             self.batches = (images[o.to(self.device, non_blocking=True)] for o in orders)
 
     def advance(self) -> None:
-        """One gradient step. The loss per pixel is kept as a running mean, on the device."""
+        """Take a gradient step. A running mean of the loss per pixel is kept on the device."""
         recipe, n = self.recipe, self.recipe.batch
         images = to_float(next(self.batches))
         pixels = images.shape[1:]
@@ -113,7 +114,7 @@ class Training:
         self.step += 1
         self.loss.lerp_(loss / pixels.numel(), 1 / min(self.step, 50))
         if recipe.ema:
-            # A short memory at first, so that the random start is soon forgotten.
+            # A short memory at first, so that the random start is forgotten quickly.
             decay = min(recipe.ema, (1 + self.step) / (10 + self.step))
             with torch.no_grad():
                 torch._foreach_lerp_(
@@ -123,7 +124,7 @@ class Training:
                 )
 
     def check(self) -> None:
-        """Raise Diverged if it has. Waits for the device, so it is not done in every step."""
+        """Raise Diverged if training has. This waits for the device, so not every step does it."""
         loss = float(self.loss)
         finite = torch.stack([p.detach().isfinite().all() for p in self.network.parameters()]).all()
         blank = BLANK_LOSS[self.recipe.noise]
@@ -149,7 +150,7 @@ class Training:
         return tensors | {"step": torch.tensor(self.step), "loss": self.loss}
 
     def load(self, tensors: dict[str, torch.Tensor]) -> None:
-        """Go on from a `state`."""
+        """Resume from a `state`."""
         self.network.load_state_dict(below(tensors, "network"))
         if self.recipe.ema:
             self.averaged.load_state_dict(below(tensors, "averaged"))
@@ -157,7 +158,7 @@ class Training:
         for kind, (optimizer, _) in self.optimizers.items():
             for key, value in below(tensors, kind).items():
                 k, name = key.split("/")
-                # In the memory format of the parameter: the fused kernel goes by addresses.
+                # In the memory format of the parameter, since the fused kernel works by addresses.
                 optimizer.state[parameters[name]][k] = (
                     torch.empty_like(parameters[name]).copy_(value)
                     if value.ndim
@@ -171,7 +172,7 @@ class Training:
 
 
 def below(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
-    """The tensors whose names begin with `prefix`/, without it."""
+    """The tensors whose names begin with `prefix`/, which is removed."""
     return {
         k.removeprefix(f"{prefix}/"): v for k, v in tensors.items() if k.startswith(f"{prefix}/")
     }
@@ -182,12 +183,12 @@ def _optimizers(network: nn.Module, recipe: Recipe) -> dict[str, tuple]:
     rate = recipe.learning_rate
     if recipe.optimizer == "adam":
         return {"adam": (torch.optim.Adam(network.parameters(), lr=rate, fused=True), 1)}
-    # Neither the gains, (1, channel, 1, 1), nor the layers that take or give an image.
+    # Neither the gains, (1, channel, 1, 1), nor the first and last layers, on images.
     image_channels = next(network.parameters()).shape[1]
     hidden = [p for p in network.parameters() if min(p.shape[:2]) > image_channels]
     others = [p for p in network.parameters() if min(p.shape[:2]) <= image_channels]
     found = {}
-    if hidden:  # a network of one layer has none
+    if hidden:  # a network with one layer has none
         found["muon"] = Muon(hidden, rate), 1
     if others:
         found["adam"] = torch.optim.Adam(others, lr=rate * ADAM_TO_MUON, fused=True), ADAM_TO_MUON

@@ -3,10 +3,10 @@
 A matrix takes the image to a vector, `layers` pairs of matrices with a ReLU between them each add
 to that vector, and a matrix takes it back to an image (He et al., 2016, without convolutions).
 BF-BatchNorm after each matrix of a pair; no additive constant, so that the denoiser is homogeneous
-like the convolutional networks. Which pixels are neighbors it would have to learn from the images.
+like the convolutional networks. It would have to learn from the images which pixels are neighbors.
 
 The first and the last matrix are held as filters of the size of the image, and the others as 1x1
-convolutions, so that they are initialized, trained and folded like those of the other networks.
+convolutions, so that they are initialized, trained and folded as in the other networks.
 """
 
 import torch
@@ -24,15 +24,15 @@ class MLP(nn.Module):
 
     Args:
         image_channels: 1 (gray) or 3 (color).
-        side: of the images in pixels; it takes no others.
-        channels: entries of the vector and of what is between a pair of matrices.
+        side: side of the images in pixels, the only size that it takes.
+        channels: entries of the vector, and of the hidden layer between a pair of matrices.
         layers: pairs of matrices.
-        gain: where the norms' gains start (see BFBatchNorm2d).
+        gain: initial value of the norms' gains (see BFBatchNorm2d).
 
     forward: (image, channel, y, x) -> same shape.
 
     Raises:
-        ValueError: images of another side.
+        ValueError: images with another side.
     """
 
     def __init__(

@@ -1,16 +1,17 @@
 r"""A bias-free transformer: patches as tokens, attention among all of them or in a local window.
 
-Each layer adds to the tokens what attention mixes, and then what two matrices with a ReLU make of
-each of them (Vaswani et al., 2017; Dosovitskiy et al., 2021). A head weighs token j for token i by
+Each layer adds to the tokens the output of attention, and then the output of two matrices with a
+ReLU for each token (Vaswani et al., 2017; Dosovitskiy et al., 2021). A head weights token j for
+token i by
 
     softmax_j( g \sqrt{c} <q_i, k_j> / (|q_i| |k_j|) + b_{j - i} ),
 
 with c the channels of a head, g a learned gain, and b a learned bias for each offset j - i, which
-is minus infinity outside of the window (Liu et al., 2021, Swin transformer; Henry et al., 2020,
-Query-key normalization). Queries and keys enter by their direction alone, so that the weights do
-not change with the contrast of the image; the values are linear. With that, with BF-BatchNorm
-(which divides and subtracts nothing) in the place of layer norm and with no additive constant in
-the image, the network is homogeneous: f(a y) = a f(y), a > 0.
+is minus infinity outside the window (Liu et al., 2021, Swin transformer; Henry et al., 2020,
+Query-key normalization). Only the directions of queries and keys matter, so that the weights do not
+change with the contrast of the image; the values are linear. With BF-BatchNorm (which divides but
+subtracts nothing) in place of layer norm, and no additive constant in the image, the network is
+homogeneous: f(a y) = a f(y), a > 0.
 """
 
 import torch
@@ -20,19 +21,19 @@ from gahb.denoisers.networks.batchnorm import BFBatchNorm2d
 
 
 def _matrix(inputs: int, outputs: int) -> nn.Conv2d:
-    # On each token the same; a convolution is what the optimizers and the norms know.
+    # The same for each token; a convolution, since the optimizers and the norms expect one.
     return nn.Conv2d(inputs, outputs, kernel_size=1, bias=False)
 
 
 class Attention(nn.Module):
-    """Attention among grid x grid tokens (image, channel, y, x), as in the head of this module.
+    """Attention among grid x grid tokens (image, channel, y, x), as described above.
 
     Args:
-        channels: of a token.
-        heads: into which they are split.
+        channels: channels of a token.
+        heads: number of heads among which they are split.
         grid: tokens along the side of the image.
-        window: tokens that one sees in each direction, itself in the middle (odd); None is all.
-        gain: where the norm's gains start (see BFBatchNorm2d).
+        window: side of the window of tokens that a token sees around itself (odd); None is all.
+        gain: initial value of the norm's gains (see BFBatchNorm2d).
     """
 
     def __init__(
@@ -47,7 +48,7 @@ class Attention(nn.Module):
         self.bias = nn.Parameter(torch.zeros(1, heads, 2 * reach + 1, 2 * reach + 1))
         y, x = torch.arange(grid**2) // grid, torch.arange(grid**2) % grid
         dy, dx = y - y[:, None], x - x[:, None]
-        # Not among the weights: they follow from the options.
+        # Not stored with the weights: these follow from the options.
         self.register_buffer("far", (dy.abs() > reach) | (dx.abs() > reach), persistent=False)
         offset = (dy + reach) * (2 * reach + 1) + dx + reach
         self.register_buffer("offset", offset.masked_fill(self.far, 0), persistent=False)
@@ -69,18 +70,18 @@ class Transformer(nn.Module):
 
     Args:
         image_channels: 1 (gray) or 3 (color).
-        side: of the images in pixels; it takes no others.
-        channels: of a token.
-        layers: of attention and matrices.
-        heads: of the attention.
-        patch: side in pixels of the patch that is a token.
+        side: side of the images in pixels, the only size that it takes.
+        channels: channels of a token.
+        layers: number of layers of attention and matrices.
+        heads: number of attention heads.
+        patch: side in pixels of the patch that forms a token.
         window: side in patches of the window in which a token sees others, odd; None is the image.
-        gain: where the norms' gains start (see BFBatchNorm2d).
+        gain: initial value of the norms' gains (see BFBatchNorm2d).
 
     forward: (image, channel, y, x) -> same shape.
 
     Raises:
-        ValueError: images of another side, or a side, heads or window that cannot be.
+        ValueError: images with another side, or a side, heads or window that do not fit.
     """
 
     def __init__(

@@ -5,7 +5,7 @@
 convolution but the last; BF-BatchNorm after every one but the first and the last. No additive
 constant anywhere. With 3 blocks, 64 channels and gray images: 7,659,264 parameters.
 
-The names of the parameters are those of the authors' published checkpoints.
+Parameters are named as in the authors' published checkpoints.
 """
 
 import itertools
@@ -38,7 +38,7 @@ class UNet(nn.Module):
         image_channels: 1 (gray) or 3 (color).
         channels: channels of the first block, doubled at each scale.
         blocks: encoder blocks; the image side must be a multiple of 2**blocks.
-        gain: where the norms' gains start (see BFBatchNorm2d).
+        gain: initial value of the norms' gains (see BFBatchNorm2d).
 
     forward: (image, channel, y, x) -> same shape.
     """

@@ -7,15 +7,15 @@ Given the mask m of the contour and the gains g of its two backgrounds, x is Gau
     \qquad n = 1 - m, \\
     & \mathbb E[x \mid y, m, g] = \tfrac 1 2 + C (C + \sigma^2)^{-1} \bigl(y - \tfrac 1 2\bigr),
 
-K the covariance of a stationary field of spectrum |k|^-2alpha, v that of the offsets. Means along
-a chain are those of `optima.fields`, which keeps some harmonics of K; the difference to the
-exact solve is averaged over some of the states.
+with K the covariance of a stationary field of spectrum |k|^-2alpha and v the variance of the
+offsets. Means along a chain come from `optima.fields`, which keeps some harmonics of K; the
+difference from the exact solve is averaged over some of the states.
 
-Not exact: fields are filtered uniform noise, here Gaussian of their spectrum; that the brighter
-background reaches 1 and the other 0 is replaced by offsets of mean 1/2 and of the standard
-deviation that they have. The mean found may be a little worse than the optimum for that, on
-average never better. With steps too few for the chains to mix it is worse. A
-contour that no group of chains finds does not show in `rhat`.
+Two approximations: fields are filtered uniform noise, here Gaussian with the same spectrum; and the
+brighter background reaches 1 and the other 0, which is replaced by offsets with mean 1/2 and the
+true standard deviation. The mean may therefore be slightly worse than the optimum, on average never
+better. It is worse with too few steps for the chains to mix. A contour that no group of chains
+finds does not show in `rhat`.
 """
 
 from typing import NamedTuple
@@ -29,27 +29,27 @@ from gahb.denoisers.optima.chain import STARTING, Chain
 from gahb.denoisers.optima.contours import masks
 from gahb.denoisers.optima.fields import OFFSET, Likelihood
 
-#: Part of the steps in which the likelihood grows to what it is, and after which means count.
+#: Fractions of the steps in which noise is lowered to its level, and after which means count.
 COOLING, BURN_IN = 0.5, 0.6
-#: Gains move once in so many steps.
+#: Number of steps between moves of the gains.
 SCALED = 3
-#: Draws of the prior among which the chains of a group start.
+#: Draws from the prior among which the chains of a group start.
 STARTS = 1000
-#: States of each group of chains that are solved exactly.
+#: States of each group of chains for which the solve is exact.
 EXACT = 2
-#: Gains over those of fields that fill [0, 1], in the oracle's search.
+#: Gains in the oracle's search, relative to fields that fill [0, 1].
 SEARCHED = torch.tensor([0.01, 0.03, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 1.0])
-#: Where conjugate gradients end: part of the norm that is left, and iterations.
+#: Stopping criteria of conjugate gradients: relative residual, and iterations.
 RESIDUAL, ITERATIONS = 1e-4, 300
 
 
 class Posterior(NamedTuple):
-    """What is known of clean images x given noisy ones.
+    """Statistics of the posterior of clean images x given noisy ones.
 
     mean: E[x | y], (image, channel, y, x).
     variance: (image,) expected squared error of the mean per pixel, tr Cov(x | y) / d.
-    error: (image,) squared Monte Carlo error of `mean` per pixel, from how far groups of chains
-        are apart.
+    error: (image,) squared Monte Carlo error of `mean` per pixel, from the differences between
+        groups of chains.
     rhat: (image,) Gelman and Rubin's ratio between groups, 1 where they agree.
     """
 
@@ -60,15 +60,15 @@ class Posterior(NamedTuple):
 
 
 class Calpha(nn.Module):
-    """E[x | y] for gray C^alpha images, with a Monte Carlo error; see above for what is exact.
+    """E[x | y] for gray C^alpha images, with a Monte Carlo error; see above for approximations.
 
     It has no derivatives. Means differ between batches, within their error.
 
     Args:
-        alpha, side: of the images.
-        steps: of each chain, for each noise level.
+        alpha, side: regularity and side of the images.
+        steps: steps of each chain, for each noise level.
         groups, chains: groups of chains that never meet, and chains in each.
-        seed: of the chains; the same call gives the same means.
+        seed: seed of the chains; the same call gives the same means.
     """
 
     blind = False
@@ -87,11 +87,11 @@ class Calpha(nn.Module):
         self.options = {"groups": groups, "chains": chains, "starts": STARTS, "seed": seed}
         k = torch.fft.fftfreq(side, 1 / side)
         k2 = k[:, None] ** 2 + k**2
-        #: Variances of a field of gain 1 in the frequencies.
+        #: Variances of the Fourier coefficients of a field of gain 1.
         self.spectrum = torch.where(k2 > 0, k2, torch.inf).pow(-alpha) / 3
         noise = 2 * torch.rand(1000, side, side, generator=torch.Generator().manual_seed(0)) - 1
         fields = torch.fft.ifft2(torch.fft.fft2(noise) * (3 * self.spectrum).sqrt()).real.flatten(1)
-        #: log of the range of such fields, by which the generator scales them.
+        #: log of the range of such fields, by which the generator divides them.
         self.log_range = (fields.amax(1) - fields.amin(1)).log()
 
     def forward(self, y: torch.Tensor, sigma: Sigma) -> torch.Tensor:
@@ -108,7 +108,7 @@ class Calpha(nn.Module):
 
     @torch.no_grad()
     def posterior(self, y: torch.Tensor, sigma: float) -> Posterior:
-        """E[x | y] of noisy images (image, 1, y, x), its expected error and Monte Carlo error."""
+        """E[x | y] for noisy images (image, 1, y, x), its expected error and Monte Carlo error."""
         data, images = y[:, 0].float().cpu() - 0.5, len(y)
         chain = Chain(data, sigma, self.alpha, self.log_range, **self.options)
         covariance = self.covariance()
@@ -125,7 +125,7 @@ class Calpha(nn.Module):
             if step >= burnt:
                 total, squares = total + chain.mean, squares + chain.mean.square()
             if step in solved:
-                # The first chain of each group stands for the others.
+                # The first chain of each group represents the others.
                 which = torch.arange(len(chain.y)).view(chain.groups, -1)[:, :images].flatten()
                 mean, variance = self.solve(
                     chain.y[which], sigma, chain.mask[which], chain.gains[which], covariance
@@ -145,7 +145,7 @@ class Calpha(nn.Module):
         )
 
     def covariance(self) -> torch.Tensor:
-        """That of the pixels of a field of gain 1: (d, d)."""
+        """Covariance of the pixels of a field of gain 1: (d, d)."""
         one = torch.fft.ifft2(self.spectrum).real
         s = torch.arange(self.side)
         apart = (s[:, None] - s) % self.side
@@ -153,7 +153,7 @@ class Calpha(nn.Module):
         return K.reshape(self.side**2, self.side**2)
 
     def solve(self, y, sigma, mask, gains, K) -> tuple[torch.Tensor, torch.Tensor]:
-        """E[x | y, mask, gains] less 1/2 (image, y, x), and its variance per pixel (image,)."""
+        """E[x | y, mask, gains] - 1/2 (image, y, x), and the variance per pixel (image,)."""
         means, variances = [], []
         for m, g, v in zip(mask.flatten(1), gains.square(), y.flatten(1), strict=True):
             n = 1 - m
@@ -170,10 +170,10 @@ class Calpha(nn.Module):
     def given(self, mask: torch.Tensor, y: torch.Tensor, sigma: float) -> torch.Tensor:
         """The oracle that is told the contour: E[x | y, mask], at the likeliest gains.
 
-        Of any side, by conjugate gradients with the covariance in the Fourier domain.
+        For any side, by conjugate gradients with the covariance in the Fourier domain.
 
         Args:
-            mask: (image, y, x), of `optima.contours.masks`; either side may be the marked one.
+            mask: (image, y, x), from `optima.contours.masks`; either side may be marked.
             y: (image, 1, y, x).
         """
         data = y[:, 0].float().cpu() - 0.5
@@ -210,7 +210,7 @@ class ContourKnown(nn.Module):
     """The oracle that is told the contour of each image: better than any denoiser can be.
 
     Args:
-        optimum: of these images.
+        optimum: the optimum for these images.
     """
 
     blind = False
@@ -220,14 +220,14 @@ class ContourKnown(nn.Module):
         self.optimum, self.mask = optimum, None
 
     def tell(self, contour) -> None:
-        """The contours (image, x) of the images that follow, as images.zarr has them."""
+        """Set the contours (image, x) of the images that follow, as in images.zarr."""
         self.mask = masks(torch.as_tensor(contour).float(), self.optimum.side)
 
     def forward(self, y: torch.Tensor, sigma: Sigma) -> torch.Tensor:
         """E[x | y, contour] (image, 1, y, x).
 
         Raises:
-            ValueError: it has been told of no contour, or not of as many as there are images.
+            ValueError: no contours were set, or not one for each image.
         """
         told = 0 if self.mask is None else len(self.mask)
         if told != len(y):

@@ -1,9 +1,9 @@
 """A Markov chain over contours, gains and fields of C^alpha images, many chains at a time.
 
-By turns: fields are drawn from their posterior given contour and gains; gains are scaled, with the
-fields integrated out; and the contour moves with the fields as they are, each time to one of the
-rows along a line. Chains start at more noise and cool; meanwhile those that fit better take the
-places of others of their group. The white noise of the contour is taken as Gaussian of its
+In turn, fields are drawn from their posterior given contour and gains; gains are scaled, with the
+fields integrated out; and the contour moves while the fields stay fixed, each time to one of the
+rows along a line. Chains start at more noise and cool; meanwhile chains that fit better replace
+others in their group. The white noise of the contour is approximated by a Gaussian with the same
 variance, 1/3.
 """
 
@@ -14,23 +14,23 @@ from gahb.denoisers.optima.fields import Likelihood
 
 #: Noise level at which chains start.
 STARTING = 0.3
-#: Moves of the contour while the fields stay, and the rows that each chooses among: so many on
-#: either side, and how far apart.
+#: Moves of the contour while the fields stay fixed, and the rows that each chooses among: their
+#: number on either side, and their distance.
 SWEEP, REACH, SHORTEST, LONGEST = 8, 8, 0.1, 2.0
 
 
 class Chain:
     """States of many chains: white noise of the contour, gains, and the mean of x given them.
 
-    Chains go by group, then by chain of the group, then by image.
+    Chains are ordered by group, then by chain in the group, then by image.
 
     Args:
         y: noisy images (image, y, x), 1/2 subtracted.
         sigma, alpha: noise level and regularity.
-        log_range: (any,) draws of the log of the range of a field of gain 1.
-        groups, chains: groups that never meet, and chains in each.
-        starts: draws of the prior from which the starts of each group are chosen.
-        seed: of everything that is drawn.
+        log_range: (any,) samples of the log of the range of a field of gain 1.
+        groups, chains: number of independent groups, and of chains in each.
+        starts: number of draws from the prior among which each group starts.
+        seed: seed of all random numbers.
     """
 
     def __init__(self, y, sigma, alpha, log_range, *, groups, chains, starts, seed):
@@ -40,7 +40,7 @@ class Chain:
         self.generator = torch.Generator().manual_seed(seed)
         typical = float(log_range.mean())
         self.likelihood = Likelihood(self.y, sigma, alpha, typical)
-        # From the posterior at more noise, among draws of the prior of each group's own.
+        # From the posterior at more noise, among draws from the prior separate for each group.
         noise = self.randn(groups * starts, self.side) / 3**0.5
         drawn = torch.randint(len(log_range), (groups * starts, 2), generator=self.generator)
         gains = (0.05 + 0.9 * self.rand(groups * starts, 2)) / log_range[drawn].exp()
@@ -68,17 +68,17 @@ class Chain:
         return (torch.special.log_ndtr((-logs - mean) / sd) + logs).sum(1)
 
     def draw(self) -> None:
-        """Fields of each contour and its gains, the mean of x given these, and log p(y)."""
+        """Draw fields given contour and gains; update the mean of x given these, and log p(y)."""
         self.mask = masks(self.contours(self.noise).round(), self.side)
         self.log_p, self.mean, self.fields = self.likelihood(self.mask, self.gains, self.normal())
 
     def normal(self) -> torch.Tensor:
-        """Of which fields are drawn: (chain, coefficient)."""
+        """Standard normal numbers from which fields are drawn: (chain, coefficient)."""
         return self.randn(len(self.y), 2 * len(self.likelihood.harmonics.sd) + 2)
 
     def cool(self, sigma: float) -> None:
-        """To this noise level. Chains of a group that fit y better there take the places of those
-        that fit it worse."""
+        """Lower the noise level to sigma. In each group, chains that fit y better there replace
+        those that fit it worse."""
         before = self.log_p
         self.sigma = self.likelihood.sigma = sigma
         self.draw()
@@ -93,7 +93,7 @@ class Chain:
         self.draw()
 
     def scale(self) -> None:
-        """A Metropolis step of the gains; fields are drawn anew, whether it is taken or not."""
+        """A Metropolis step of the gains; fields are redrawn whether or not it is accepted."""
         n = len(self.gains)
         size = 0.5 * self.rand(n, 1) * (self.rand(n, 2) < 0.7)
         gains = self.gains * (size * self.randn(n, 2)).exp()
@@ -104,7 +104,7 @@ class Chain:
         self.mean[kept], self.fields[kept] = mean[kept], fields[kept]
 
     def sweep(self) -> None:
-        """Moves of the contour given the fields, each exact among the rows along a line."""
+        """Gibbs moves of the contour given the fields, each among the rows along a line."""
         n, side = self.noise.shape
         tables, height = self.tables(), self.contours(self.noise)
         number = torch.arange(-REACH, REACH + 1.0)[:, None]
@@ -122,8 +122,9 @@ class Chain:
             self.noise, height = self.noise + chosen * move, height + chosen * rows
 
     def tables(self) -> torch.Tensor:
-        """log p(y in a column | fields): (3, chain, row 0 to side, column). With rows a < b of the
-        contour there and to the left, the first at a plus the second at b; where a = b, the third.
+        """log p(y in a column | fields): (3, chain, row 0 to side, column). If a < b are the rows
+        of the contour in this column and the one to its left, in either order, the sum of the first
+        at a and the second at b; if a = b, the third.
         """
         part = torch.arange(5).view(5, 1, 1, 1) / 4
         b, c = self.fields.unbind(1)

@@ -1,4 +1,4 @@
-"""Contours of C^alpha images, and the masks that they give."""
+"""Contours of C^alpha images, and their masks."""
 
 import math
 
@@ -6,9 +6,9 @@ import torch
 
 
 def masks(contour: torch.Tensor, side: int) -> torch.Tensor:
-    """Part of each pixel that lies below the contour (chain, side): (chain, y, x), in quarters.
+    """Part of each pixel below the contour (chain, side): (chain, y, x), in quarters.
 
-    As `gahb.datasets.calpha` blurs them by a box of 2 x 2 pixels.
+    Blurred by a box of 2 x 2 pixels, as in `gahb.datasets.calpha`.
     """
     rows = torch.arange(-1, side, dtype=contour.dtype)
     rows[0] = 0
@@ -18,9 +18,10 @@ def masks(contour: torch.Tensor, side: int) -> torch.Tensor:
 
 
 class Contours:
-    """From white noise to the row at which the background changes in each column, not rounded.
+    """Map white noise to the row at which the background changes in each column, not rounded.
 
-    As `gahb.datasets.calpha.contours`. A move of the noise moves the contour by `matrix` times it.
+    As in `gahb.datasets.calpha.contours`. The contour moves by `matrix` times the move of the
+    noise.
     """
 
     def __init__(self, side: int, alpha: float):
@@ -28,9 +29,9 @@ class Contours:
         self.side, self.gain = side, torch.where(k == 0, 1, k).pow(-alpha)
         kernel = side * torch.fft.irfft(self.gain.to(torch.complex64), side)
         shift = torch.arange(side)
-        #: Derivative of the row in each column (row) by each entry of the noise (column).
+        #: Derivative of the contour in each column (row) by each entry of the noise (column).
         self.matrix = kernel[(shift[:, None] - shift) % side]
-        # Narrower bumps than this need noise that is most unlikely.
+        # Bumps narrower than this need very unlikely noise.
         widths = torch.arange(0.3, side / 2, 0.1)[:, None]
         norms = self.bumps(widths, torch.zeros_like(widths)).norm(dim=1)
         self.least_width = float(widths[(norms < 1).nonzero()[0]])
@@ -40,8 +41,8 @@ class Contours:
         return self.side * filtered + self.side // 2
 
     def bumps(self, width: torch.Tensor, place: torch.Tensor) -> torch.Tensor:
-        """Noise that moves the contour by a row at `place` and, as a Gaussian of `width` columns,
-        less beside it: (chain, side) for (chain, 1) each."""
+        """Noise that moves the contour by a row at `place` and less around it, like a Gaussian of
+        `width` columns: (chain, side), for arguments (chain, 1)."""
         k = 2 * math.pi / self.side * torch.arange(self.side // 2 + 1)
         bump = torch.exp(-0.5 * (k * width) ** 2)
         height = torch.fft.irfft(bump, self.side).amax(1, keepdim=True)

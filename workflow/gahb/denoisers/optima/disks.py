@@ -1,10 +1,10 @@
-"""Disks: a sum over where they may be, with the intensities integrated out for each.
+"""Disks: a sum over possible places, with the intensities integrated out.
 
-Given centre and radius, an image is linear in the intensities a of the disk and b of the
+Given center and radius, an image is linear in the intensities a of the disk and b of the
 background, x = a c + b (1 - c) with the coverages c of the pixels, so that their posterior is a
-Gaussian on the unit square. For b this is in closed form, for a by Gauss and Legendre. Over centre
-and radius it is summed on boxes, of which those that matter most are split, over and over, until
-they are much smaller than the noise lets any be told apart. Exact up to this grid.
+Gaussian on the unit square. The integral over b has a closed form, the one over a uses
+Gauss-Legendre quadrature. Center and radius are summed over boxes, the most probable of which are
+split repeatedly until they are much smaller than the noise can resolve. Exact up to this grid.
 """
 
 import math
@@ -17,25 +17,25 @@ from torch import nn
 from gahb.datasets.disks import RANGES
 from gahb.denoisers.levels import Sigma, columns
 
-#: Boxes along row, column and radius at first, and how many are split in eight at a time.
+#: Initial boxes along row, column and radius, and how many are split in eight at a time.
 BOXES, SPLIT = (12, 12, 5), 64
-#: Boxes are split until the largest side, in pixels, is this part of sigma.
+#: Boxes are split until the largest side, in pixels, is this fraction of sigma.
 FINEST = 0.25
-#: Boxes that hold less than this part of the heaviest one's probability are left out.
+#: Boxes with less than this fraction of the heaviest box's probability are left out.
 LEAST = 1e-10
-#: Boxes that hold more than this part of the heaviest one's probability are refined for a density.
+#: Boxes with more than this fraction of the heaviest box's probability are refined for a density.
 HEAVY = 1e-6
-#: Pixels of coverages that are held at a time.
+#: Pixels of coverages held at a time.
 PIXELS = 2**22
 #: Nodes of the quadrature over a, and its reach in standard deviations.
 NODES, REACH = 24, 6.0
 
 
 class Disks(nn.Module):
-    """E[x | y] of disks. In double precision inside; one image at a time.
+    """E[x | y] for disks, computed in double precision, one image at a time.
 
     Args:
-        side: of the images.
+        side: side of the images.
     """
 
     blind = False
@@ -48,7 +48,7 @@ class Disks(nn.Module):
         counts = torch.tensor(BOXES)
         steps = [(torch.arange(n) + 0.5) / n for n in BOXES]
         unit = torch.cartesian_prod(*(s.double() for s in steps))
-        #: Middles of the boxes and their sides, in pixels: (box, 3), and (3,).
+        #: Centers of the boxes and their sides, in pixels: (box, 3), and (3,).
         self.middles, self.sides = side * low + self.ranges * unit, self.ranges / counts
         nodes, weights = np.polynomial.legendre.leggauss(NODES)
         self.nodes, self.log_weights = torch.tensor(nodes), torch.tensor(weights / 2).log()
@@ -71,7 +71,8 @@ class Disks(nn.Module):
     def _log_density(self, y: torch.Tensor, sigma: float) -> torch.Tensor:
         middles, log_volumes = self._boxes(y, sigma)
         log_mass = log_volumes + self._log_p(y, middles, sigma)
-        # A middle misses a box by the square of its side: heavy ones are summed over Gauss' nodes.
+        # A box's center has an error of the square of its side: heavy boxes are summed over Gauss
+        # nodes.
         heavy = log_mass > log_mass.max() + math.log(HEAVY)
         parts = (log_volumes[heavy, None, None].exp() * math.prod(BOXES)) ** (1 / 3)
         corners = torch.cartesian_prod(*3 * [middles.new_tensor([-0.5, 0.5])]) / 3**0.5
@@ -82,7 +83,7 @@ class Disks(nn.Module):
         return torch.cat([log_mass[~heavy], finer]).logsumexp(0) - constant
 
     def _log_p(self, y: torch.Tensor, middles: torch.Tensor, sigma: float) -> torch.Tensor:
-        """log of the integral over the intensities at each place (place,), so many at a time."""
+        """log of the integral over the intensities at each place (place,), in batches."""
         return torch.cat(
             [
                 self._intensities(y.flatten(), self._cover(some), sigma)[0]
@@ -92,7 +93,7 @@ class Disks(nn.Module):
 
     @torch.no_grad()
     def _boxes(self, y, sigma) -> tuple[torch.Tensor, torch.Tensor]:
-        """Middles (box, 3) and log of their parts of all volume (box,), fine where y tells more."""
+        """Centers (box, 3) and log volume fractions (box,), fine where y is informative."""
         device = y.device
         middles, sides = self.middles.to(device), self.sides.to(device)
         depths = torch.zeros(len(middles), dtype=torch.long, device=device)
@@ -118,7 +119,7 @@ class Disks(nn.Module):
         return middles[kept], volumes[kept]
 
     def _cover(self, middles: torch.Tensor) -> torch.Tensor:
-        """Coverages of all pixels, as `gahb.datasets.disks.render`: (box, d)."""
+        """Coverages of all pixels, as in `gahb.datasets.disks.render`: (box, d)."""
         row, column, radius = middles.T[:, :, None, None]
         grid = torch.arange(self.side, device=middles.device) + 0.5
         distance = torch.hypot(grid[:, None] - row, grid - column)
@@ -136,7 +137,7 @@ class Disks(nn.Module):
         outside = (1 - cover).square().sum(1)
         of_a = cover @ y
         of_b = y.sum() - of_a
-        # |y - x|^2 is a parabola in a once b is at its best for that a.
+        # |y - x|^2 is a parabola in a when b is optimal for that a.
         precision = inside - both.square() / outside
         top = (of_a - both * of_b / outside) / precision
         least = y.square().sum() - of_b.square() / outside - precision * top.square()
@@ -162,12 +163,12 @@ def _pairs(y: torch.Tensor, sigma: Sigma) -> Iterator[tuple[torch.Tensor, float]
 def _truncated(mean: torch.Tensor, sd: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """log of the integral of exp(-(b - mean)^2 / 2 sd^2) over [0, 1], and the mean of b there."""
     low, high = -mean / sd, (1 - mean) / sd
-    # In the lower tail, where differences of the distribution function keep their digits.
+    # In the lower tail, where differences of the distribution function stay accurate.
     lower, upper = torch.where(low > 0, -high, low), torch.where(low > 0, -low, high)
     logs = torch.special.log_ndtr(upper)
     log_part = logs + torch.log1p(-(torch.special.log_ndtr(lower) - logs).exp())
     root = math.log(2 * math.pi) / 2
     ends = [(-end.square() / 2 - root - log_part).exp() for end in (low, high)]
-    # Far outside, the difference of two large numbers.
+    # Far outside, this would be the difference of two large numbers.
     found = (mean + sd * (ends[0] - ends[1])).clamp(0, 1)
     return log_part + sd.log() + root, found

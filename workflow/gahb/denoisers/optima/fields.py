@@ -1,8 +1,8 @@
-r"""C^alpha images given their contour: linear in two stationary fields, so Gaussian.
+r"""C^alpha images given their contour: linear in two stationary fields, hence Gaussian.
 
 x = m b + (1 - m) c with a mask m and two backgrounds, each an offset ~ N(1/2, 1/12) and a gain
 times a field, the sum of harmonics with variances |k|^-2alpha / 3. The likelihood of y keeps the
-leading harmonics and counts the others as white noise:
+leading harmonics and treats the others as white noise:
 
 .. math::
     & y - \tfrac 1 2 = \Phi \xi + \text{noise}, \qquad A = 1 + \Phi^\top W \Phi, \qquad
@@ -16,17 +16,17 @@ import math
 
 import torch
 
-#: Standard deviation of an offset: offsets are uniform on (0, 1), nearly.
+#: Standard deviation of an offset: offsets are nearly uniform on (0, 1).
 OFFSET = 12**-0.5
-#: Harmonics of each background in the likelihood: those whose variance is above this part of the
-#: noise's, at least so many, and no more than so many.
+#: Harmonics of each background in the likelihood have a variance above this fraction of the
+#: noise's; minimum and maximum number of harmonics.
 KEPT, LEAST, MOST = 0.1, 8, 40
 
 
 @functools.cache
 def _frequencies(side: int) -> torch.Tensor:
-    """(d - 1, 3): row and column frequency of each real harmonic but the constant, and whether it
-    is a sine; by |k|."""
+    """Row and column frequency of each real harmonic but the constant, and whether it is a sine,
+    ordered by |k|: (d - 1, 3)."""
     found = []
     half = side // 2
     for i in range(side):
@@ -35,7 +35,7 @@ def _frequencies(side: int) -> torch.Tensor:
             opposite = (-i % side, -j % side)
             if (i, j) == (0, 0):
                 continue
-            sine = (i, j) > opposite  # one of k and -k gives the cosine, the other the sine
+            sine = (i, j) > opposite  # k gives the cosine and -k the sine, or vice versa
             found.append((k[0] ** 2 + k[1] ** 2, i, j, sine))
     return torch.tensor([f[1:] for f in sorted(found)])
 
@@ -51,9 +51,9 @@ class Harmonics:
     """The leading orthonormal harmonics of the torus, the constant last.
 
     Args:
-        side: of the images.
-        alpha: of their spectrum.
-        count: harmonics without the constant.
+        side: side of the images.
+        alpha: exponent of their spectrum.
+        count: number of harmonics without the constant.
     """
 
     def __init__(self, side: int, alpha: float, count: int):
@@ -67,9 +67,10 @@ class Harmonics:
         variances = squared_frequencies(side)[1:].pow(-alpha) / 3
         #: Standard deviations of the coefficients of a field of gain 1.
         self.sd = variances[:count].sqrt().float()
-        #: Variance of a pixel of such a field in the harmonics that are left out.
+        #: Variance of a pixel of such a field due to the harmonics left out.
         self.rest = float(variances[count:].sum()) / side**2
-        # <w f_k, f_l> = (+-V[k - l] +- V[k + l]) / (2 |f_k| |f_l|), V the cosine or sine transform.
+        # <w f_k, f_l> = (+-V[k - l] +- V[k + l]) / (2 |f_k| |f_l|) for V the cosine or sine
+        # transform.
         minus = (i[:, None] - i) % side * side + (j[:, None] - j) % side
         plus = (i[:, None] + i) % side * side + (j[:, None] + j) % side
         mixed = sine[:, None] != sine
@@ -105,8 +106,8 @@ class Likelihood:
         self.harmonics = Harmonics(self.side, alpha, min(max(count, LEAST), MOST))
 
     def factored(self, mask, gains):
-        """Of each mask and its gains: precisions of the pixels, standard deviations of the
-        coefficients, Cholesky factor of their posterior precision and log |covariance of y|."""
+        """Precisions of the pixels, standard deviations of the coefficients, Cholesky factor of
+        their posterior precision and log |covariance of y| for each mask and its gains."""
         h = self.harmonics
         squares = gains.square()[..., None, None]
         other = 1 - mask
@@ -127,7 +128,8 @@ class Likelihood:
 
     def __call__(self, mask, gains, normal=None):
         """log p (chain,) up to a constant; mean of x (chain, y, x); b and c (chain, 2, y, x), drawn
-        from their posterior by standard normal numbers (chain, coefficient), or their means."""
+        from their posterior with the standard normal numbers (chain, coefficient), or their
+        means."""
         y, other = self.y, 1 - mask
         w, sd, factor, log_det = self.factored(mask, gains)
         weighted = w * y
@@ -142,12 +144,12 @@ class Likelihood:
         fields = (halves @ self.harmonics.waves.T).view(2, len(y), 2, self.side, self.side)
         b, c = fields[0].unbind(1)
         mean = mask * b + other * c
-        # What is left may be of the harmonics that were left out, as white noise.
+        # The residual may be due to the harmonics left out, treated as white noise.
         mean = mean + (1 - self.sigma**2 * w) * (y - mean)
         return (explained - log_det) / 2, mean, fields[1]
 
     def of_all(self, mask, gains) -> torch.Tensor:
-        """log p of every y under every mask and its gains, up to a constant of y: (mask, y)."""
+        """log p of every y under every mask and its gains, up to a constant per y: (mask, y)."""
         found = []
         for m, g in zip(mask.split(64), gains.split(64), strict=True):
             w, sd, factor, log_det = self.factored(m, g)

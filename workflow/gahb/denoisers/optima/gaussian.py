@@ -9,10 +9,10 @@ from gahb.denoisers.levels import Sigma, columns
 
 
 class Gaussian(nn.Module):
-    """E[x | y] of x whose orthonormal Fourier coefficients are independent Gaussians.
+    """E[x | y] for x whose orthonormal Fourier coefficients are independent Gaussians.
 
     Args:
-        mean: (channel,) of a pixel.
+        mean: mean of a pixel (channel,).
         spectrum: (channel, y, x), variances of the coefficients.
     """
 
@@ -27,7 +27,7 @@ class Gaussian(nn.Module):
         return torch.fft.fft2(y - self.mean[:, None, None], norm="ortho")
 
     def forward(self, y: torch.Tensor, sigma: Sigma) -> torch.Tensor:
-        """E[x | y], (image, channel, y, x): Wiener's filter."""
+        """E[x | y], (image, channel, y, x): the Wiener filter."""
         gain = self.spectrum / (self.spectrum + columns(sigma, y, 4) ** 2)
         kept = torch.fft.ifft2(self._coefficients(y) * gain, norm="ortho").real
         return self.mean[:, None, None] + kept

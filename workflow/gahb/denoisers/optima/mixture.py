@@ -1,4 +1,4 @@
-"""Images that are one of a few templates and white Gaussian noise. Exact."""
+"""Images that are one of a few templates plus white Gaussian noise. Exact."""
 
 import math
 
@@ -9,7 +9,7 @@ from gahb.denoisers.levels import Sigma, columns
 
 
 class Mixture(nn.Module):
-    """E[x | y] of x = template + spread w, w ~ N(0, I), all templates equally likely.
+    """E[x | y] for x = template + spread w, w ~ N(0, I), all templates equally likely.
 
     Args:
         templates: (template, channel, y, x).
@@ -28,7 +28,7 @@ class Mixture(nn.Module):
         return torch.stack([(y - t).flatten(1).square().sum(1) for t in self.templates], 1)
 
     def forward(self, y: torch.Tensor, sigma: Sigma) -> torch.Tensor:
-        """E[x | y], (image, channel, y, x): of the mean over templates, shrunk towards it."""
+        """E[x | y], (image, channel, y, x): y shrunk towards the posterior mean of the template."""
         variance = self.spread**2 + columns(sigma, y, 2) ** 2
         weights = (-self._squares(y) / (2 * variance)).softmax(1)
         mean = (weights @ self.templates.flatten(1)).reshape(y.shape)

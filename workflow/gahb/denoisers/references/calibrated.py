@@ -1,4 +1,4 @@
-"""Options of references that have a value for each noise level."""
+"""Options of references with a value for each noise level."""
 
 import math
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from gahb.denoisers.levels import Sigma, several
 
 
 class Refused(ValueError):
-    """A value of an option with which a reference is not what it says on these images."""
+    """A value of an option for which a reference is undefined on these images."""
 
 
 def kept(option: float | Mapping[float, float]) -> dict[str, torch.Tensor]:
@@ -22,6 +22,6 @@ def kept(option: float | Mapping[float, float]) -> dict[str, torch.Tensor]:
 
 
 def nearest(levels: torch.Tensor, sigma: Sigma) -> torch.Tensor:
-    """Place of the level that is nearest to sigma in its logarithm: a scalar, or (image,)."""
+    """Index of the level nearest to sigma on a logarithmic scale: a scalar, or (image,)."""
     logs = sigma.to(levels).log() if several(sigma) else levels.new_tensor(math.log(sigma))
     return (levels.log() - logs[..., None]).abs().argmin(-1)

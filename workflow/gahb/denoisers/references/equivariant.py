@@ -6,9 +6,10 @@ r"""The equivariant local score machine (Kamb & Ganguli, 2024): a pixel may come
 
 with Omega_p the window x window pixels around p, and q over all places whose window lies inside the
 image. With `borders` it sees the border, as a convolutional network does: a pixel whose window
-crosses an edge takes only patches that are as far from that edge, shifted along it; in a corner it
-keeps its place. Without, such a pixel compares the part of its window that lies inside the image
-with inner patches. A window of at least the image's side is the image: the memorizer.
+crosses an edge uses only patches at the same distance from that edge, shifted along it, and in a
+corner only patches at the same place. Without `borders`, such a pixel compares the part of its
+window inside the image with inner patches. A window at least as large as the image gives the
+memorizer.
 """
 
 import itertools
@@ -28,10 +29,10 @@ CALIBRATED = "window"
 
 
 class Equivariant(Windowed):
-    """The equivariant local machine of a training set; windows are odd.
+    """The equivariant local score machine of a training set; windows are odd.
 
     Args:
-        images, levels, values, block: as of `Windowed`.
+        images, levels, values, block: as in `Windowed`.
         borders: whether the border is seen.
     """
 
@@ -46,7 +47,7 @@ class Equivariant(Windowed):
         return found(y, sigma, window)
 
     def _seen(self, y, sigma, window):
-        """Rows and columns near an edge are kept, the others are all alike."""
+        """Rows and columns near an edge keep their place, all others are equivalent."""
         margin, (height, width) = window // 2, y.shape[2:]
         grid = torch.arange(height * width).reshape(height, width)
         scale = columns(sigma, y, 4) ** -2
@@ -77,7 +78,7 @@ class Equivariant(Windowed):
         return torch.cat(found, 2)[..., back].reshape(y.shape)
 
     def _unseen(self, y, sigma, window):
-        """All pixels take inner patches, of which each sees what it sees of its own window."""
+        """All pixels use inner patches, masked like their own windows."""
         margin = window // 2
         inside = _windows(torch.full_like(y[:1], 1 + CENTER), window).expand(len(y), -1, -1, -1)
         scale = columns(sigma, y, 4) ** -2
@@ -100,7 +101,7 @@ def _windows(
 ) -> torch.Tensor:
     """Windows around each pixel, 0 outside the image: (image, entry, y, x).
 
-    Where `rows` or `columns` is False, only of those whose windows lie inside.
+    If `rows` or `columns` is False, only windows that lie inside in that direction.
     """
     padding = (window // 2 * rows, window // 2 * columns)
     found = F.unfold(images - CENTER, window, padding=padding)
@@ -116,7 +117,7 @@ def _places(length: int, margin: int, near: bool) -> torch.Tensor:
 
 
 def _order(rows: bool, columns: bool) -> list[int]:
-    """Dimensions of (image, entry, y, x): first those that are kept, the entry last."""
+    """Order of the dimensions (image, entry, y, x): first the kept ones, the entry last."""
     return [2] * rows + [3] * columns + [0] + [2] * (not rows) + [3] * (not columns) + [1]
 
 
@@ -128,7 +129,7 @@ def _arranged(images: torch.Tensor, rows: bool, columns: bool) -> torch.Tensor:
 
 
 def _of_rows(scale: float | torch.Tensor, shape, which) -> float | torch.Tensor:
-    """A number for each image (image, 1, 1, 1) as one for each row of `_arranged`: (row, 1)."""
+    """Numbers for each image (image, 1, 1, 1), repeated for each row of `_arranged`: (row, 1)."""
     if not isinstance(scale, torch.Tensor):
         return scale
     return _arranged(scale.expand(shape[0], 1, *shape[2:]), *which)[0]
@@ -148,7 +149,7 @@ def fit(
     borders: bool = True,
     most_images: int | None = None,
 ) -> dict[str, torch.Tensor]:
-    """Noise levels and windows, whether borders are seen, and how many images are taken at most."""
+    """Noise levels and windows, whether borders are seen, and the maximum number of images."""
     taken = min(most_images or len(training), len(training))
     return kept(window) | {"borders": torch.tensor(borders), "images": torch.tensor(taken)}
 

@@ -1,13 +1,13 @@
-r"""Flexible patches (Niedoba et al., 2025): a pixel sees what a network looks at.
+r"""Flexible patches (Niedoba et al., 2025): a pixel sees the pixels that a network looks at.
 
 .. math::
     f(y)|_{M_p} = \sum_i x_i|_{M_p}\; \mathrm{softmax}_i
     \bigl(-\lVert (y - x_i)|_{M_p}\rVert^2 / 2\sigma^2\bigr),
 
-a composite as `patches`: a pixel is the mean of what all patches M_p give that hold it. M_p are the
-fewest pixels, with all their channels, that hold a given share of the network's mean |df_p / dy|,
-summed over channels; with a share of 1 they are all pixels. So it is always calibrated on a
-network. In the authors' code a pixel that no patch holds is 0 / 0; here it takes its own patch's
+a composite like `patches`: a pixel is averaged over all patches M_p that contain it. M_p is the
+smallest set of pixels, with all their channels, that holds a given share of the network's mean
+|df_p / dy|, summed over channels; a share of 1 gives all pixels. Thus it is always calibrated on a
+network. In the authors' code a pixel that no patch contains is 0 / 0; here it takes its own patch's
 mean.
 """
 
@@ -25,13 +25,13 @@ CALIBRATED = "share"
 
 
 class Flexible(nn.Module):
-    """The denoiser of a training set whose masks are those of a network.
+    """The denoiser of a training set with masks from a network.
 
     Args:
         images: the training set (image, channel, y, x).
         sensitivity: (level, d, d), the network's mean |df_p / dy_n| of entries at each noise level.
         levels: noise levels (level,).
-        values: shares at these, in (0, 1] (level,).
+        values: shares at these levels, in (0, 1] (level,).
         block: images used at a time; it changes the result by rounding alone.
     """
 
@@ -45,14 +45,14 @@ class Flexible(nn.Module):
         self.register_buffer("values", values)
 
     def masks(self, level: int, share: float) -> torch.Tensor:
-        """M, (pixel, pixel), True where a pixel is seen; each sees one at least."""
+        """M, (pixel, pixel), True where a pixel is seen; each sees at least one."""
         channels, height, width = self.training_set.shape
         both = (channels, height * width) * 2
         part = self.sensitivity[level].reshape(both).sum((0, 2))
         if share >= 1:
             return torch.ones_like(part, dtype=torch.bool)
         ordered, order = part.sort(dim=1, descending=True, stable=True)
-        # What is left once the larger ones are taken.
+        # The share that remains once the larger ones are taken.
         held = ordered.cumsum(1) - ordered
         needed = held < share * ordered.sum(1, keepdim=True)
         needed[:, 0] = True
@@ -67,7 +67,7 @@ class Flexible(nn.Module):
         return apart(of_level, y, sigma, nearest(self.levels, sigma))
 
     def places(self, masks: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Entries that the patch of each pixel sees, and those that it gives (pixel, entry)."""
+        """Entries that the patch of each pixel sees, and those that it gives: (pixel, entry)."""
         shape = self.training_set.shape
         seen = listed(masks.repeat(1, shape[0]))
         lost = ~masks.any(0)

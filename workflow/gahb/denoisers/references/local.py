@@ -1,11 +1,11 @@
-r"""The local score machine (Kamb & Ganguli, 2024): a pixel sees its window alone.
+r"""The local score machine (Kamb & Ganguli, 2024): a pixel sees only its window.
 
 .. math::
     f(y)_p = \sum_i x_i[p]\; \mathrm{softmax}_i
     \bigl(-\lVert (y - x_i)|_{W_p}\rVert^2 / 2\sigma^2\bigr)
 
-with W_p the window x window pixels around p. Outside the image all images are the same, so that its
-border is seen. A window of at least the image's side is the image: the memorizer.
+with W_p the window x window pixels around p. All images are equal outside, so that the border is
+seen. A window at least as large as the image gives the memorizer.
 """
 
 import torch
@@ -22,13 +22,13 @@ CALIBRATED = "window"
 
 
 class Local(Windowed):
-    """The local machine of a training set; windows are odd."""
+    """The local score machine of a training set; windows are odd."""
 
     def windowed(self, y: torch.Tensor, sigma: Sigma, window: int) -> torch.Tensor:
         """f(y), (image, channel, y, x), for an odd window.
 
-        The distances of pixels are summed over windows, which takes the logarithm of the window's
-        side in additions, and no copies of the training images.
+        The distances of pixels are summed over windows, with a number of additions logarithmic in
+        the window's side and without copies of the training images.
         """
         shape, scale = y.shape, columns(sigma, y, 2) ** -2
 
@@ -49,9 +49,9 @@ class Local(Windowed):
 
 
 def sums(values: torch.Tensor, window: int, dim: int) -> torch.Tensor:
-    """Sums over `window` neighbours along a dimension, an odd number; outside are zeros.
+    """Sums over `window` neighbors, an odd number, along a dimension padded with zeros.
 
-    Those of twice as many are sums of two.
+    Sums over twice as many are sums of two.
     """
     length, margin = values.shape[dim], window // 2
     padding = (0, 0) * (values.ndim - 1 - dim) + (margin, margin)
@@ -68,7 +68,7 @@ def sums(values: torch.Tensor, window: int, dim: int) -> torch.Tensor:
 
 
 def fit(training: Members, *, window: int | dict[float, int]) -> dict[str, torch.Tensor]:
-    """Noise levels and windows: the images themselves are what it is made of."""
+    """Noise levels and windows: it works with the images themselves."""
     return kept(window)
 
 

@@ -1,12 +1,12 @@
-r"""Posterior means of parts of an image, given what a mask lets see of it.
+r"""Posterior means of parts of an image, given the entries that a mask lets through.
 
-Of each part t, a list of entries of the image, and its mask M, another list,
+For each part t, a list of entries of the image, and its mask M, another list,
 
 .. math::
     f(y)_t = \sum_i x_i[t]\; \mathrm{softmax}_i\bigl(-\lVert (y - x_i)|_M\rVert^2 / 2\sigma^2\bigr),
 
-and an entry in several parts is the mean of what they give. Patches and masks from a covariance or
-a Jacobian differ in parts and masks alone.
+and an entry in several parts is averaged over them. Patches and masks from a covariance or a
+Jacobian differ only in parts and masks.
 """
 
 import functools
@@ -21,10 +21,10 @@ from gahb.denoisers.references import training_set as memory
 from gahb.denoisers.references.softmax import softmax_mean
 from gahb.denoisers.references.training_set import TrainingSet
 
-#: Subtracted from all images: distances stay, and rounding is less.
+#: Subtracted from all images: distances stay the same, with smaller rounding errors.
 CENTER = 0.5
-#: Parts are taken together only while so many training images fit into the memory: with fewer the
-#: products lose their speed.
+#: Parts are grouped only while this many training images fit into the memory: products with fewer
+#: are slow.
 IMAGES = 256
 
 
@@ -41,9 +41,9 @@ def masked(
         y: (image, channel, y, x), d entries each.
         sigma: its noise level, a number or (image,).
         training_set: x.
-        masks: (part, k), entries that are seen; d stands for none.
-        parts: (part, v), entries that are given, d again for none; together all of them. The same
-            tensor as `masks` where a part gives what it sees.
+        masks: (part, k), entries that are seen; d means none.
+        parts: (part, v), entries that are estimated, d again meaning none; together they cover all.
+            The same tensor as `masks` if a part estimates the entries that it sees.
     """
     d, scale = y[0].numel(), columns(sigma, y, 2) ** -2
     same, masks, parts = parts is masks, masks.to(y.device), parts.to(y.device)
@@ -66,13 +66,13 @@ def masked(
 
 
 def _entries(images: torch.Tensor) -> torch.Tensor:
-    """(d + 1, image): each entry of all images in a row, and a row of zeros for none."""
+    """Images as (d + 1, image): a row for each entry, and a row of zeros for none."""
     return F.pad((images.flatten(1) - CENTER).T, (0, 0, 0, 1))
 
 
 def _groups(masks, parts, size: int, d: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Masks and parts, as many at a time as the memory holds with IMAGES images. Small masks come
-    first: few are then filled up to the length of a longer one."""
+    """Masks and parts in groups as large as the memory holds with IMAGES images. Masks are sorted
+    by size, so that few are padded to the length of a longer one."""
     wide = masks.shape[1] + 1 + (0 if parts is None else parts.shape[1])
     length = max(1, memory.BLOCK_BYTES // (size * IMAGES * wide))
     for some in (masks < d).sum(1).argsort(stable=True).split(length):
@@ -81,7 +81,7 @@ def _groups(masks, parts, size: int, d: int) -> Iterator[tuple[torch.Tensor, tor
 
 
 def _filled(entries: torch.Tensor, d: int) -> torch.Tensor:
-    """Without the columns that hold no entry at all."""
+    """The entries without empty columns."""
     return entries[:, (entries < d).any(0)]
 
 
@@ -94,7 +94,7 @@ def crops(shape: tuple[int, int, int], side: int) -> torch.Tensor:
 
 
 def listed(masks: torch.Tensor) -> torch.Tensor:
-    """Masks (part, d), True where an entry is seen, as `masked` takes them."""
+    """Masks (part, d), True where an entry is seen, as lists for `masked`."""
     counts = masks.sum(1, keepdim=True)
     order = masks.to(torch.uint8).argsort(dim=1, descending=True, stable=True)
     order = order[:, : max(1, counts.max())]

@@ -1,4 +1,4 @@
-r"""The denoiser that memorizes: E[x | y] for x one of the training images, each as likely.
+r"""The denoiser that memorizes: E[x | y] for x one of the training images, all equally likely.
 
 .. math:: f(y) = \sum_i x_i\, \mathrm{softmax}_i\bigl(-\lVert y - x_i\rVert^2 / 2\sigma^2\bigr)
 
@@ -15,11 +15,11 @@ from gahb.images import Members
 
 
 class Memorizer(nn.Module):
-    """E[x | y] under the training images, exactly, in the memory of a block of them.
+    """E[x | y] under the training images, exact, in the memory of a block of them.
 
     Args:
-        images: the training set (image, channel, y, x): a tensor, or `Members`, which are kept as
-            they are where they are few and read in each call where they are many.
+        images: the training set (image, channel, y, x): a tensor, or `Members`, which are kept in
+            memory if they are few and read in each call if they are many.
         block: images used at a time; it changes the result by rounding alone.
     """
 
@@ -47,7 +47,7 @@ def memorized(y: torch.Tensor, sigma: Sigma, training_set: TrainingSet) -> torch
 
 
 def fit(training: Members) -> dict[str, torch.Tensor]:
-    """Nothing: the images themselves are what it is made of."""
+    """Nothing: it works with the images themselves."""
     return {}
 
 

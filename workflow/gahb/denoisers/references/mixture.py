@@ -4,8 +4,9 @@ r"""A mixture of Gaussians: E[x | y] for x from one of the clusters of the train
     f(y) = \sum_c r_c(y) \bigl[m_c + C_c (C_c + \sigma^2)^{-1} (y - m_c)\bigr], \qquad
     r_c(y) \propto w_c\, \mathcal N(y; m_c, C_c + \sigma^2)
 
-with clusters by k-means, of weight w_c and mean m_c, and C_c the cluster's leading `rank` variances
-and axes and the mean of its other variances along all other axes (Tipping & Bishop, 1999).
+with clusters from k-means, of weight w_c and mean m_c, and C_c given by the cluster's leading
+`rank` variances and axes and, along all other axes, the mean of its other variances (Tipping &
+Bishop, 1999).
 """
 
 import numpy as np
@@ -18,7 +19,7 @@ from gahb.denoisers.levels import Sigma, columns
 from gahb.denoisers.references import wiener
 from gahb.images import Members, read_ahead, to_float
 
-#: Most images by which clusters are found; all others join the nearest one.
+#: Maximum number of images from which clusters are found; all others join the nearest one.
 MOST = 10_000
 
 
@@ -30,7 +31,7 @@ class Mixture(nn.Module):
         means: (component, channel, y, x).
         variances: (component, rank), along the axes.
         axes: (component, d, rank), orthonormal; 0 where a cluster has fewer.
-        floors: (component,), the variance along all others.
+        floors: (component,), the variance along all other axes.
     """
 
     blind = False
@@ -46,7 +47,7 @@ class Mixture(nn.Module):
         centered = y.flatten(1)[:, None] - self.means.flatten(1)
         along = torch.einsum("bcd,cdr->bcr", centered, self.axes)
         leading, other = self.variances + noise, floor + noise
-        # Axes that a cluster lacks have no part in it: they are 0, and count among the others.
+        # Missing axes of a cluster are 0, and count among the other axes.
         lacks = self.axes.square().sum(1) < 0.5
         leading = torch.where(lacks, other, leading)
         squared = (along.square() * (1 / leading - 1 / other)).sum(2)
@@ -72,7 +73,7 @@ def fit(training: Members, *, components: int, rank: int) -> dict[str, torch.Ten
 
 
 def _component(training, members: np.ndarray, rank: int) -> dict[str, torch.Tensor]:
-    """Weight, mean, variances, axes and floor of one cluster; `rank` axes, 0 where it has fewer."""
+    """Weight, mean, variances, axes and floor of a cluster; `rank` axes, 0 if it has fewer."""
     found = wiener.fit(Subset(training, np.flatnonzero(members)))
     d = found["mean"].numel()
     order = found["variances"].argsort(descending=True)[: min(rank, d)]

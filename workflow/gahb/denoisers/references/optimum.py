@@ -1,7 +1,7 @@
-"""The optimum: E[x | y] under the distribution that the images are from, where it is known.
+"""The optimum: E[x | y] under the distribution of the images, where it is known.
 
-It knows no training image, so that it is the same for all sizes N and subsets. `denoisers.optima`
-says of each source what is exact.
+It knows no training image and is thus the same for all sizes N and subsets. `denoisers.optima` says
+for each source what is exact.
 """
 
 import importlib
@@ -23,12 +23,13 @@ def fit(
     chains: int = 2,
     contour: str | None = None,
 ) -> dict[str, torch.Tensor]:
-    """The arguments of the optimum, each named source.argument.
+    """The arguments of the optimum, named source.argument.
 
     Args:
         training: not used.
         distribution: the data set's `source`, its options and the arrays of its images.zarr.
-        steps, chains: of each chain and for each image, where the mean is found by Monte Carlo.
+        steps, chains: steps of each chain, and chains for each image, where the mean is found by
+            Monte Carlo.
         contour: "known" for the oracle that is told the contour of C^alpha images.
 
     Raises:
@@ -56,5 +57,5 @@ def build(tensors: dict[str, torch.Tensor], training: Members) -> nn.Module:
 
 
 def _optimum(source: str) -> type:
-    # Only the module that is asked for is imported: a job depends on no other one's code.
+    # Only the requested module is imported: a job depends on no other optimum's code.
     return getattr(importlib.import_module(f"gahb.denoisers.optima.{source}"), source.capitalize())

@@ -1,7 +1,7 @@
-"""A closed form of the user's own: a function that is given the training images.
+"""The user's own closed form: a function of the training images.
 
-It returns a torch.nn.Module that is called (y, sigma), sigma a number. The module is made in each
-job that uses it; its parameters and buffers are those of the first time.
+It returns a torch.nn.Module that is called (y, sigma), sigma a number. The module is made again in
+each job that uses it, and gets the parameters and buffers of the first time.
 """
 
 import torch
@@ -11,12 +11,12 @@ from gahb.denoisers.levels import Sigma, apart, several
 from gahb.functions import made_by
 from gahb.images import Members, to_float
 
-#: Under which the name of the function is kept, as bytes.
+#: Key under which the name of the function is kept, as bytes.
 NAME = "closed_form"
 
 
 class Own(nn.Module):
-    """The user's module, called for each noise level by itself.
+    """The user's module, called separately for each noise level.
 
     Args:
         module: (y, sigma) -> f(y), (image, channel, y, x), sigma a number.
@@ -38,13 +38,13 @@ def fit(training: Members, *, closed_form: str) -> dict[str, torch.Tensor]:
     """Parameters and buffers of the module that the function returns, and its name.
 
     Args:
-        training: the training set, which the function gets: it has a length, and gives images
-            (image, channel, y, x), bytes or floats in [0, 1], for a slice.
+        training: the training set, passed to the function: it has a length, and a slice of it gives
+            images (image, channel, y, x), bytes or floats in [0, 1].
         closed_form: "module:name", importable or in the working directory.
 
     Raises:
         ImportError, AttributeError, TypeError: as `gahb.functions.made_by`.
-        ValueError: the module makes something else of images than images.
+        ValueError: the module's output does not have the shape of its input.
     """
     module = made_by(closed_form, {"training": training})
     y = to_float(torch.as_tensor(training[:1]))

@@ -1,8 +1,8 @@
-r"""The denoiser that has memorized a part of its training set: the memorizer of M of its N images.
+r"""The denoiser that has memorized part of its training set: the memorizer of M of its N images.
 
-With little noise it returns the nearest of the M images, and so is wrong on the other N - M. Of
-Gaussian clusters of variance v in d dimensions Buchanan et al. (2025, On the edge of memorization
-in diffusion models) give d v (1 - M/N) as its mean squared error on the training set.
+With little noise it returns the nearest of the M images, and so is wrong on the other N - M. For
+Gaussian clusters of variance v in d dimensions, Buchanan et al. (2025, On the edge of memorization
+in diffusion models) predict a mean squared error of d v (1 - M/N) on the training set.
 """
 
 import torch
@@ -12,10 +12,10 @@ from gahb.images import Members
 
 
 def fit(training: Members, *, memorized: int) -> dict[str, torch.Tensor]:
-    """How many images it knows.
+    """The number of images that it knows.
 
     Raises:
-        ValueError: more than there are.
+        ValueError: it is larger than the training set.
     """
     if memorized > len(training):
         raise ValueError(

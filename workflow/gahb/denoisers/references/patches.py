@@ -1,8 +1,8 @@
 """The patch set posterior composite (Niedoba et al., 2024): posterior means of crops, averaged.
 
-Of each crop of window x window pixels the posterior mean over the training images' crops at the
-same place; a pixel is the mean over all crops that hold it. A window of at least the image's side
-is the image: the memorizer.
+Each crop of window x window pixels has its posterior mean over the training images' crops at the
+same place; a pixel is averaged over all crops that contain it. A window at least as large as the
+image gives the memorizer.
 """
 
 import torch
@@ -25,7 +25,7 @@ class Patches(Windowed):
 
 
 def fit(training: Members, *, window: int | dict[float, int]) -> dict[str, torch.Tensor]:
-    """Noise levels and windows: the images themselves are what it is made of."""
+    """Noise levels and windows: it works with the images themselves."""
     return kept(window)
 
 

@@ -1,4 +1,4 @@
-r"""Locality from the covariance (Lukoianov et al., 2025): an entry sees what is correlated with it.
+r"""Locality from the covariance (Lukoianov et al., 2025): an entry sees correlated entries.
 
 .. math::
     & f(y)_p = \sum_i x_i[p]\; \mathrm{softmax}_i
@@ -8,9 +8,9 @@ r"""Locality from the covariance (Lukoianov et al., 2025): an entry sees what is
     \qquad W = C (C + \sigma^2)^{-1},
 
 with the covariance C of the training set, theta the `threshold`, and the maximum over all p and n.
-`mask: rows` is this formula, as published. The authors' code takes the columns of M in place of its
-rows, M_np: `mask: columns`. It also averages the softmaxes of batches and divides C by N - 1; this
-is the softmax of all training images, and their covariance.
+`mask: rows` is this formula, as published. The authors' code takes the columns of M instead of its
+rows, M_np: `mask: columns`. It also averages the softmaxes of batches and divides C by N - 1; here
+the softmax is over all training images, and C is their covariance.
 """
 
 import torch
@@ -25,18 +25,18 @@ from gahb.images import Members
 
 CALIBRATED = "threshold"
 
-#: Least W_pp of an entry that varies at all; others see nothing and keep their mean.
+#: Smallest W_pp of an entry that varies at all; others see nothing and keep their mean.
 VARIES = 1e-6
 
 
 class PcaLocality(nn.Module):
-    """The denoiser of a training set whose masks are those of its covariance.
+    """The denoiser of a training set with masks from its covariance.
 
     Args:
         images: the training set (image, channel, y, x).
         variances, axes: (rank,) and (d, rank), eigenvalues and eigenvectors of C.
         levels: noise levels (level,).
-        values: thresholds at these (level,).
+        values: thresholds at these levels (level,).
         columns: whether masks are the columns of M.
         block: images used at a time; it changes the result by rounding alone.
     """
@@ -55,7 +55,7 @@ class PcaLocality(nn.Module):
         """M, (d, d), True where an entry is seen.
 
         Raises:
-            Refused: an entry varies so little that others would see nothing; names it.
+            Refused: an entry varies so little that others would see nothing.
         """
         gains = self.variances / (self.variances + sigma**2)
         W = (self.axes * gains) @ self.axes.T
@@ -89,7 +89,7 @@ class PcaLocality(nn.Module):
 def fit(
     training: Members, *, threshold: float | dict[float, float], mask: str = "rows"
 ) -> dict[str, torch.Tensor]:
-    """Eigenvalues and eigenvectors of the covariance; noise levels, thresholds, which masks.
+    """Eigenvalues and eigenvectors of the covariance; noise levels, thresholds, kind of masks.
 
     Raises:
         ValueError: `mask` is neither "rows" nor "columns".

@@ -4,19 +4,20 @@ r"""Means under softmax weights of more values than fit in memory, exact and dif
     m(q) = \sum_i w_i v_i, \qquad
     w_i = \mathrm{softmax}_i\bigl(\langle q, k_i\rangle + s\, b_i\bigr)
 
-is the posterior mean under an empirical prior: of whole images, of patches, of anything whose
-log-likelihood is linear in q up to what all i share. With q = y / sigma^2, s = 1 / sigma^2 and
-b_i = -|k_i|^2 / 2 it is that of y = k_i + sigma z. Keys k_i, offsets b_i and values v_i come
-block by block; a running maximum and running sums (Milakov & Gimelshein, 2018) give what the
-softmax of all of them would. The derivatives are means, too, of a second pass over the blocks:
+is the posterior mean under an empirical prior on whole images, patches, or anything whose
+log-likelihood is linear in q up to a term shared by all i. With q = y / sigma^2, s = 1 / sigma^2
+and b_i = -|k_i|^2 / 2 it is the posterior mean for y = k_i + sigma z. Keys k_i, offsets b_i and
+values v_i come block by block; a running maximum and running sums (Milakov & Gimelshein, 2018) give
+the same result as a softmax over all of them. The derivatives are means, too, from a second pass
+over the blocks:
 
 .. math::
     dm = \sum_i w_i \langle dq, k_i\rangle (v_i - m), \qquad
     \frac{\partial L}{\partial q}
     = \sum_i w_i \Bigl\langle \frac{\partial L}{\partial m}, v_i - m\Bigr\rangle k_i.
 
-Several such means that have keys of their own, such as one for each pixel, are computed together.
-Their logits may be summed over neighbours (`over`): so a window costs what a pixel does.
+Several such means with keys of their own, such as one for each pixel, are computed together. Their
+logits may be summed over neighbors (`over`), so that a window costs no more than a pixel.
 """
 
 import math
@@ -26,16 +27,16 @@ import torch
 from torch.autograd.function import once_differentiable
 from torch.fx.experimental.proxy_tensor import get_proxy_mode
 
-#: Gives all blocks anew: keys (i, k), offsets (i,) and values (i, v), or of each of several means
+#: Iterates over all blocks: keys (i, k), offsets (i,) and values (i, v), or for several means
 #: (mean, i, k), (mean, i) and (mean, i, v).
 Blocks = Callable[[], Iterable[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]]
-#: A symmetric map of the logits (mean, query, i) of all means: of the same shape.
+#: A symmetric map of the logits (mean, query, i) of all means to the same shape.
 Over = Callable[[torch.Tensor], torch.Tensor]
-#: Queries and keys whose weights are computed at a time: on a CPU they stay in its cache.
+#: Queries and keys whose weights are computed at a time, so that they stay in a CPU's cache.
 TILE = {"cpu": (512, 1024), "cuda": (2**14, 2**13)}
-#: Fewest keys and most queries of a tile that holds all means.
+#: Minimum number of keys and maximum number of queries in a tile that holds all means.
 LEAST_KEYS, MOST_QUERIES = 64, 4
-#: Products of many matrices so thin are slow: they are sums of columns.
+#: Products of many matrices this thin are slow and are computed as sums of columns.
 THIN = 3
 #: Powers of 2 take a third of the time of powers of e.
 LOG2E = math.log2(math.e)
@@ -49,10 +50,10 @@ def softmax_mean(
     One block is held at a time, in the derivatives with respect to `query` as well.
 
     Args:
-        query: (query, k), or of each of several means (mean, query, k).
+        query: (query, k), or for several means (mean, query, k).
         scale: s, a number or one for each row (query, 1); it has no derivative.
         blocks: keys, offsets and values in the type of `query` and on its device.
-        over: of several means, what their logits pass through, such as sums over neighbours.
+        over: a map applied to the logits of several means, such as sums over neighbors.
 
     Raises:
         NotImplementedError: torch is tracing; the trace would hold every block.
@@ -122,7 +123,7 @@ def _tiles(ctx, query: torch.Tensor) -> Iterator[tuple]:
         queries = max(1, whole // length)
     for block in ctx.blocks():
         for part in zip(*(tensor.split(length, 1) for tensor in block), strict=True):
-            # Few queries of many means, or many of one.
+            # Few queries for many means, or many for one.
             for some in _slices(means, together):
                 for these in _slices(rows, queries):
                     yield ((some, these), *(tensor[some] for tensor in part))
@@ -133,7 +134,7 @@ def _slices(count: int, length: int) -> Iterator[slice]:
 
 
 def _logits(ctx, query, at, keys, offsets) -> torch.Tensor:
-    """To the base 2, of the queries at a place: (mean, query, i)."""
+    """Logits to the base 2 of the queries at a place: (mean, query, i)."""
     scale = ctx.scale[at[1]] if isinstance(ctx.scale, torch.Tensor) else ctx.scale
     query, offsets = query[at], LOG2E * scale * offsets[:, None]
     if len(query) > 1 and query.shape[2] <= THIN:

@@ -4,9 +4,9 @@ r"""Soft thresholding in a fixed basis (Donoho & Johnstone, 1994).
     f(y) = \sum_k \mathrm{sign}(c_k) \max(\lvert c_k\rvert - t, 0)\, e_k, \qquad
     c_k = \langle y, e_k\rangle, \qquad t = \sigma \sqrt{2 \ln d}
 
-with d the number of pixels times channels. Each channel is transformed by itself. The mean of an
-image, or the means that wavelets of the coarsest scale leave, are kept as they are. Of the training
-images it takes only the side.
+with d the number of pixels times channels. Channels are transformed separately. The mean of an
+image, or the means left by wavelets of the coarsest scale, are kept unchanged. It uses only the
+side of the training images.
 """
 
 import math
@@ -24,7 +24,7 @@ class Threshold(nn.Module):
 
     Args:
         steps: matrices of the basis (`gahb.bases`).
-        kept: side of the square of the lowest frequencies that are kept.
+        kept: side of the square of lowest frequencies that are kept.
     """
 
     blind = False
@@ -45,10 +45,10 @@ class Threshold(nn.Module):
 
 
 def fit(training: Members, *, basis: str) -> dict[str, torch.Tensor]:
-    """The matrices of the basis "dct" or "wavelet", in float32, and what is kept.
+    """The matrices of the basis "dct" or "wavelet" in float32, and the side of the kept square.
 
     Raises:
-        ValueError: wavelets, and images of an odd side.
+        ValueError: wavelets for images with an odd side.
     """
     steps = bases.basis(basis, training[:1].shape[-1])
     kept = 1 if basis == "dct" else len(steps[-1]) // 2

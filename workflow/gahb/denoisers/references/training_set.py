@@ -1,4 +1,4 @@
-"""A training set that a reference goes through in each call, a block of images at a time."""
+"""A training set that a reference traverses in each call, a block of images at a time."""
 
 from collections.abc import Iterator
 
@@ -7,34 +7,34 @@ from torch import nn
 
 from gahb.images import MOST_BYTES_ON_CPU, Members, read_ahead
 
-#: The memory of a reference beside its images, its queries and its results: what is computed from
-#: the training images that are used at a time, all temporaries together.
+#: Memory of a reference in addition to its images, queries and results: all temporaries computed
+#: from a block of training images.
 BLOCK_BYTES = 2**24
 
 
 class TrainingSet(nn.Module):
-    """Images that are kept as they are where they are few and read in each call where many.
+    """Images that are kept in memory if few, and read in each call if many.
 
     Args:
-        images: (image, channel, y, x): a tensor, or what gives images when indexed with a slice.
-        block: images used at a time, in place of as many as BLOCK_BYTES hold.
+        images: (image, channel, y, x): a tensor, or an object that gives images for a slice.
+        block: images used at a time; by default as many as BLOCK_BYTES hold.
     """
 
     def __init__(self, images: torch.Tensor | Members, block: int | None = None):
         super().__init__()
         few = images.nbytes <= MOST_BYTES_ON_CPU
-        # A buffer goes where the denoiser goes; bytes stay bytes.
+        # A buffer moves with the denoiser; bytes stay bytes.
         self.register_buffer("few", torch.as_tensor(images[:]) if few else None)
         self.many, self.block = None if few else images, block
         self.shape = tuple(images[:1].shape[1:])
 
     def blocks(self, like: torch.Tensor, numbers: int) -> Iterator[torch.Tensor]:
-        """(image, channel, y, x) of each block, in [0, 1], in the type of `like` and on its device.
+        """Each block (image, channel, y, x), in [0, 1], with the type and device of `like`.
 
         Args:
-            like: what is denoised.
-            numbers: that the caller holds for each image, the image itself included, in the type
-                of `like`; they bound the block.
+            like: the images to be denoised.
+            numbers: how many numbers the caller holds for each image, including the image itself,
+                in the type of `like`; this bounds the block.
         """
         images = self.many if self.few is None else self.few
         length = self.block or max(1, BLOCK_BYTES // (like.element_size() * numbers))

@@ -1,11 +1,11 @@
-r"""Wiener's filter: the best linear denoiser of a training set, E[x | y] for x ~ N(mean, C).
+r"""The Wiener filter: the best linear denoiser of a training set, E[x | y] for x ~ N(mean, C).
 
 .. math::
     f(y) = m + C (C + \sigma^2)^{-1} (y - m)
     = m + \sum_k \frac{v_k}{v_k + \sigma^2} \langle y - m, e_k\rangle\, e_k
 
 with m and C the mean and covariance of the training images, e_k and v_k the eigenvectors and
-eigenvalues of C. It knows nothing else of the training set.
+eigenvalues of C. It knows nothing else about the training set.
 """
 
 import torch
@@ -14,7 +14,7 @@ from torch import nn
 from gahb.denoisers.levels import Sigma, columns
 from gahb.images import Members, read_ahead, to_float
 
-#: Training images that are read at a time.
+#: Training images read at a time.
 BLOCK = 1024
 
 
@@ -23,7 +23,7 @@ class Wiener(nn.Module):
 
     Args:
         mean: (channel, y, x).
-        variances: (rank,), eigenvalues of C; those that are left out are 0.
+        variances: (rank,), eigenvalues of C; all others are 0.
         axes: (d, rank), their eigenvectors, d = mean.numel().
     """
 
@@ -44,8 +44,8 @@ class Wiener(nn.Module):
 def fit(training: Members) -> dict[str, torch.Tensor]:
     """The arguments of `Wiener` in float32, computed in float64, a block of images at a time.
 
-    Of fewer images than pixels the covariance is not formed: the singular vectors of the centered
-    images are its eigenvectors.
+    With fewer images than pixels the covariance is not formed: its eigenvectors are the singular
+    vectors of the centered images.
     """
     shape, count = training[:1].shape[1:], len(training)
 
@@ -63,7 +63,7 @@ def fit(training: Members) -> dict[str, torch.Tensor]:
         for x in blocks():
             covariance.addmm_((x - mean).T, x - mean, alpha=1 / count)
         variances, axes = torch.linalg.eigh(covariance)
-        # Rounding makes variances of 0 negative.
+        # Rounding may make variances of 0 negative.
         variances = variances.clamp(min=0)
     return {
         "mean": mean.reshape(shape).float(),

@@ -1,4 +1,4 @@
-"""What references of windows share: their size for each noise level, and where it is the image."""
+"""The common part of references with windows: their size for each noise level."""
 
 import torch
 from torch import nn
@@ -15,7 +15,7 @@ class Windowed(nn.Module):
     Args:
         images: the training set (image, channel, y, x).
         levels: noise levels (level,).
-        values: sides of the windows at these, in pixels (level,).
+        values: sides of the windows at these levels, in pixels (level,).
         block: images used at a time; it changes the result by rounding alone.
     """
 

@@ -2,8 +2,8 @@
 
 The contour is a line through the rows at which the background changes. Within 1.5 pixels of it,
 
-near = part of the energy sum_k lambda_k e_k^2 there / part of the pixels there,
-along = sum lambda_k (t . grad e_k)^2 / sum lambda_k |grad e_k|^2,
+near = fraction of the energy sum_k lambda_k e_k^2 there / fraction of the pixels there, along = sum
+lambda_k (t . grad e_k)^2 / sum lambda_k |grad e_k|^2,
 
 with t the tangent of the contour there: 1/2 where they vary along it as much as across it.
 """
@@ -18,13 +18,13 @@ FIELDS = {
     "along": ((), "part of the gradient near the contour that is along it"),
     "along_null": (("draw",), "along, of the contours of other images"),
 }
-#: Pixels from the contour, and the standard deviation of the Gaussian that its normal is smoothed
-#: with: rows are whole numbers.
+#: Pixels from the contour, and the standard deviation of the Gaussian that smooths its normal,
+#: since rows are integers.
 NEAR, SMOOTH = 1.5, 1.5
 
 
 def geometry(data: xr.Dataset, index: np.ndarray, seed: int) -> np.ndarray:
-    """Contours as images.zarr has them: (image, x), rows."""
+    """Contours as in images.zarr: rows (image, x)."""
     return data.contour.isel(image=index).values
 
 
@@ -47,7 +47,7 @@ def distance(contour: np.ndarray) -> np.ndarray:
 
 
 def measured(vectors, eigenvalues, own: np.ndarray, others: np.ndarray) -> dict[str, np.ndarray]:
-    """The fields above; NaN where a contour does not come into the image."""
+    """The fields above; NaN if a contour lies outside the image."""
     weights = np.maximum(eigenvalues, 0)
     energy = np.tensordot(weights, np.square(vectors).sum(1), 1)
     dy, dx = np.gradient(vectors.astype(float), axis=(-2, -1))

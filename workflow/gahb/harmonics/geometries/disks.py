@@ -1,10 +1,9 @@
-"""Disks: the tangent space of their five-dimensional family, and what eigenvectors are beside it.
+"""Disks: the tangent space of their five-dimensional family, and eigenvectors outside it.
 
 tangent = |T V^T|^2 / 5, with T an orthonormal basis of the derivatives of the generator by its five
-parameters at the clean image, V the five leading eigenvectors: the mean squared cosine of the
-principal angles, 1 where they span the tangent space.
-outside_tangent = 1 - sum_k lambda_k |T e_k|^2 / sum_k lambda_k, the part of the eigenvalues
-outside of it.
+parameters at the clean image, and V the five leading eigenvectors: the mean squared cosine of the
+principal angles, 1 if they span the tangent space. outside_tangent = 1 - sum_k lambda_k |T e_k|^2 /
+sum_k lambda_k, the part of the eigenvalues outside it.
 """
 
 import numpy as np
@@ -23,9 +22,9 @@ FIELDS = {
     "angular_order": (("rank",), "oscillations around the centre of the disk"),
     "angular_share": (("rank",), "part of the energy around the centre that has this order"),
 }
-#: Dimension of the family, and step of the differences, in sides.
+#: Dimension of the family, and step of the finite differences, in sides.
 DIMENSION, STEP = 5, 1e-3
-#: Highest order that is told apart.
+#: Highest order that is resolved.
 ORDERS = 8
 
 
@@ -52,7 +51,7 @@ def tangents(values: np.ndarray, side: int) -> np.ndarray:
 
 
 def measured(vectors, eigenvalues, own: np.ndarray, others: np.ndarray) -> dict[str, np.ndarray]:
-    """The fields above, of gray images."""
+    """The fields above, for gray images."""
     side = vectors.shape[-1]
     flat, weights = vectors.reshape(len(vectors), -1), np.maximum(eigenvalues, 0)
     spaces = np.array([tangents(each, side).reshape(DIMENSION, -1) for each in (own, *others)])
@@ -72,14 +71,14 @@ def measured(vectors, eigenvalues, own: np.ndarray, others: np.ndarray) -> dict[
 
 
 def angular_orders(vectors: np.ndarray, centre) -> tuple[np.ndarray, np.ndarray]:
-    """The order m of each vector's largest Fourier series around the centre, and its part of the
-    energy of all orders: both (vector,).
+    """The order m of each vector with the most energy in a Fourier series around the center, and
+    its fraction of the energy of all orders: both (vector,).
 
-    Rings a pixel wide, each the whole way round inside the image, add their energies.
+    Energies are summed over rings a pixel wide that lie entirely inside the image.
 
     Args:
         vectors: (vector, channel, y, x).
-        centre: row and column in sides.
+        centre: row and column of the center, in sides.
     """
     side = vectors.shape[-1]
     y, x = np.mgrid[:side, :side] + 0.5 - side * np.reshape(centre, (2, 1, 1))
@@ -88,7 +87,7 @@ def angular_orders(vectors: np.ndarray, centre) -> tuple[np.ndarray, np.ndarray]
     energy = np.zeros((ORDERS + 1, len(vectors)))
     for r in range(1, rings + 1):
         on = ring == r
-        # Of a ring of n pixels fewer than n / 2 orders are told apart.
+        # A ring of n pixels resolves fewer than n / 2 orders.
         for m in range(min(ORDERS, (on.sum() - 1) // 2) + 1):
             wave = np.exp(1j * m * angle[on]) / np.sqrt(on.sum())
             squares = np.square(np.abs(vectors[..., on] @ wave)).sum(1)
