@@ -1,10 +1,10 @@
-"""How well theories and other networks agree with one network, at the same noisy images.
+"""Agreement of theories and other networks with one network, on the same noisy images.
 
 Input: images.zarr, split.zarr, denoiser.safetensors and samples.zarr of the network,
 denoiser.safetensors of the study's references and of other networks. Output: agreement.zarr with
-the measures of `gahb.agreement` (against, points, level, image), at noisy test images and at the
-network's own samples on their way, whose noise level is sigma (points, level, image); outputs for
-the first test image (output, level, channel, y, x), and end points of the probability flow from
+the measures of `gahb.agreement` (against, points, level, image), at noisy test images and along the
+trajectories of the network's own samples, with noise level sigma (points, level, image); outputs
+for the first test image (output, level, channel, y, x), and end points of the probability flow from
 the same starts (output, sample, channel, y, x).
 """
 
@@ -19,7 +19,7 @@ from gahb.samples.flow import followed, noise_levels
 from gahb.samples.start import named
 from study.job import Job, run
 
-#: Starts that are followed to their end by each denoiser.
+#: Number of starts that each denoiser follows to the end.
 STARTS = 2
 NAMES = {
     "r": "correlation without means",
@@ -94,7 +94,7 @@ def main(
 
 
 def measures_of(network, against: dict, linear, points: dict) -> dict[str, xr.Variable]:
-    """The measures of all that is compared with the network, and the noise levels there."""
+    """Measures of everything compared with the network, and the noise levels."""
     found = [compared(network, against, linear, y, sigma) for y, sigma in points.values()]
     dims = ("against", "points", "level", "image")
     why = "the sample diverged, or nothing is to be explained"
@@ -107,7 +107,7 @@ def measures_of(network, against: dict, linear, points: dict) -> dict[str, xr.Va
 
 
 def outputs_of(shown: dict, clean, noisy, levels) -> dict[str, xr.Variable]:
-    """The first test image, with noise, and what each denoiser makes of it."""
+    """The first test image, its noisy versions, and the output of each denoiser."""
     outputs = [
         [f(y[:1], s)[0].cpu() for y, s in zip(noisy, levels, strict=True)] for f in shown.values()
     ]

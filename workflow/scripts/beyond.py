@@ -1,15 +1,15 @@
 """Agreement of a pair of denoisers' samples beyond the covariance of the images.
 
-Input: images.zarr, split.zarr, samples.zarr of both denoisers, or of one that has no other. Output:
-beyond.zarr. All of it is about what is left of samples once that of the Gaussian of all images of
-the data set, from the same start, is projected out (`gahb.beyond`):
-share (subset, sample), the part of a sample that is left;
-beyond (sample), the cosine of what is left of both samples;
+Input: images.zarr, split.zarr, samples.zarr of both denoisers, or of a single one. Output:
+beyond.zarr. Residuals are samples after the sample of the Gaussian of all images of the data set,
+from the same start, is projected out (`gahb.beyond`):
+share (subset, sample), the share of a sample's squared norm in its residual;
+beyond (sample), the cosine of both samples' residuals;
 gaussian (sample, channel, y, x), the Gaussian's samples;
-null (sample) and null_share (subset, sample), of two Wiener filters of the same training images,
-where these differ;
-NAME_median (bound) or (subset, bound), their medians with intervals.
-diverged (sample), True where a sample of either did not end: its numbers are NaN.
+null (sample) and null_share (subset, sample), the same for two Wiener filters of the same training
+images, if these differ;
+NAME_median (bound) or (subset, bound), their medians with intervals;
+diverged (sample), True if a sample of either did not end: its numbers are NaN.
 """
 
 import numpy as np
@@ -34,7 +34,7 @@ def main(
     first = named(start, seed, test, mean=mean, sd=sd)
 
     def of_gaussian(indices) -> torch.Tensor:
-        """Samples of the Gaussian of some images, from the starts of the denoisers' samples."""
+        """Samples of the Gaussian of these images, from the starts of the denoisers' samples."""
         f = wiener.of(Members(pixels, np.sort(indices))).to(job.device).double()
         return gaussian_samples(f, first, len(diverged), sd=sd, seed=seed, **sampling)
 
@@ -66,7 +66,7 @@ def main(
 
 
 def _measured(made, g, diverged, beyond: str, share: str, of: str) -> dict[str, xr.Variable]:
-    """Shares of the samples `made`, the cosine of what is left of two, and their medians."""
+    """Shares of the samples `made`, the cosine of the residuals of two, and their medians."""
     rest = [left(samples, g) for samples in made]
     shares = np.stack([part.cpu().numpy() for _, part in rest])
     shares[:, diverged] = np.nan

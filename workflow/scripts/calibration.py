@@ -1,9 +1,10 @@
-"""A theory calibrated on a network of the same training images, on test images that are not judged.
+"""A theory calibrated on a network of the same training images, using separate test images.
 
 Input: images.zarr, split.zarr, denoiser.safetensors of the network. Output: calibration.zarr with
-cosine (value, sigma, image), the cosine of theory's and network's score, chosen (sigma), the value
-of the greatest median, image_index (image), and of flexible patches sensitivity (sigma, output,
-input), the network's mean |df/dy|. The attribute `option` names what the values are of.
+cosine (value, sigma, image), the cosine of the theory's and the network's score, chosen (sigma),
+the value with the greatest median, image_index (image), and for flexible patches sensitivity
+(sigma, output, input), the network's mean |df/dy|. The attribute `option` names the option of these
+values.
 """
 
 import numpy as np
@@ -15,7 +16,7 @@ from gahb.calibration import best, cosines, sensitivity, windows
 from gahb.images import Members, to_float
 from study.job import Job, run
 
-#: What NaN means.
+#: Meaning of NaN.
 WHY = "the theory refuses the value: with it, masks would be empty"
 
 
@@ -39,7 +40,7 @@ def main(
 ):
     images, split = store.open_store(images).images, store.open_store(split)
     network = denoisers.load(network, images).to(job.device)
-    # Others are judged: the first ones.
+    # The first ones are reserved for evaluation.
     chosen = split.test.values[-count:]
     clean = to_float(torch.from_numpy(store.take(images, chosen))).to(job.device)
     noisy = noisy_images(clean, sigma, seed)

@@ -1,8 +1,8 @@
-"""A denoiser measured in nats: squared errors, log-densities and dimensions of images.
+"""Measurements of a denoiser in nats: squared errors, log-densities and dimensions of images.
 
 Input: images.zarr, split.zarr, denoiser.safetensors. Output: density.zarr. Its images are the first
-of the N images of S1, whichever subset the denoiser was trained on, and the first test images: so
-both denoisers of a pair judge the same images, with the same noises.
+of the N images of S1, whichever subset the denoiser was trained on, and the first test images, so
+that both denoisers of a pair see the same images with the same noises.
 """
 
 import numpy as np
@@ -18,12 +18,12 @@ from gahb.density.likelihood import gaussian_log_density, log_density
 from gahb.images import Members, to_float
 from study.job import Job, run
 
-#: What NaN means.
+#: Meaning of NaN.
 FEWER = "there are fewer images"
-#: Most images that the Gaussian is fitted to.
+#: Maximum number of images to which the Gaussian is fitted.
 MOST = 20_000
 EACH, OF_IMAGE = ("sigma", "pair", "image"), ("sigma", "image")
-#: Variables of each set of images: dimensions, meaning, unit.
+#: Variables for each set of images: dimensions, meaning, unit.
 FIELDS = {
     "mse": (EACH, "squared error |x - f(y)|^2", "1"),
     "mse_gaussian": (EACH, "squared error of the Gaussian's Wiener filter", "1"),
@@ -51,7 +51,7 @@ def main(
     job=Job(),
 ):
     images, split = store.open_store(images).images, store.open_store(split)
-    torch.backends.cudnn.allow_tf32 = False  # its 3 digits would count at little noise
+    torch.backends.cudnn.allow_tf32 = False  # its 3 digits are too few at low noise
     denoiser = denoisers.load(denoiser, images).to(job.device)
     gaussian = _gaussian(images, split).to(job.device)
     decibels = np.linspace(*input_psnr, intervals + 1)
@@ -82,7 +82,7 @@ def main(
 
 
 def _of_sets(found: list[dict], sets: dict, sigma, entries: int) -> dict[str, xr.Variable]:
-    """What was measured on each set, NaN where it has fewer images than another."""
+    """Measurements on each set, NaN where a set has fewer images than another."""
     longest = max(map(len, sets.values()))
     index = [_filled(index.astype(float), longest) for index in sets.values()]
     variables = {
@@ -104,7 +104,7 @@ def _of_sets(found: list[dict], sets: dict, sigma, entries: int) -> dict[str, xr
 
 
 def _bundle(denoiser, clean, index, sigma, seed: int) -> dict[str, xr.Variable]:
-    """Singular values of scores around some images, and the dimension that they tell."""
+    """Singular values of scores around some images, and the dimension that they indicate."""
     scores = [
         normal_bundle(denoiser, x, float(sigma), index=int(i), seed=seed)
         for x, i in zip(clean, index, strict=False)
@@ -122,7 +122,7 @@ def _bundle(denoiser, clean, index, sigma, seed: int) -> dict[str, xr.Variable]:
 
 
 def _judged(denoiser, gaussian, clean, index, sigma, noises: int, seed: int) -> dict:
-    """What is measured on one set of images, by the names of FIELDS."""
+    """Measurements on one set of images, by the names of FIELDS."""
     options = {"sigmas": sigma, "seed": seed}
     mse, trace = measured(denoiser, clean, index, pairs=noises // 2, **options)
     mse_gaussian, _ = measured(gaussian, clean, index, pairs=noises // 2, **options)
@@ -142,7 +142,7 @@ def _judged(denoiser, gaussian, clean, index, sigma, noises: int, seed: int) -> 
 
 
 def _filled(values: np.ndarray, length: int) -> np.ndarray:
-    """`values` (..., image) with NaNs up to so many images."""
+    """`values` (..., image) padded with NaNs to this number of images."""
     missing = [(0, 0)] * (values.ndim - 1) + [(0, length - values.shape[-1])]
     return np.pad(values, missing, constant_values=np.nan)
 
@@ -150,7 +150,7 @@ def _filled(values: np.ndarray, length: int) -> np.ndarray:
 def _gaussian(images, split) -> wiener.Wiener:
     """The Gaussian of both subsets, the same for all N and for both denoisers of a pair.
 
-    Where all images are test images it is theirs.
+    If all images are test images, it is fitted to these.
     """
     members = np.unique(np.concatenate([split.S1.values, split.S2.values]))
     members = members if len(members) else np.sort(split.test.values)

@@ -1,7 +1,7 @@
 """Samples that were drawn elsewhere, as images of the data set.
 
 Input: images.zarr. Output: samples.zarr with samples (sample, channel, y, x), brought to the size
-and channels of the data set's images; diverged (sample), False for all; and where they are files,
+and channels of the data set's images; diverged (sample), False for all; and, if they are files,
 their file (sample).
 """
 
@@ -25,11 +25,11 @@ def main(images, samples, *, files, gray, path, job=Job()):
         images, samples: stores.
         files: hash of the samples' files.
         gray: how the data set makes gray images of colors; None if it keeps them.
-        path: of the samples, whose source is told by its content.
-        job: of Snakemake.
+        path: path of the samples, whose source is detected by its content.
+        job: the job.
 
     Raises:
-        ImageError: they cannot be read, or not be brought to the size of the data set's images.
+        ImageError: they cannot be read, or cannot be brought to the size of the data set's images.
     """
     shape = store.open_store(images).images.shape[1:]
     source, where = source_of(existing(path))
@@ -63,5 +63,5 @@ def main(images, samples, *, files, gray, path, job=Job()):
 
 if __name__ == "__main__":
     entry = snakemake.config["denoisers"][snakemake.wildcards.denoiser]
-    # Where they lie is not among the values: moving them makes nothing stale.
+    # Their location is not among the values: moving them makes nothing stale.
     run(main, snakemake, path=entry["samples"].format(**snakemake.wildcards))

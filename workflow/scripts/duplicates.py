@@ -1,8 +1,8 @@
-"""Which images of a data set are near-duplicates of others.
+"""Find the near-duplicates in a data set.
 
 Input: images.zarr. Output: duplicates.zarr with, for each image that is dropped, its index
-`dropped`, that of the kept image it is too close to, `duplicate_of`, the cosine between the two,
-pooled and mean-removed, and whether one of them is `mirrored`.
+`dropped`, the index `duplicate_of` of the kept image that it is too close to, the cosine between
+the two, pooled and mean-removed, and whether one of them is `mirrored`.
 """
 
 import xarray as xr

@@ -1,11 +1,11 @@
 """Memorization and agreement with references at each snapshot of a training.
 
-Input: images.zarr, split.zarr, history.zarr with its weights, that of the other subset where the
-study compares pairs, and the references of the study. Output: dynamics.zarr along step, with the
-coordinate images_seen: psnr (step, set, sigma) from the history; memorized and closest (step,
-sample); between and beyond (step, sample) where there is another subset; agreement (step,
-reference, sigma, set, image), how far each reference explains the network on noisy training and
-test images: the memorizer and Wiener's filter of its training images, and those of the study;
+Input: images.zarr, split.zarr, history.zarr with its weights, history.zarr of the other subset if
+the study compares pairs, and the references of the study. Output: dynamics.zarr along step, with
+the coordinate images_seen: psnr (step, set, sigma) from the history; memorized and closest (step,
+sample); between and beyond (step, sample) if there is another subset; agreement (step, reference,
+sigma, set, image), how far each reference explains the network on noisy training and test images:
+the memorizer and the Wiener filter of its training images, and the references of the study;
 parameters, the number of its weights.
 """
 
@@ -63,7 +63,7 @@ def main(
     g = gaussian_flow(of_all.to(job.device).double(), y.double(), sd, sigma_min)
     training = torch.from_numpy(members[:]).to(job.device)
 
-    # Along with the other subset's, whose network has taken the same steps.
+    # In parallel with the other subset's network at the same steps.
     trained = [past, *map(store.open_store, other)]
     network = denoisers.build(architecture, image_channels=pixels.shape[1], **options)
     found = []

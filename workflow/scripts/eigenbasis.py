@@ -34,7 +34,7 @@ def main(images, split, denoiser, eigenbasis, *, chosen, sigma, keep, precision,
     images = store.open_store(images).images
     chosen = store.open_store(split).test.values[chosen]
     dtype = getattr(torch, precision)
-    # A GPU's TF32 has 3 digits, too few for the precision that is asked for.
+    # A GPU's TF32 has 3 digits, too few for the requested precision.
     torch.backends.cudnn.allow_tf32 = False
     denoiser = denoisers.load(denoiser, images, dtype).to(job.device)
     clean = to_float(torch.from_numpy(store.take(images, chosen))).to(job.device, dtype)

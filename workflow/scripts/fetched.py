@@ -1,4 +1,4 @@
-"""A file from a URL, kept if and only if its SHA-256 is the one in the config.
+"""A file from a URL, kept if and only if it has the SHA-256 of the config.
 
 Output: data/{sha256}/{file}.
 """

@@ -19,11 +19,11 @@ def main(pdf, png, numbers, *, figure, jobs, job=Job(), **shown):
     Args:
         pdf, png, numbers: files to write.
         figure: its module in `gahb.figures`.
-        jobs: by kind, what each store is of: its dataset and, where it has them, N, subset or pair,
-            and seed.
-        job: of Snakemake.
-        shown: by kind, the paths of the stores in the order of `jobs`; and what the figure and its
-            caption are told.
+        jobs: by kind, the identity of each store: its dataset and, if it has them, N, subset or
+            pair, and seed.
+        job: the job.
+        shown: by kind, the paths of the stores in the order of `jobs`; and the values for the
+            figure and its caption.
     """
     stores = Stores(
         [

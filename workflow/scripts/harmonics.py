@@ -2,10 +2,10 @@
 
 Input: images.zarr, eigenbasis.zarr. Output: harmonics.zarr, for each image and noise level of the
 eigenbases: concentration, frequency and extent of the leading eigenvectors (rank); harmonic, their
-mean, and harmonic_null (null, draw), of bases without harmonics; how many coefficients the image
-has in each image's basis (of), and in cosines and wavelets (fixed); the decay of coefficients.
-Where the geometry of the images is known, what `harmonics.geometries` measures of it, NAME_null
-being the same of other images' geometry.
+mean, and harmonic_null (null, draw), the same for bases without harmonics; the number of
+coefficients of the image in each image's basis (of), and in cosines and wavelets (fixed); the decay
+of coefficients. If the geometry of the images is known, the measurements of `harmonics.geometries`,
+with NAME_null for other images' geometry.
 """
 
 import importlib
@@ -30,7 +30,7 @@ FIELDS = {
     "coefficients": (("of",), "coefficients that hold 95 % of the energy of the image"),
     "decay": ((), "exponent of the decay of squared coefficients"),
 }
-#: What NaN means.
+#: Meaning of NaN.
 PARTIAL = (
     "the basis is partial, all of it constant, the image blank, or its geometry outside the image"
 )
@@ -42,9 +42,9 @@ def main(images, eigenbasis, harmonics, *, source, seed_of_images, seed, job=Job
     Args:
         images, eigenbasis, harmonics: stores.
         source: the module of `harmonics.geometries` that knows the geometry of the images; or None.
-        seed_of_images: that they were made with.
-        seed: of the nulls.
-        job: of Snakemake.
+        seed_of_images: seed with which they were made.
+        seed: seed of the nulls.
+        job: the job.
     """
     data, basis = store.open_store(images), store.open_store(eigenbasis)
     clean, index = basis.clean.values, basis.image.values
@@ -66,7 +66,7 @@ def main(images, eigenbasis, harmonics, *, source, seed_of_images, seed, job=Job
             one = basis[["vectors", "shrinkage"]].isel(image=i, sigma=level)
             vectors, eigenvalues = one.vectors.values, one.shrinkage.values[:leading]
             coefficients = vectors.reshape(len(vectors), -1).astype(float) @ centred.T
-            # No random basis stands in the same draw for two images.
+            # No random basis is used for two images in the same draw.
             waves = oscillation(
                 vectors[:leading], eigenvalues, np.roll(random, i, 0), seed + number
             )
@@ -83,7 +83,7 @@ def main(images, eigenbasis, harmonics, *, source, seed_of_images, seed, job=Job
             for name in fields:
                 found[name].append(values[name])
             bar.update()
-    # n(i, j) is kept with the image j: (image, sigma, of).
+    # n(i, j) is stored with image j: (image, sigma, of).
     counts = np.reshape(found["coefficients"], (*shape, len(clean)))
     found["coefficients"] = counts.transpose(2, 1, 0).reshape(-1, len(clean))
     variables = as_variables(found, fields, shape) | _fixed(centred.reshape(clean.shape), energies)
@@ -98,7 +98,7 @@ def main(images, eigenbasis, harmonics, *, source, seed_of_images, seed, job=Job
 
 
 def as_variables(found: dict[str, list], fields: dict, shape: tuple) -> dict[str, xr.Variable]:
-    """What was measured of each basis, along image and noise level."""
+    """Measurements of each basis, along image and noise level."""
     return {
         name: store.variable(
             ("image", "sigma", *dims),
@@ -112,7 +112,7 @@ def as_variables(found: dict[str, list], fields: dict, shape: tuple) -> dict[str
 
 
 def _fixed(images: np.ndarray, energies: np.ndarray) -> dict[str, xr.Variable]:
-    """Coefficients of the images in fixed bases, how many and how they decay."""
+    """Coefficients of the images in fixed bases: their number and decay."""
     side, channels = images.shape[-1], images.shape[1]
     names = ["dct"] if side % 2 else ["dct", "wavelet"]
     counts, decays = [], []

@@ -1,11 +1,10 @@
 """Images of one data set.
 
-Input: for a data set that is made from another one the store of its images, for a fetched one the
-file. Output: images.zarr with images (image, channel, y, x), bytes or floats; where images are
-files, their file (image); where training or held-out images lie in a place of their own, part
-(image), the key that names it; where they are cut from pictures, picture (image) and picture_name
-(source); files that were left out, in skipped and skipped_because (skip); where their distribution
-is known, the arrays that it depends on.
+Input: the store of the images from which a data set is made, or the fetched file. Output:
+images.zarr with images (image, channel, y, x), bytes or floats; if images are files, their file
+(image); if training or held-out images are in a place of their own, part (image), its key; if they
+are cut from pictures, picture (image) and picture_name (source); files that were left out, in
+skipped and skipped_because (skip); if their distribution is known, the arrays on which it depends.
 """
 
 import numpy as np
@@ -21,7 +20,7 @@ from study.job import Job, run
 
 #: Images and bytes read at a time by each thread.
 BLOCK, BLOCK_BYTES = 128, 2**25
-#: How images are prepared, wherever they lie.
+#: Options that prepare images, wherever they are.
 PREPARATION = ("background", "landscape", "crop", "gray", "side")
 
 
@@ -38,9 +37,9 @@ def main(
     job: Job = Job(),
     **options,
 ) -> None:
-    """`path` is that of the user's files; `made_from` the store of the data set `of`, or a fetched
-    file in place of `path`; `count` the number of images, where it is given; `options` are those
-    of the source. Without a `seed` nothing is drawn at random. `places`: paths by the keys `train`
+    """`path` is the path of the user's files; `made_from` the store of the data set `of`, or a
+    fetched file in place of `path`; `count` the number of images, if it is given; `options` are the
+    options of the source. Without a `seed` nothing is random. `places`: paths by the keys `train`
     and `held_out`, whose images come last."""
     # Hashes make the images stale.
     options = {k: v for k, v in options.items() if k not in ("files", "train", "held_out")}
@@ -98,14 +97,14 @@ def as_source(path: str) -> Source:
 
 
 def opened_at(path: str, options: dict) -> Source:
-    """The images at a path, prepared as `options` say; their source is told by its content."""
+    """The images at a path, prepared as `options` say; the content determines their source."""
     source, where = source_of(existing(path))
     prepared = {name: options[name] for name in PREPARATION if name in options}
     return open_source(source, seed=0, **where, **prepared)
 
 
 def described(opened: Source, shape: tuple, attributes: dict) -> xr.Dataset:
-    """All that is known of the images but their pixels."""
+    """All variables and attributes of the images but their pixels."""
     found = {}
     if opened.names:
         found["file"] = "image", opened.names, "file of the image"
@@ -125,5 +124,5 @@ def described(opened: Source, shape: tuple, attributes: dict) -> xr.Dataset:
 
 if __name__ == "__main__":
     entry = snakemake.config["datasets"][snakemake.wildcards.dataset]
-    # Where the data lie is not among the values: moving them makes nothing stale.
+    # The location of the data is not among the values: moving them makes nothing stale.
     run(main, snakemake, path=entry.get("path"), places=places(entry))

@@ -1,9 +1,9 @@
-"""Take in a denoiser that was trained elsewhere: from files of weights, a folder, or a function.
+"""Import a denoiser that was trained elsewhere: from files of weights, a folder, or a function.
 
-Input: images.zarr and split.zarr, on whose first N images of a subset it is tried, and the files
-that it is made from. Output: denoiser.safetensors, as of a network trained here, so that everything
-after it is the same. A denoiser that is worse than its input, or is not what it is said to be, is
-refused.
+Input: images.zarr and split.zarr, whose first N images of a subset are used to try it, and its
+files. Output: denoiser.safetensors, in the same form as for a network trained here, so that
+everything downstream is the same. A denoiser that is worse than its input, or does not fit its
+description, is refused.
 """
 
 import torch
@@ -15,14 +15,14 @@ from study.job import Job, run
 
 
 def main(images, split, weights, denoiser, *, subset, N, weights_content=None, job=Job(), **entry):
-    """Take in a denoiser.
+    """Import a denoiser.
 
     Args:
         images, split, denoiser: files.
-        weights: the files that it is made from, of this `weights_content`.
-        subset, N: of the training images on which it is tried; where there are none, test images.
-        job: of Snakemake.
-        entry: the denoiser's in the config, without `weights` and `files`.
+        weights: its files, with the hash `weights_content`.
+        subset, N: the training images on which it is tried; if there are none, test images.
+        job: the job.
+        entry: the denoiser's entry in the config, without `weights` and `files`.
     """
     name, network, described = _read(entry, weights)
     images = store.open_store(images).images
@@ -74,5 +74,5 @@ def _read(entry: dict, weights: list[str]) -> tuple[str, torch.nn.Module, dict]:
 
 if __name__ == "__main__":
     entry = snakemake.config["denoisers"][snakemake.wildcards.denoiser]
-    # The content of a folder is among the values, not where it lies.
+    # The content of a folder is among the values, not its location.
     run(main, snakemake, **{k: v for k, v in entry.items() if k == "diffusers"})

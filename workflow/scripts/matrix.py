@@ -1,11 +1,10 @@
-"""Agreement of every two of several denoisers beyond the covariance of the images.
+"""Pairwise agreement of several denoisers beyond the covariance of the images.
 
 Input: images.zarr, split.zarr, samples.zarr of each denoiser, from the same starts. Output:
-matrix.zarr with beyond (denoiser, other, sample), the cosine of what is left of both samples once
-that of the Gaussian of all images is projected out (`gahb.beyond`), share (denoiser, sample), the
-fraction that is left, and their medians with intervals, beyond_median (denoiser, other, bound) and
-share_median (denoiser, bound). diverged (denoiser, sample), True where a sample did not end: its
-numbers are NaN.
+matrix.zarr with beyond (denoiser, other, sample), the cosine of both samples once the sample of the
+Gaussian of all images is projected out (`gahb.beyond`), share (denoiser, sample), the remaining
+fraction, and their medians with intervals, beyond_median (denoiser, other, bound) and share_median
+(denoiser, bound). diverged (denoiser, sample), True if a sample did not end: its numbers are NaN.
 """
 
 import numpy as np
@@ -23,7 +22,7 @@ from study.job import Job, run
 def main(images, split, samples, matrix, *, names, start, mean, sd, seed, job=Job(), **sampling):
     pixels, parts = store.open_store(images).images, store.open_store(split)
     drawn = [store.open_store(path) for path in samples]
-    # A slow denoiser may have fewer; sample i has the same start in any company.
+    # A slow denoiser may have fewer; the start of sample i does not depend on the others.
     count = min(d.sizes["sample"] for d in drawn)
     drawn = [d.isel(sample=slice(count)) for d in drawn]
     diverged = np.stack([d.diverged.values for d in drawn])

@@ -1,4 +1,4 @@
-"""An eigenbasis to leaf through, as a page of HTML."""
+"""An eigenbasis to browse, as an HTML page."""
 
 import json
 

@@ -1,12 +1,12 @@
-"""Predictions for networks from the covariance of the images, before any is trained.
+"""Predictions for networks from the covariance of the images, before training.
 
-Input: images.zarr, split.zarr. Output: prediction.zarr along N, of Wiener filters of N images:
-between (N, sample), the cosines of the samples of two, of the first N images of S1 and of S2, from
-the starts of the networks' samples; mse (N, set, sigma), the mean squared error per pixel of that
-of S1 on its training images and on the test images, exact over the noise; and both by random matrix
-theory, from the covariance of all images but the test images: expected_between (N) and expected_mse
-(N, set, sigma); variances (axis), the eigenvalues of that covariance. And expected_beyond (N), that
-cosine beyond the Gaussian of all images.
+Input: images.zarr, split.zarr. Output: prediction.zarr along N, for Wiener filters of N images:
+between (N, sample), the cosines of the samples of two filters, of the first N images of S1 and of
+S2, from the starts of the networks' samples; mse (N, set, sigma), the mean squared error per pixel
+of the filter of S1 on its training images and on the test images, exact over the noise; both
+predicted by random matrix theory, from the covariance of all images but the test images, as
+expected_between (N) and expected_mse (N, set, sigma); variances (axis), the eigenvalues of that
+covariance; and expected_beyond (N), the predicted cosine beyond the Gaussian of all images.
 """
 
 import numpy as np

@@ -2,7 +2,7 @@
 
 Input: images.zarr, split.zarr, denoiser.safetensors. Output: properties.zarr with homogeneity,
 linearity, equivariance and radius (sigma, image), and the mean receptive field by offset, field
-(sigma, image, dy, dx). The attribute `even` is the radius of a field that is alike everywhere.
+(sigma, image, dy, dx). The attribute `even` is the radius of a uniform field.
 """
 
 import numpy as np
@@ -26,7 +26,7 @@ FIELDS = {
 def main(images, split, denoiser, properties, *, sigma, count, pixels, seed, job=Job()):
     images, test = store.open_store(images).images, store.open_store(split).test.values
     chosen = test[:count]
-    # A GPU's TF32 has 3 digits: too few to see that f is homogeneous.
+    # A GPU's TF32 has 3 digits, too few to see that f is homogeneous.
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     denoiser = denoisers.load(denoiser, images).to(job.device)
     clean = to_float(torch.from_numpy(store.take(images, chosen)))

@@ -2,9 +2,9 @@
 
 Input: images.zarr, split.zarr, denoiser.safetensors. Output: psnr.zarr with psnr (set, sigma,
 image) in dB, image_index (set, image), and along sigma the coordinate input_psnr. A training set
-that is smaller than the number of images asked for is gone through again, with other noise. Of an
-optimum that is found by Monte Carlo also variance, monte_carlo_error and rhat (set, sigma, image),
-and in the attribute `mixed` the part of the noisy images whose chains agree.
+smaller than the requested number of images is used repeatedly, with different noise. For an optimum
+found by Monte Carlo, also variance, monte_carlo_error and rhat (set, sigma, image), and in the
+attribute `mixed` the fraction of the noisy images whose chains agree.
 """
 
 import numpy as np
@@ -15,9 +15,9 @@ from gahb.decibels import sigma_from_psnr
 from gahb.psnr import posterior_curve, psnr_curve
 from study.job import Job, run
 
-#: Chains agree if Gelman and Rubin's ratio is no larger.
+#: Chains agree if Gelman and Rubin's ratio is at most this.
 MIXED = 1.1
-#: What else is known of an optimum found by Monte Carlo: names in its store, names, units.
+#: Further statistics of an optimum found by Monte Carlo: names in its store, names, units.
 MORE = {
     "variance": ("variance", "variance per pixel of clean images given the noisy one", "1"),
     "monte_carlo_error": ("error", "expected squared Monte Carlo error per pixel", "1"),
@@ -39,7 +39,7 @@ def main(
     sets=("train", "test"),
     job=Job(),
 ):
-    """`sets` are those of "train" and "test" of which there are to be curves."""
+    """`sets` are the sets, "train" or "test", on which curves are computed."""
     data, split = store.open_store(images), store.open_store(split)
     images = data.images
     members = {"train": split[subset].values[:N], "test": split.test.values}

@@ -1,15 +1,15 @@
-"""How redundant the images of a data set are, before a network is trained on them.
+"""The redundancy of the images of a data set, before a network is trained on them.
 
-Input: images.zarr (of a shuffled data set, what it is a version of), and split.zarr. Output:
-redundancy.zarr. Near-duplicates have |cosine| above the threshold, pooled and mean-removed, as they
-are or, where `mirrored`, with one of them mirrored; blank images are near-duplicates. Parts are S1
-and S2, as long as both of a pair of networks can have them, or all of S1 if there is no S2, and the
-test set.
-cluster (image), the first image of the cluster of near-duplicates that each is in, itself if alone;
-images and different (part), how many images a part has, and how many count if a cluster is one;
-largest_cluster, how many images the largest cluster has; blank, how many images are flat;
-near_duplicates (side, other), how many pairs have one image in each;
-crossing (pair, end), cosine and mirrored (pair), the closest pairs on two sides, at most 1,000.
+Input: images.zarr (for a shuffled data set, of its original), and split.zarr. Output:
+redundancy.zarr. Near-duplicates have |cosine| above the threshold, pooled and mean-removed,
+unchanged or, if `mirrored`, with one of them mirrored; blank images are near-duplicates. Parts are
+S1 and S2, as long as both of a pair of networks can have them, or all of S1 if there is no S2, and
+the test set.
+cluster (image), the first image of each image's cluster of near-duplicates, itself if alone;
+images and different (part), the number of images of a part, and the number if a cluster counts once;
+largest_cluster, the number of images in the largest cluster; blank, the number of flat images;
+near_duplicates (side, other), the number of pairs with one image in each;
+crossing (pair, end), cosine and mirrored (pair), the closest pairs across two sides, at most 1,000.
 """
 
 import numpy as np
@@ -74,7 +74,7 @@ def main(images, split, redundancy, *, threshold, of_files, mirrored=True, job=J
 
 def compared(pixels, sides, threshold, mirrored, job):
     """The redundancy of images (image, channel, y, x) of a store, pooled into a temporary file, and
-    how many of them are blank."""
+    the number of blank ones."""
     odd = odd_features(pixels.shape) if mirrored else 0
     with pooled(pixels) as unit, job.progress(len(pixels), "images") as bar:
         found = redundancy(unit, sides, threshold, odd, job.device, progress=bar.update)

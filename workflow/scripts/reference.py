@@ -1,9 +1,10 @@
 """A reference: the denoiser that theory derives from the first N images of a subset.
 
-Input: images.zarr, split.zarr and, of one that is calibrated, calibration.zarr. Output:
+Input: images.zarr, split.zarr and, for a calibrated reference, calibration.zarr. Output:
 denoiser.safetensors with the indices of the training images and what the reference computed from
-them, so that everything after it is as of a network. The optimum is told the `distribution` of
-the images in their place: the entry of the data set and the arrays of images.zarr.
+them, so that everything downstream is the same as for a network. The optimum gets the
+`distribution` of the images in their place: the entry of the data set and the arrays of
+images.zarr.
 """
 
 import numpy as np
@@ -18,7 +19,7 @@ def main(images, split, calibration, denoiser, *, reference, subset, N, job=Job(
     members = store.open_store(split)[subset].values[:N]
     if len(members) < N:
         raise ValueError(f"N = {N}, but {split} gives only {len(members)} images to {subset}")
-    members = np.sort(members)  # their order is of no importance
+    members = np.sort(members)  # their order does not matter
     for found in map(store.open_store, calibration):
         options[found.option] = dict(zip(found.sigma.values, found.chosen.values, strict=True))
         if "sensitivity" in found:

@@ -1,9 +1,9 @@
 """Samples of the density implicit in one denoiser.
 
-Input: images.zarr and split.zarr (the test images are what samples start from), and
-denoiser.safetensors. Output: samples.zarr with samples (sample, channel, y, x), sigma (sample,
-step), steps and diverged (sample), and trajectory (sample, level, channel, y, x), y when its noise
-level first was at or below `level`.
+Input: images.zarr and split.zarr (samples start from test images), and denoiser.safetensors.
+Output: samples.zarr with samples (sample, channel, y, x), sigma (sample, step), steps and diverged
+(sample), and trajectory (sample, level, channel, y, x), y when its noise level was first at or
+below `level`.
 """
 
 import functools
@@ -17,8 +17,8 @@ from gahb.samples.sampler import Samples, coarse_to_fine, sample
 from gahb.samples.start import named
 from study.job import Job, run
 
-#: Largest noise level at which samples start that the denoiser chooses: there nothing is left of
-#: images in [0, 1] (Karras et al., 2022, have 80 for images in [-1, 1]).
+#: Largest noise level for starts if the denoiser chooses it: images in [0, 1] are no longer visible
+#: there (Karras et al., 2022, use 80 for images in [-1, 1]).
 LARGEST = 80
 TITLES = {
     "ascent": "Samples by stochastic coarse-to-fine ascent",
@@ -47,14 +47,15 @@ def main(
     seed,
     job=Job(),
 ):
-    """Draw samples; with `sd` None from the largest noise level that the denoiser knows, and then
-    `sigma_max` may be None, too."""
+    """Draw samples. If `sd` is None they start at the largest noise level that the denoiser knows,
+    and `sigma_max` may be None, too."""
     images = store.open_store(images).images
     denoiser = denoisers.load(denoiser, images).to(job.device)
     if sd is None:
         sd = min(denoiser.network.convention.largest, LARGEST)
         print(f"from sigma = {sd:.3g}, of at most {denoiser.network.convention.largest:.3g}")
-    # Test images: both denoisers of a pair start alike, and no start knows a training image.
+    # Test images, so that both denoisers of a pair have the same starts, which know no training
+    # image.
     test = Members(images, np.sort(store.open_store(split).test.values))
     follow = {
         "ascent": functools.partial(coarse_to_fine, seed=seed, h0=h0, beta=beta, sd=sd),

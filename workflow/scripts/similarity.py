@@ -1,29 +1,29 @@
-"""How alike the samples of a pair of denoisers are, and how close to their training images.
+"""Similarity of the samples of a pair of denoisers, to each other and to training images.
 
-Input: images.zarr, split.zarr, samples.zarr of both networks, or of one that has no other. Output:
-similarity.zarr. Cosines are between mean-removed images, and to a training image or, where
-`mirrored`, its mirror image; blank images have cosine 1 with one another, 0 with others. Of each
-sample and its own training set:
+Input: images.zarr, split.zarr, samples.zarr of both networks, or of a single one. Output:
+similarity.zarr. Cosines are between mean-removed images, and with a training image or, if
+`mirrored`, its mirror image; blank images have cosine 1 with one another, 0 with others.
+For each sample and its own training set:
 closest, closest_image and closest_mirrored (subset, sample), the largest cosine, the index of that
 image, and whether it is mirrored;
 nearest_cosine, nearest_by_cosine, nearest_distance and nearest_by_distance (subset, sample,
 neighbour), the nearest by cosine and by L2 distance, and the indices of those images;
 closest_patch and closest_patch_image (subset, sample, row, column), the same patch by patch;
 memorized, ratio and scale (subset, sample), the 1/3 rule once contrast and mean are fitted, d1 / d2
-and the contrast, where d2 is to an image of another cluster than the nearest;
+and the contrast, where d2 is the distance to an image of another cluster than the nearest;
 memorized_by_distance, the rule as published; memorized_fraction (subset, bound),
-and false_positives (subset, bound), that part of the test images, by their held_out_ratio (subset,
-test_image), if there are any; blank (subset), how many training images are blank.
-Of the two denoisers' samples, where they are from the same noise:
+and false_positives (subset, bound), that fraction for the test images, by their held_out_ratio
+(subset, test_image), if there are any; blank (subset), the number of blank training images.
+For the two denoisers' samples, if they start from the same noise:
 between (sample), their cosine;
-reproduced (sample), True where they are closer to each other than to either training set;
-reproducibility (bound), the part of the samples that are.
-Of the two training sets:
+reproduced (sample), True if they are closer to each other than to either training set;
+reproducibility (bound), the fraction of the samples that are.
+For the two training sets:
 closest_pair and closest_pair_image (member), the closest image of S2 to each image of S1.
-With an `embedding`, the same by the features of its network, as NAME_embedded, but for patches,
+With an `embedding`, the same by the features of its network, as NAME_embedded, except for patches,
 scale and further neighbours; and closest_test_embedded (subset, test_image), the cosine of each
-test image to the closest training image: which cosines of features are high, only others tell.
-diverged (sample), True where a sample of either did not end: its numbers are NaN, its
+test image with the closest training image, which shows how high such cosines are without copying.
+diverged (sample), True if a sample of either did not end: its numbers are NaN, its
 indices -1, and no fraction counts it.
 """
 
@@ -61,11 +61,11 @@ def main(
         if N > len(parts[subset]):
             raise ValueError(f"N = {N}, but {subset} has {len(parts[subset])} images")
     drawn = [store.open_store(path) for path in samples]
-    if not paired:  # of no common starts, and perhaps of different number
+    if not paired:  # these have no common starts, and may differ in number
         count = min(d.sizes["sample"] for d in drawn)
         drawn = [d.isel(sample=slice(count)) for d in drawn]
     diverged = np.any([d.diverged.values for d in drawn], 0)
-    # In the order of the store, so that a block is read from neighbouring chunks.
+    # In the order of the store, so that a block is read from neighboring chunks.
     sets = {s: Members(pixels, np.sort(parts[s].values[:N])) for s in subsets}
     training = [sets[subset] for subset in subsets]
     made = [torch.from_numpy(d.samples.values).to(job.device) for d in drawn]
@@ -97,7 +97,7 @@ def _dataset(variables, subsets, diverged, training, attributes) -> xr.Dataset:
         "neighbour": store.variable("neighbour", ranks, "rank among the nearest"),
         "bound": store.variable("bound", ["estimate", "low", "high"], "estimate and 95 % interval"),
     }
-    if len(training) > 1:  # of one network alone nothing is said of each member
+    if len(training) > 1:  # with a single network there are no values for each member
         coords["member"] = store.variable("member", training[0].members, "index of the image of S1")
     of_all = {"diverged": store.variable("sample", diverged, "a sample did not end")}
     return xr.Dataset(variables | of_all, coords, attributes)
@@ -113,13 +113,13 @@ def _of_samples(values, long_name: str, *dims: str, diverged: np.ndarray) -> xr.
 
 
 def _parts(judged, long_name: str, nan: str = "") -> xr.Variable:
-    """(subset, bound) of what is True or False of each sample or image, for each subset."""
+    """Fractions (subset, bound) of the samples or images for which something is True."""
     parts = np.stack([fraction(np.asarray(which)) for which in judged])
     return store.variable(("subset", "bound"), parts, long_name, nan=nan)
 
 
 def _indices(training, index) -> list[np.ndarray]:
-    """Indices in the training sets, one array for each, as indices in images.zarr."""
+    """Indices in the training sets, an array for each, as indices in images.zarr."""
     return [
         t.members[np.asarray(torch.as_tensor(i).cpu())]
         for t, i in zip(training, index, strict=True)
@@ -127,12 +127,12 @@ def _indices(training, index) -> list[np.ndarray]:
 
 
 def _nearest(training, found, diverged) -> dict[str, xr.Variable]:
-    """The training images that are nearest to each sample.
+    """The training images nearest to each sample.
 
     Args:
         training: training set of both denoisers, or of one.
-        found: what is nearest to the samples of each.
-        diverged: (sample,), True where a sample of either did.
+        found: the nearest images of the samples of each.
+        diverged: (sample,), True if a sample of either diverged.
     """
     by_cosine = _indices(training, [f.by_cosine for f in found])
     by_distance = _indices(training, [f.by_distance for f in found])
@@ -209,15 +209,15 @@ def _memorized(made, training, found, test, diverged, mirrored) -> dict[str, xr.
 
 
 def _of_two(cosines, closest, diverged, training, pairs, places, by="") -> dict[str, xr.Variable]:
-    """What is said of two denoisers' samples, and of their training sets, beside each other.
+    """Comparison of two denoisers' samples, and of their training sets.
 
     Args:
-        cosines: (sample,), between the samples of both; None where they have no common starts.
+        cosines: (sample,), between the samples of both; None if they have no common starts.
         closest: (subset, sample), the variable.
         diverged, training: as above.
-        pairs, places: (member,), cosine of each image of S1 to the closest one of S2, and its place
-            there.
-        by: "" for pixels, or by what else.
+        pairs, places: (member,), cosine of each image of S1 with the closest one of S2, and its
+            place there.
+        by: "" for pixels, or else the suffix of the names.
     """
     image = training[1].members[places]
     variables = {
@@ -240,7 +240,7 @@ def _of_two(cosines, closest, diverged, training, pairs, places, by="") -> dict[
 
 
 def _by_features(function, made, training, test, diverged, paired, device) -> dict:
-    """The same by the features of a network of the user's, as NAME_embedded; arguments as above."""
+    """The same by the features of the user's network, as NAME_embedded; arguments as above."""
     drawn, held_out, known = _features(function, made, training, test, device)
     found = [
         embedded.nearest(d, k, embedded.RANKS, device) for d, k in zip(drawn, known, strict=True)
@@ -288,7 +288,7 @@ def _features(function, made, training, test, device) -> tuple:
     try:
         drawn = [embedded.features(network, images, device) for images in made]
         held_out = embedded.features(network, test, device) if len(test) else None
-        # Once, where both were trained on the same images.
+        # Computed once if both were trained on the same images.
         of_sets = {id(t): embedded.features(network, t, device) for t in set(training)}
     except ValueError as error:
         raise ValueError(f"similarity.embedding: {function}: {error}") from error

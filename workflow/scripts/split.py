@@ -1,11 +1,11 @@
-"""Which images train the first network, which the second, and which test both.
+"""Divide the images into the training sets of both networks and the test set.
 
-Input: images.zarr (of a shuffled data set, what it is a version of), duplicates.zarr where
-near-duplicates are dropped, the CSV of the groups if there is one, and the lists of names that
-choose images. Output: split.zarr with S1 (member_S1), S2 (member_S2) and test (test_image): indices
-of images, in the order in which they are used. A training set of N images is the first N; where S1
-alone is chosen, S2 is empty. Of images in groups, none of which is divided, also group (image), the
-number of each image's group, and group_name (numbered).
+Input: images.zarr (for a shuffled data set, of its original), duplicates.zarr if near-duplicates
+are dropped, the CSV of the groups if there is one, and the lists of names that choose images.
+Output: split.zarr with S1 (member_S1), S2 (member_S2) and test (test_image): indices of images, in
+the order in which they are used. A training set of N images is the first N; if only S1 is chosen,
+S2 is empty. For images in groups, none of which is divided, also group (image), the number of each
+image's group, and group_name (numbered).
 """
 
 import itertools
@@ -41,14 +41,14 @@ def main(
     Args:
         images, duplicates, table, split: files; `duplicates` and `table` are empty or hold one.
         test: number of test images, or "all".
-        seed: of the shuffle.
-        without_duplicates: whether near-duplicates are dropped: those that `duplicates` holds.
-        groups: how the group of an image follows from its name, unless `table` says it.
+        seed: seed of the shuffle.
+        without_duplicates: whether the near-duplicates in `duplicates` are dropped.
+        groups: how the group of an image follows from its name, unless `table` gives it.
         table_content: hash of the table.
         lists: files of names, one for each part that a list chooses.
         chosen: by part (S1, S2, test) how it is chosen: {"list": its hash}, {"match": pattern}, or
-            {"place": what `part` in the images says of them}.
-        job: of Snakemake.
+            {"place": value of `part` of the images}.
+        job: the job.
     """
     opened = store.open_store(images)
     count, test = opened.sizes["image"], None if test == "all" else test
@@ -79,10 +79,10 @@ def main(
 
 
 def chosen_images(images: xr.Dataset, by: dict, lists) -> dict[str, np.ndarray]:
-    """Indices of the images of each part that is chosen; by name, among those of no other place.
+    """Indices of the images of each chosen part; names refer to images outside other places.
 
     Raises:
-        ChoiceError: a name is of no image, or an image is chosen for two parts.
+        ChoiceError: no image has a name, or an image is chosen for two parts.
     """
     count, lists = images.sizes["image"], iter(lists)
     names = images.file.values if "file" in images else np.arange(count).astype(str)
@@ -102,9 +102,9 @@ def chosen_images(images: xr.Dataset, by: dict, lists) -> dict[str, np.ndarray]:
 
 
 def grouped(images: xr.Dataset, by, path, job) -> tuple[np.ndarray | None, dict]:
-    """The number of each image's group, none of which is divided, and the variables that say so.
+    """The number of each image's group, none of which is divided, and the variables for them.
 
-    Where there are no groups, images that were cut from one picture stay together."""
+    Without groups, images cut from one picture stay together."""
     cut = "picture" in images
     if not by and path is None:
         return images.picture.values if cut else None, {}
@@ -123,7 +123,7 @@ def grouped(images: xr.Dataset, by, path, job) -> tuple[np.ndarray | None, dict]
 
 
 def say(found, group, groups: int) -> None:
-    """How many images and groups the two networks of a pair can have, and one network alone."""
+    """Say how many images and groups the two networks of a pair, or a single network, can have."""
     parts = {"S1": found.S1[: len(found.S2)], "S2": found.S2, "test set": found.test}
     print(f"{len(group)} images in {groups} groups; for the networks of a pair:")
     for part, index in parts.items():

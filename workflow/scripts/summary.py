@@ -18,7 +18,7 @@ from gahb.summaries.psnr import curves
 from gahb.summaries.tables import over_seeds, write
 from study.job import Job, run
 
-#: Those that no row has are left out.
+#: Columns that no row has are left out.
 COLUMNS = f"""
     study dataset denoiser N seeds
     train_psnr test_psnr gap slope minimax_slope
@@ -33,7 +33,7 @@ COLUMNS = f"""
     adaptive adaptive_p near near_p along along_p
     tangent tangent_p outside_tangent angular_order
 """.split()
-#: How the numbers begin that say which images a denoiser was trained on.
+#: Beginnings of the names of numbers that require the training images.
 JUDGED = ("memorized", "at_risk")
 #: The numbers of a store, by its kind.
 MEASURES = {
@@ -50,17 +50,17 @@ def main(summary, origin, *, rows, jobs, kinds, slope_range, job=Job(), **paths)
 
     Args:
         summary: the file to write.
-        origin: a file that says what the table was made with, as a CSV file cannot.
+        origin: a file for the provenance of the table, which a CSV file cannot hold.
         rows: for each row study, dataset, denoiser, N and alpha (None if the images have none);
-            `judged`, whether it is known which images the denoiser was trained on; and
-            `stores`: by role, what the stores of all seeds are of. The roles are, where a study has
-            them, psnr, similarity, beyond, eigenbasis, density, harmonics, ceiling and
-            beyond_ceiling (similarity and beyond of pairs on the same images) and optimum (PSNRs
-            of the optimum, one store).
-        jobs: by kind, what each store is of.
-        kinds: by role, the kind of its stores where it has another name.
+            `judged`, whether it is known which images the denoiser was trained on; and `stores`: by
+            role, the identities of the stores of all seeds. The roles are, if a study has them,
+            psnr, similarity, beyond, eigenbasis, density, harmonics, ceiling and beyond_ceiling
+            (similarity and beyond of pairs on the same images) and optimum (PSNRs of the optimum,
+            one store).
+        jobs: by kind, the identity of each store.
+        kinds: by role, the kind of its stores if it has another name.
         slope_range: input PSNRs in dB between which slopes are fitted.
-        job: of Snakemake.
+        job: the job.
         paths: by kind, the paths of the stores in the order of `jobs`.
     """
     opened = {
@@ -78,7 +78,7 @@ def main(summary, origin, *, rows, jobs, kinds, slope_range, job=Job(), **paths)
 
 
 def _network(row: dict) -> tuple:
-    """Which networks a row is of, whatever their N."""
+    """Study, dataset and denoiser of a row: its networks, whatever their N."""
     return row["study"], row["dataset"], row["denoiser"]
 
 
@@ -95,7 +95,7 @@ def _row(slope_range, every, kinds, tested, *, alpha, judged, stores, **names) -
     if alpha is not None:
         names["minimax_slope"] = minimax_slope(alpha)
     measured = [_measured(slope_range, best, **each) for each in seeds]
-    # Of one N alone the memorized part says it all.
+    # For a single N the memorized fraction suffices.
     at_risk = risk(opened["similarity"]) if "similarity" in opened and tested > 1 else {}
     found = (over_seeds(measured) if measured else {}) | ceilings | at_risk
     kept = found if judged else {k: v for k, v in found.items() if not k.startswith(JUDGED)}

@@ -2,11 +2,10 @@
 
 Input: images.zarr, split.zarr. Output: denoiser.safetensors, and history.zarr with the training
 loss (step), the learning rate (step) and the PSNR on training and test images (step, set, sigma) at
-steps that are spaced logarithmically; with `snapshots`, the weights (step, weight) too.
+logarithmically spaced steps; with `snapshots`, also the weights (step, weight).
 
-A checkpoint beside the weights is not a declared output, so Snakemake does not delete it: a job
-that is killed continues from it. SIGTERM, SIGUSR1 and SIGINT save one and end the job with code
-75: run again.
+A checkpoint next to the weights is not a declared output, so Snakemake does not delete it: a killed
+job continues from it. SIGTERM, SIGUSR1 and SIGINT save one and end the job with code 75: run again.
 """
 
 import contextlib
@@ -67,7 +66,7 @@ def main(
         network.start_at(torch.from_numpy(store.take(pixels, members)).to(job.device))
     compiled = compiling_pays(network, pixels.shape[1:], recipe, job.device)
     if compiled:
-        # One place for all jobs, so that a network is compiled once.
+        # One folder for all jobs, so that a network is compiled once.
         cache = os.path.expanduser("~/.cache/torch/inductor")
         os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", cache)
     training = Training(network, training_set, recipe, seed, compiled)
@@ -94,7 +93,7 @@ def main(
 
 
 def trained(training, recorded, measured, snapshots, checkpoint, asked, job) -> dict:
-    """Train to the end; what was recorded.
+    """Train to the end and return the recorded values.
 
     Ends the job, with a checkpoint, once a signal is in `asked`.
     """
@@ -111,13 +110,13 @@ def trained(training, recorded, measured, snapshots, checkpoint, asked, job) -> 
         save()
         sys.exit(os.EX_TEMPFAIL)
 
-    # At the start too: a folder that cannot be written shows at once.
+    # At the start too, so that a folder that cannot be written shows at once.
     save()
     if asked:
         stop()
     record_at = set(history_steps(recipe.steps))
     with job.progress(recipe.steps * recipe.batch, "images") as bar:
-        # A training that is resumed does not count what it had seen before.
+        # A resumed training does not count images seen before.
         bar.initial = bar.n = training.step * recipe.batch
         for step in train(training):
             if step in record_at:
@@ -139,7 +138,7 @@ def trained(training, recorded, measured, snapshots, checkpoint, asked, job) -> 
 
 @contextlib.contextmanager
 def asked_to_stop():
-    """Catch SIGTERM, SIGUSR1 and SIGINT; those that have come are in the list that this gives."""
+    """Catch SIGTERM, SIGUSR1 and SIGINT; the list returned holds those received."""
     caught = []
     before = {
         number: signal.signal(number, lambda number, _: caught.append(number))
@@ -153,7 +152,7 @@ def asked_to_stop():
 
 
 def check(images, split, pixels, parts, subset, N, options):
-    """Raise ValueError if there are fewer than N images, or ones that the network cannot halve."""
+    """Raise ValueError if there are fewer than N images, or their side does not fit."""
     if parts[subset].size < N:
         raise ValueError(
             f"N = {N}, but {split} gives at most {parts[subset].size} images of the "
@@ -172,13 +171,13 @@ def held(training_set: Members, device: torch.device) -> torch.Tensor | Streamed
     """The training set on the device, or streamed to it if it is too large."""
     if training_set.nbytes <= bytes_to_hold(device):
         return torch.from_numpy(training_set[:]).to(device)
-    # Two parts are held, and a third while it is put in order.
+    # Two parts are held, and a third while it is being sorted.
     pool = bytes_to_hold(device) * len(training_set) // training_set.nbytes // 3
     return Streamed(training_set, pool, device)
 
 
 def measurements(training: Training, measured: dict, snapshots: bool) -> dict:
-    """What is recorded of a training, by name."""
+    """Recorded values of a training, by name."""
     denoiser = denoisers.NetworkDenoiser(training.averaged)
     curves = [psnr_curve(denoiser, clean, SIGMAS, seed=0).mean(1) for clean in measured.values()]
     found = {
