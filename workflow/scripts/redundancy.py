@@ -6,10 +6,10 @@ unchanged or, if `mirrored`, with one of them mirrored; blank images are near-du
 S1 and S2, as long as both of a pair of networks can have them, or all of S1 if there is no S2, and
 the test set.
 cluster (image), the first image of each image's cluster of near-duplicates, itself if alone;
-images and different (part), the number of images of a part, and the number if a cluster counts once;
-largest_cluster, the number of images in the largest cluster; blank, the number of flat images;
-near_duplicates (side, other), the number of pairs with one image in each;
-crossing (pair, end), cosine and mirrored (pair), the closest pairs across two sides, at most 1,000.
+images and different (part), the numbers of images and of clusters in a part; largest_cluster, the
+number of images in the largest cluster; blank, the number of flat images; near_duplicates (side,
+other), the number of pairs with one image in each; crossing (pair, end), cosine and mirrored
+(pair), the closest pairs across two sides, at most 1,000.
 """
 
 import numpy as np

@@ -1,5 +1,6 @@
 """From the config to the jobs: checks, what each job reads and uses, and what makes it stale.
 
-This is the only place that knows the config. Nothing of the science is imported, so that a dry run
-starts quickly; what scripts share (`job`) and what checks results (`verify`) import `gahb.store`.
+This is the only place that knows the config. It imports none of the science, so that a dry run
+starts quickly; only `job`, which scripts share, and `verify`, which checks results, import
+`gahb.store`.
 """

@@ -29,9 +29,9 @@ def _left_behind() -> list[str] | None:
 def cancel_what_was_left_behind() -> None:
     """Cancel such jobs and wait for their end: they may write what this run is about to write.
 
-    Trainings save a checkpoint when cancelled. Where another run holds a lock in this folder, the
-    jobs may be that one's, and its lock says that it writes other files: nothing is cancelled.
-    Where SLURM is installed but squeue does not answer, nothing is known and nothing is done.
+    Trainings save a checkpoint when cancelled. If another run holds a lock in this folder, the jobs
+    may be its own, and its lock says that it writes other files: nothing is cancelled. If SLURM is
+    installed but squeue does not answer, nothing is done.
     """
     locks = Path(".snakemake/locks").glob("*.output.lock")
     if not shutil.which("squeue") or len(list(locks)) > 1 or not (jobs := _left_behind()):
@@ -43,10 +43,10 @@ def cancel_what_was_left_behind() -> None:
 
 
 def interrupt_jobs_too() -> None:
-    """Have a SIGINT that reaches snakemake alone reach its jobs on this machine, too.
+    """Pass on a SIGINT that reaches only snakemake to its jobs on this machine.
 
-    Ctrl-C reaches all of them. Sent by another program it does not, and snakemake would wait until
-    the jobs that run are done.
+    Ctrl-C reaches all of them. A SIGINT from another program does not, and snakemake would wait
+    until the running jobs are done.
     """
 
     def pass_on(number, frame):

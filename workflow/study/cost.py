@@ -1,7 +1,7 @@
-"""`python -m study.cost`: what a study is expected to cost, and what it has cost so far.
+"""`python -m study.cost`: the expected cost of a study, and its cost so far.
 
 Takes the arguments of snakemake. Trainings, optima and theories have expected costs
-(`study.costs`); what has run is read from its benchmark files.
+(`study.costs`); the cost of finished jobs is read from their benchmark files.
 """
 
 import sys
@@ -13,7 +13,7 @@ from study.dry_run import planned
 
 
 def jobs(arguments: list[str]) -> pandas.DataFrame:
-    """A row for each job of a run from the start: hours expected and taken, GPUs, megabytes."""
+    """A row for each job of a full run: hours expected and taken, GPUs, megabytes."""
     rows = []
     for job in planned(["--forceall", *arguments]):
         asked = dict(job.resources.items())
@@ -31,18 +31,18 @@ def jobs(arguments: list[str]) -> pandas.DataFrame:
 
 
 def taken(benchmark: Path | None) -> dict[str, float]:
-    """Hours and megabytes that a job took, by its benchmark file; nothing if it has none."""
+    """Hours and megabytes that a job took, from its benchmark file; empty if it has none."""
     if benchmark is None or not benchmark.is_file():
         return {}
     table = pandas.read_csv(benchmark, sep="\t", na_values="NA")
-    if table.empty:  # the job was killed while it was written
+    if table.empty:  # the job was killed while writing it
         return {}
     row = table.iloc[0]
     return {"measured h": row["s"] / 3600, "most MB": row["max_rss"]}
 
 
 def table(found: pandas.DataFrame) -> str:
-    """The jobs rule by rule, and their GPU hours."""
+    """Costs by rule, and the total GPU hours."""
     found = found.reindex(columns=[*found.columns.union(["measured h", "most MB"], sort=False)])
     found = found.assign(run=found["measured h"].notna())
     rules = found.groupby("rule", sort=False)

@@ -1,7 +1,7 @@
 """Expected cost of trainings, optima and theories, in seconds and megabytes.
 
-Seconds are operations and bytes over the speeds below, of one GPU for the stages that want one.
-They decide how much time and memory a job asks a cluster for; no result depends on them.
+Seconds are operations and bytes over the speeds below, for one GPU in stages that use one. They
+determine how much time and memory a job requests from a cluster; no result depends on them.
 """
 
 import math
@@ -11,22 +11,23 @@ from study.entries import channels, is_optimum, known_side, steps
 
 #: Operations per second of a network on one GPU. Assumed: a fifth of an A100's peak in TF32.
 FLOPS = 3e13
-#: Seconds that a step of a small network takes at least: its kernels are launched. Assumed.
+#: Minimum seconds for a step of a small network, to launch its kernels. Assumed.
 STEP = 5e-3
-#: Seconds of a core that the optimum takes for a noisy image of 24 x 24 pixels. Measured: disks
-#: 0.06; C^alpha 0.6, 116 s for 192 noisy images.
+#: Seconds on one core for the optimum of a noisy image of 24 x 24 pixels. Measured: disks 0.06;
+#: C^alpha 0.6, 116 s for 192 noisy images.
 OPTIMUM = 0.7
-#: Bytes per second that a store is read with. Assumed, of a file system that others use as well.
+#: Bytes per second at which a store is read. Assumed, for a shared file system.
 READING = 1e8
 #: Seconds until Python, its libraries and the GPU are ready on a busy file system. Assumed.
 START = 60
-#: Megabytes of a job that holds nothing yet: measured, 700 on a CPU; assumed, on a GPU.
+#: Megabytes of a job before it holds data: measured, 700 on a CPU; assumed on a GPU.
 CPU_BASE, GPU_BASE = 1500, 4000
-#: Megabytes of a GPU that CUDA and its libraries take. Assumed.
+#: GPU megabytes taken by CUDA and its libraries. Assumed.
 CUDA_BASE = 1500
-#: Of images whose side only the files tell.
+#: Side of images for which only the files tell.
 SIDE = 80
-#: Most minutes that a job asks for, as clusters often allow no more. Trainings continue in another.
+#: Maximum minutes that a job requests, a common limit of clusters. Trainings continue in another
+#: job.
 MOST_MINUTES = 24 * 60
 
 
@@ -34,7 +35,7 @@ def forward_flop(network: dict, side: int, image_channels: int = 1) -> float:
     """Operations of a network's convolutions and matrices on one image of side x side pixels.
 
     Args:
-        network: entry of the config; one that is not trained here counts as the paper's UNet.
+        network: entry of the config; networks not trained here count as the paper's UNet.
         side, image_channels: of an image.
     """
     kind = network.get("architecture")
@@ -53,19 +54,20 @@ def forward_flop(network: dict, side: int, image_channels: int = 1) -> float:
     if kind == "bfcnn":
         inner = 9 * (network["layers"] - 2) * c * c
     else:
-        # Twice the channels on a fourth of the pixels: every scale costs as much, 1/2 + 1 going
-        # down and 2 + 1 coming up, and upsampling. The middle makes up for what the first lacks.
+        # Twice the channels on a fourth of the pixels: every scale costs the same, 1/2 + 1 going
+        # down and 2 + 1 coming up, plus upsampling. The middle makes up for the smaller first
+        # scale.
         inner = network.get("blocks", 3) * (9 * 4.5 + 2) * c * c
     return 2 * (ends + inner) * side**2
 
 
 def activations(network: dict, side: int, image_channels: int = 1) -> float:
-    """Numbers that the backward pass of one image needs; arguments as of `forward_flop`."""
+    """Numbers that the backward pass for one image needs; arguments as in `forward_flop`."""
     c = network.get("channels", 64)
     if network.get("architecture") == "bfcnn":
         inner = 2 * network["layers"] - 3
     else:
-        # Each scale has twice the channels on a fourth of the pixels: half of the one above it.
+        # Each scale has twice the channels on a fourth of the pixels: half of the scale above.
         inner = 17.5 - 16.5 / 2 ** network.get("blocks", 3)
     return (c * inner + image_channels) * side**2
 
@@ -97,7 +99,7 @@ def training(config: dict, job: Mapping) -> tuple[float, float]:
 
 
 def gpu_mb(config: dict, job: Mapping) -> float:
-    """Megabytes of each GPU of a training: the set, and what is kept for the backward pass."""
+    """Megabytes on each GPU of a training: the training set, and the stored activations."""
     recipe, network = _recipe(config, job), config["denoisers"][job["denoiser"]]
     each = activations(network, _side(config, job), channels(config, job["dataset"]))
     at_a_time = recipe["microbatch"] or recipe["batch"]
@@ -118,12 +120,12 @@ def psnr(config: dict, job: Mapping) -> tuple[float, float]:
 
 
 def _weighing(config: dict, job: Mapping, denoiser: str) -> float:
-    """Operations of a reference on one image: every pixel's window with those of all images."""
+    """Operations of a reference on one image: every pixel's window is compared with all images'."""
     entry, pixels = config["denoisers"][denoiser], _pixels(config, job)
     taken = min(int(job["N"]), entry.get("most_images", int(job["N"])))
     window = entry.get("window", _side(config, job) / 2) ** 2
     elsewhere = pixels if entry.get("reference") == "equivariant" else 1
-    # Each weight takes about as long as twenty operations of its distance.
+    # Each weight takes about as long as twenty operations for its distance.
     return 2 * taken * pixels * elsewhere * (window + 20)
 
 
@@ -142,7 +144,7 @@ def agreement(config: dict, job: Mapping) -> tuple[float, float]:
 
 
 def resources(expected: Callable) -> dict[str, Callable]:
-    """Time that a rule asks for: twice the expected time, more at each new attempt.
+    """Time that a rule requests: twice the expected time, more at each new attempt.
 
     Args:
         expected: wildcards -> seconds and megabytes of the host.

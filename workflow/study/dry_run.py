@@ -1,4 +1,4 @@
-"""The jobs that a run of snakemake would run, as its logger tells them."""
+"""The jobs that snakemake would run, as reported by its logger."""
 
 import logging
 import sys
@@ -14,10 +14,10 @@ def planned(arguments: list[str]) -> list[logging.LogRecord]:
     """The report of `snakemake --dry-run` on each job.
 
     Args:
-        arguments: further ones of snakemake.
+        arguments: further arguments of snakemake.
 
     Raises:
-        SystemExit: the dry run has failed; with what it has said.
+        SystemExit: the dry run has failed; holds its output.
     """
     jobs = []
 
@@ -27,7 +27,7 @@ def planned(arguments: list[str]) -> list[logging.LogRecord]:
         return True
 
     said = StringIO()
-    logger.addFilter(collect)  # a handler would be removed when snakemake sets up its own
+    logger.addFilter(collect)  # a handler would be removed when snakemake sets up its own ones
     try:
         with redirect_stdout(said), redirect_stderr(said):
             main(["--dry-run", *arguments])

@@ -9,19 +9,19 @@ from study.files import count, names
 
 
 def known_side(config: dict, dataset: str) -> int | None:
-    """Side of the images in pixels; None if only the images tell."""
+    """Side of the images in pixels; None if it is known only from the images."""
     entry = _shaped(config, dataset)
     crop = entry.get("crop")
     return entry["side"] or (crop if isinstance(crop, int) else None)
 
 
 def channels(config: dict, dataset: str) -> int:
-    """Channels of the images: 3 if they keep their colours, else 1."""
+    """Channels of the images: 3 if they keep their colors, else 1."""
     return 3 if _shaped(config, dataset).get("gray", "mean") is None else 1
 
 
 def _shaped(config: dict, dataset: str) -> dict:
-    """The entry that says which shape the images have: of the data set that they are made from."""
+    """The entry that gives the shape of the images: the data set from which they are made."""
     entry = config["datasets"][dataset]
     return config["datasets"][entry["of"]] if "of" in entry else entry
 
@@ -45,8 +45,8 @@ def is_private(config: dict, dataset: str) -> bool:
 
 
 def chosen_parts(entry: dict) -> dict[str, str | dict]:
-    """What a data set says of S1, S2 and test set: the path of a list or a pattern, or the place of
-    images of their own (`{path: ...}`)."""
+    """The chosen parts of a data set, S1, S2 and test: the path of a list, a pattern, or the place
+    of images of their own (`{path: ...}`)."""
     train, held_out = entry.get("train"), entry.get("held_out")
     found = {}
     if isinstance(train, str) and "{subset}" in train:
@@ -57,10 +57,10 @@ def chosen_parts(entry: dict) -> dict[str, str | dict]:
 
 
 def chosen_count(entry: dict, part: str) -> int | None:
-    """How many images a data set chooses for a part; None if that is known only once they are read.
+    """Number of images chosen for a part; None if it is known only once they are read.
 
     Raises:
-        ChoiceError: a list cannot be read or, of a folder, a name or pattern is of no image.
+        ChoiceError: a list cannot be read or, for a folder, a name or pattern matches no image.
     """
     by = chosen_parts(entry)[part]
     if isinstance(by, dict):
@@ -72,7 +72,7 @@ def chosen_count(entry: dict, part: str) -> int | None:
 
 
 def places(entry: dict) -> dict[str, str]:
-    """The paths of a data set's images that lie in a place of their own, by key."""
+    """The paths of a data set's images that are in places of their own, by key."""
     keys = ("train", "held_out")
     return {k: entry[k]["path"] for k in keys if isinstance(entry.get(k), dict)}
 
@@ -89,12 +89,12 @@ def is_elsewhere(config: dict, denoiser: str) -> bool:
 
 
 def is_drawn(config: dict, denoiser: str) -> bool:
-    """Whether there is no denoiser, but samples that were drawn elsewhere."""
+    """Whether there is no denoiser, only samples drawn elsewhere."""
     return isinstance(config["denoisers"][denoiser].get("samples"), str)
 
 
 def sampling(config: dict, denoiser: str) -> dict:
-    """How samples of a denoiser are drawn; sd and sigma_max are None where it tells them itself."""
+    """How samples of a denoiser are drawn; sd and sigma_max are None if it knows them itself."""
     entry, section = config["denoisers"][denoiser], config["samples"]
     own = {} if is_drawn(config, denoiser) else entry.get("samples", {})
     if "diffusers" in entry or entry.get("parametrization", "").startswith("vp-"):
@@ -104,7 +104,7 @@ def sampling(config: dict, denoiser: str) -> dict:
 
 
 def is_single(config: dict, denoiser: str) -> bool:
-    """Whether there is one denoiser whatever the subset, so that no pair can be made of it."""
+    """Whether there is only one denoiser for all subsets, so that it has no pair."""
     entry = config["denoisers"][denoiser]
     path = entry.get("weights") or entry.get("samples")
     return is_elsewhere(config, denoiser) and not (isinstance(path, str) and "{subset}" in path)
@@ -113,8 +113,8 @@ def is_single(config: dict, denoiser: str) -> bool:
 def steps(recipe: dict, N: int) -> int:
     """Gradient steps of a recipe, whose length is given as steps, images seen or epochs.
 
-    Takes the latter two out of it. An epoch is N images as often as they fit into `epoch`, once at
-    least (`gahb.training.batches`).
+    Removes the latter two from it. An epoch is N images, repeated as often as they fit into `epoch`
+    and at least once (`gahb.training.batches`).
     """
     seen, epochs = recipe.pop("images", None), recipe.pop("epochs", None)
     if epochs is not None:

@@ -1,4 +1,4 @@
-"""What figures show. Each declares it at the head of its module in gahb/figures, as a literal
+"""What figures show. Each declares it at the top of its module in gahb/figures, as a literal
 
     FIGURE = {
         "title": "PSNR curves",
@@ -8,20 +8,22 @@
         "uses": {"slope_range": "psnr.slope_range"},
     }
 
-title: in the report. reads: kinds of stores, and of which subsets or pairs. sizes: every N of the
-study, or the largest. compares: whether one figure shows all "datasets" of a study, all its
-"denoisers", "everything", or "nothing": one of each.
+title: title in the report.
+reads: kinds of stores, with their subsets or pairs.
+sizes: "every" N of the study, or the "largest".
+compares: whether one figure shows all "datasets" of a study, all its "denoisers", "everything", or
+"nothing": one of each.
 uses: config values by the names that the figure gives them; `*` stands for each entry shown.
-beside (optional): of which references of its study it also reads stores, by kind of store: modules
-in gahb/denoisers/references, of the largest N, or "every", of every N. needs (optional): a
-reference that its studies must have.
-single (optional): True if it can be drawn of one network that has no other: it then reads nothing
-of S2, and the similarities of the network alone in place of those of the pair.
-both (optional): True if its dynamics compare the network with one of the other subset. sources
-(optional): the only source that its data sets may have, or "shuffled pair". page
-(optional): whether its eigenbases are to be had as a page, too.
+beside (optional): references of its study whose stores it also reads, by kind of store: modules in
+gahb/denoisers/references, at the largest N, or "every", at every N.
+needs (optional): a reference that its studies must have.
+single (optional): True if it can show one network without a second: it then reads nothing of S2,
+and the similarities of the single network in place of the pair's.
+both (optional): True if its dynamics compare the network with one of the other subset.
+sources (optional): the only source that its data sets may have, or "shuffled pair".
+page (optional): whether its eigenbases also have a page.
 
-The modules are parsed and not imported, since snakemake plans anew in each job.
+The modules are parsed rather than imported, since snakemake plans again in each job.
 """
 
 import functools
@@ -32,7 +34,7 @@ from study.entries import is_drawn, is_optimum, is_private, is_single, root
 from study.fingerprint import ROOT, constant
 
 FOLDER = ROOT / "gahb" / "figures"
-#: Stores of a data set, and those that depend on the study that asks for them.
+#: Stores of a data set, and stores that depend on the study that requests them.
 OF_DATASETS = ("images", "oracles", "prediction", "redundancy")
 OF_STUDIES = ("agreement", "dynamics", "matrix", "prediction")
 #: Stores of two denoisers.
@@ -42,7 +44,7 @@ STYLE_SHEET = ROOT / "gahb" / "drawing" / "paper.mplstyle"
 
 @functools.cache
 def declared() -> dict[str, dict]:
-    """The declarations of all figures, by name: that of their module."""
+    """The declarations of all figures, by the names of their modules."""
     found = {file.stem: constant(file, "FIGURE") for file in sorted(FOLDER.glob("*.py"))}
     return {name: figure for name, figure in found.items() if figure}
 
@@ -50,7 +52,7 @@ def declared() -> dict[str, dict]:
 def all_of(config: dict, study: str, compares: str) -> Iterator[dict]:
     """The wildcards of every figure of a study.
 
-    `of` names what one shows one of: data set, denoiser, or both.
+    `of` names the things of which a figure shows one: data set, denoiser, or both.
     """
     entry = config["studies"][study]
     if compares == "everything":
@@ -61,7 +63,7 @@ def all_of(config: dict, study: str, compares: str) -> Iterator[dict]:
 
 
 def drawn(config: dict) -> list[str]:
-    """Names of the figures and pages of the studies that are run: "pair/samples_calpha_unet"."""
+    """Names of figures and pages of the studies that are run: "pair/samples_calpha_unet"."""
     found = []
     for study in config["run"] or config["studies"]:
         for figure in config["studies"][study]["figures"]:
@@ -77,12 +79,12 @@ def drawn(config: dict) -> list[str]:
 def shown(config: dict, job: Mapping, declared: Mapping) -> dict:
     """The data sets, denoisers, references, sizes and the number of seeds that a figure shows.
 
-    `denoiser` is the one that it is of, the first where it compares several. `optimum` and `linear`
-    are the study's references that are the optimum and the Wiener filter, if it has any. `private`
-    says whether any of the data sets is, `drawn` whether there are samples alone, from elsewhere.
+    `denoiser` is its denoiser, or the first if it compares several. `optimum` and `linear` are the
+    optimum and the Wiener filter among the study's references, if it has any. `private` says
+    whether any of the data sets is private, `drawn` whether there are only samples from elsewhere.
     """
     study, compares = config["studies"][job["study"]], declared["compares"]
-    names = job["of"].split("_")  # no name of an entry holds one
+    names = job["of"].split("_")  # no name of an entry contains one
     denoisers = study["denoisers"] if compares in ("denoisers", "everything") else names[-1:]
     datasets = study["datasets"] if compares in ("datasets", "everything") else names[:1]
     every = sorted(study["sizes"])
@@ -101,7 +103,7 @@ def shown(config: dict, job: Mapping, declared: Mapping) -> dict:
 
 
 def referred(config: dict, study: str, references) -> list[str]:
-    """The study's references that are one of these closed forms; all of them if "every"."""
+    """The study's references among these closed forms; all of them if "every"."""
     names = config["studies"][study]["references"]
     if references == "every":
         return names
@@ -109,7 +111,7 @@ def referred(config: dict, study: str, references) -> list[str]:
 
 
 def optima(config: dict, study: str) -> list[str]:
-    """The study's references that are the optimum, and not told what no denoiser knows."""
+    """The optima among the study's references, without oracles."""
     names = referred(config, study, ["optimum"])
     return [name for name in names if "contour" not in config["denoisers"][name]]
 
@@ -119,7 +121,7 @@ def is_trained(config: dict, denoiser: str) -> bool:
 
 
 def seeds(config: dict, study: str, denoiser: str) -> range:
-    """Seeds of a denoiser in a study: only training depends on one."""
+    """Seeds of a denoiser in a study: only trained ones depend on a seed."""
     return range(config["studies"][study]["seeds"] if is_trained(config, denoiser) else 1)
 
 
@@ -132,8 +134,8 @@ def has_ceiling(config: dict, study: str, denoiser: str, N: int) -> bool:
 def jobs(config: dict, study: str, kind: str, dataset, denoiser, N, subset) -> list[dict]:
     """The wildcards of the stores of one kind, subset or pair and size, a store for each seed.
 
-    Samples that were drawn elsewhere have no PSNRs, and no starts in common with others; without
-    held-out images there are no PSNRs either.
+    Samples drawn elsewhere have no PSNRs, and no common starts with others; without held-out images
+    there are no PSNRs either.
     """
     asked = {"study": study} if kind in OF_STUDIES else {}
     if kind in OF_DATASETS:
@@ -154,12 +156,12 @@ def jobs(config: dict, study: str, kind: str, dataset, denoiser, N, subset) -> l
 
 
 def once(jobs: list[dict]) -> list[dict]:
-    """The jobs without those that came before."""
+    """The jobs without repetitions."""
     return [job for i, job in enumerate(jobs) if job not in jobs[:i]]
 
 
 def stores(config: dict, job: Mapping, declared: Mapping) -> dict[str, list[dict]]:
-    """The wildcards of every store that a figure is drawn from, once, by kind."""
+    """The wildcards of every store from which a figure is drawn, once, by kind."""
     found = shown(config, job, declared)
     sizes, listed = found["sizes"], {}
     for kind, subsets in declared["reads"].items():

@@ -1,4 +1,4 @@
-"""The files of a data set that the user brings: where they lie, and whether they have changed."""
+"""The user's files of a data set: where they are, and whether they have changed."""
 
 import contextlib
 import errno
@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 
 from gahb.datasets.listing import entries_below, matches, may_hold_several, printable
 
-#: What the content of a user's files was when they were last read, so that they are read once.
+#: Cache of the content of the user's files, so that they are read only once.
 READ = Path(".snakemake", "content.json")
-#: Bytes from which it is said that files are read: it takes a while.
+#: Bytes from which reading files is announced, since it takes a while.
 MANY_BYTES = 2**30
 
 
@@ -25,7 +25,7 @@ def is_url(path: str) -> bool:
 
 
 def name_of(url: str) -> str:
-    """Name under which the file of a URL is kept."""
+    """Name under which the file at a URL is kept."""
     return Path(urlsplit(url).path).name or "file"
 
 
@@ -47,7 +47,7 @@ def existing(path: str) -> str:
 def _files(path: str, match: str | None) -> tuple[tuple, ...]:
     """(name, size, time, inode) of a file, or of those below a folder that match, by name.
 
-    Of all, where none matches: the pattern is then one of names inside of them.
+    All of them, if none matches: the pattern then refers to names inside them.
     """
     path = os.path.expanduser(path)
     if not os.path.isdir(path):
@@ -58,13 +58,13 @@ def _files(path: str, match: str | None) -> tuple[tuple, ...]:
 
 
 def count(path: str, match: str | None = None) -> int | None:
-    """How many images a folder holds, a file each; None if only reading its files tells."""
+    """Number of images in a folder, one per file; None if that requires reading its files."""
     found = names(path, match)
     return None if found is None else len(found)
 
 
 def names(path: str, match: str | None = None) -> list[str] | None:
-    """The names that `count` counts, as stores have them: bytes that are not UTF-8 are escaped."""
+    """The names that `count` counts, as in stores: bytes that are not UTF-8 are escaped."""
     if not os.path.isdir(os.path.expanduser(path)):
         return None
     found = [name for name, *_ in _files(path, match) if matches(name, match)]
@@ -73,11 +73,10 @@ def names(path: str, match: str | None = None) -> list[str] | None:
 
 @functools.cache
 def listing(path: str, match: str | None = None) -> str | None:
-    """Hash that tells whether files have changed: of their content, and names below a folder.
+    """Hash of the content of files, and of the names below a folder.
 
-    Blind to their place and time stamps. They are read again only when a name, size, time stamp or
-    inode has changed since. Links are followed. None if there is nothing, or nothing that can be
-    read.
+    It ignores their location and time stamps. They are read again only if a name, size, time stamp
+    or inode has changed. Links are followed. None if there is nothing, or nothing readable.
 
     Raises:
         OSError: a link leads to a folder that holds it.
@@ -97,7 +96,7 @@ def listing(path: str, match: str | None = None) -> str | None:
             known[key] = [stamp, _content(path, files)]
         except OSError:
             return None
-        with contextlib.suppress(OSError):  # a read-only folder: they are read each time
+        with contextlib.suppress(OSError):  # in a read-only folder they are read each time
             READ.parent.mkdir(exist_ok=True)
             partial = READ.with_name(f"{READ.name}.{os.getpid()}")
             partial.write_text(json.dumps(known, indent=0))
@@ -138,12 +137,12 @@ def _stamp(found: os.stat_result) -> tuple[int, int, int]:
 def _status(entry: os.DirEntry) -> os.stat_result:
     try:
         return entry.stat()
-    except FileNotFoundError:  # of a link to nothing, its own
+    except FileNotFoundError:  # for a broken link, its own
         return entry.stat(follow_symlinks=False)
 
 
 def recorded(store: str, key: str = "files") -> str | None:
-    """The listing that a store of images was made from, by its key; None if there is no store."""
+    """The listing from which a store of images was made, by its key; None if there is no store."""
     try:
         attributes = json.loads(Path(store, "zarr.json").read_text())["attributes"]
         return json.loads(attributes["parameters"])["values"][key]
@@ -154,7 +153,7 @@ def recorded(store: str, key: str = "files") -> str | None:
 def code_file(function: str) -> Path | None:
     """The file of the module of "module:name", without importing it; None if there is none."""
     parts = function.partition(":")[0].split(".")
-    for folder in (*map(Path, sys.path), Path.cwd()):  # the order in which a job looks
+    for folder in (*map(Path, sys.path), Path.cwd()):  # the order in which a job searches
         stem = folder.joinpath(*parts)
         for file in (stem / "__init__.py", stem.with_suffix(".py")):
             if file.is_file():

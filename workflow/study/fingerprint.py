@@ -1,8 +1,8 @@
-"""Fingerprints of code: what a script runs, blind to comments, docstrings and formatting.
+"""Fingerprints of the code that a script runs, ignoring comments, docstrings and formatting.
 
-Snakemake's own `code` trigger looks at the time stamp of the script file and at nothing that it
-imports; this looks at the content of the script and of every module of gahb that it reaches. The
-planning, `study`, is not part of it: a change there computes nothing else.
+Snakemake's own `code` trigger looks at the time stamp of the script file and ignores its imports;
+this looks at the content of the script and of every module of gahb that it reaches. The planning,
+`study`, is not part of it, because it does not affect results.
 """
 
 import ast
@@ -12,24 +12,23 @@ from collections.abc import Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-#: The closed forms of training sets, a file each.
+#: The closed forms of training sets, one file each.
 REFERENCES = ROOT / "gahb" / "denoisers" / "references"
-#: The optima of sources, a file for each source that has one.
+#: The optima of sources, one file for each source that has one.
 OPTIMA = ROOT / "gahb" / "denoisers" / "optima"
-#: What is measured of images whose geometry is known, a file for each such source.
+#: Measurements on images whose geometry is known, one file for each such source.
 GEOMETRIES = ROOT / "gahb" / "harmonics" / "geometries"
-#: The files behind each fingerprint of this process.
+#: The files behind each fingerprint computed in this process.
 _REACHED: dict[str, list[Path]] = {}
 
 
 def code(script: str, modules: Iterable[str], files: Iterable[Path] = ()) -> str:
-    """A fingerprint of the code of a job: changes if and only if the job computes something else.
+    """A fingerprint of a job's code, which changes if and only if the code does.
 
     Args:
         script: name of the file in workflow/scripts, without its ending.
-        modules: modules that it imports by a name from the config, for instance
-            "gahb.datasets.calpha".
-        files: other files that its code is made of; each is named in the result.
+        modules: modules that it imports by a name from the config, such as "gahb.datasets.calpha".
+        files: other files that are part of its code; each is named in the result.
     """
     project = _reached(script, tuple(modules))
     digest = hashlib.sha256()
@@ -43,8 +42,8 @@ def code(script: str, modules: Iterable[str], files: Iterable[Path] = ()) -> str
 
 
 def reached() -> dict[str, dict[str, tuple[str, str]]]:
-    """The files behind each `code` of this process: hashes of what is written in them, and of what
-    counts of it."""
+    """The files behind each `code` of this process, with hashes of their text and of the part that
+    counts."""
     return {
         found: {str(file): (written(file), content(file)) for file in files}
         for found, files in _REACHED.items()
@@ -74,7 +73,7 @@ def defining(folder: Path, name: str) -> list[str]:
 
 
 def keywords(file: Path, name: str) -> dict[str, bool]:
-    """The keyword arguments of the function `name` of a module, and whether each must be given."""
+    """The keyword arguments of the function `name` of a module, and whether each is required."""
     (found,) = (
         node.args
         for node in ast.parse(file.read_bytes(), file).body
@@ -84,7 +83,7 @@ def keywords(file: Path, name: str) -> dict[str, bool]:
 
 
 def constant(file: Path, name: str):
-    """The value of a constant of a module, a literal; None if it has none of that name."""
+    """The literal value of a module's constant; None if there is none of this name."""
     for node in ast.parse(file.read_bytes(), file).body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name:
             return ast.literal_eval(node.value)
@@ -92,7 +91,7 @@ def constant(file: Path, name: str):
 
 
 def _files(module: str) -> set[Path]:
-    """Files that importing `module` runs: its packages' __init__ and itself, if it is of gahb."""
+    """Files run by importing `module`, if it is part of gahb: its packages' __init__ and itself."""
     parts = module.split(".")
     found = set()
     if parts[0] != "gahb":
@@ -119,18 +118,18 @@ def _imports(file: Path) -> frozenset[Path]:
 
 @functools.cache
 def _read(file: Path) -> bytes:
-    """A file's bytes, read once: edited meanwhile, its hashes would be of two versions."""
+    """A file's bytes, read once, so that all hashes are of the same version."""
     return file.read_bytes()
 
 
 def written(file: Path) -> str:
-    """Hash of a file as it is written."""
+    """Hash of a file's text."""
     return hashlib.sha256(_read(file)).hexdigest()[:16]
 
 
 @functools.cache
 def content(file: Path) -> str:
-    """Hash of what counts of a file: of a module of the project, its code."""
+    """Hash of the part of a file that counts: for a module of the project, its code."""
     if file.suffix != ".py" or ROOT not in file.parents:
         return written(file)
     tree = repr(_canonical(ast.parse(_read(file), file)))

@@ -1,4 +1,4 @@
-"""Which GPU of a machine a job takes."""
+"""The choice of a GPU for each job on a machine."""
 
 import itertools
 import os
@@ -7,16 +7,16 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-#: Held until this process ends, however it ends.
+#: Locks held until this process ends, however it ends.
 _HELD = []
 
 
 def taken(count: int) -> int:
-    """Number of the GPU of this job, among `count` visible ones: the one that the fewest jobs of
-    this user have.
+    """Number of the GPU for this job among `count` visible ones: the GPU with the fewest jobs of
+    this user.
 
     A job holds the lock of a file with its GPU's name. A second job on a GPU takes the second slot
-    of that GPU, when no GPU has its first one left. A job of SLURM sees its own GPUs alone, and
+    of that GPU, once the first slots of all GPUs are taken. A SLURM job sees only its own GPUs, and
     shares them only with jobs that are packed into it.
     """
     named = os.environ.get("CUDA_VISIBLE_DEVICES")

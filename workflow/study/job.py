@@ -1,4 +1,4 @@
-"""Common to every script: its arguments, log, threads, device, progress and errors."""
+"""Common parts of every script: arguments, log, threads, device, progress and errors."""
 
 import contextlib
 import dataclasses
@@ -17,15 +17,15 @@ from tqdm import tqdm
 from study import gpus, planned
 from study.origins import content
 
-#: End of the path of the file that stands for a store in rules: it has changed if the store has.
+#: End of the path of the file that represents a store in rules: it changes if the store does.
 STORE = "/zarr.json"
-#: Input of a rule that is not for its script (`study.origins`).
+#: Input of a rule that is not meant for its script (`study.origins`).
 MARKER = "stale"
 _LINE = "{n_fmt} of {total_fmt}{unit}, {rate_fmt}{postfix}, {elapsed} passed, {remaining} left"
 
 
 class _Lines(tqdm):
-    """Progress as plain lines: a bar would be drawn over and over in one line of the log."""
+    """Progress as plain lines: a bar would be redrawn over and over in one line of the log."""
 
     @staticmethod
     def status_printer(file):
@@ -39,7 +39,7 @@ class Job:
     name: the rule and its wildcards.
     parameters: the provenance of its stores: `values`, `code`, wildcards (`job`), and the content
         of its `inputs`.
-    resources: of the rule, by name.
+    resources: resources of the rule, by name.
     threads: cores that it may use.
     log: path of its log.
     """
@@ -52,8 +52,8 @@ class Job:
 
     @functools.cached_property
     def device(self):
-        """torch's device: a GPU if there is one and the job wants one, else the CPU."""
-        import torch  # here, because figures need none and start a second earlier without it
+        """torch's device: a GPU if there is one and the job requests one, else the CPU."""
+        import torch  # here, because figures start a second earlier without it
 
         if not torch.cuda.is_available() or not self.resources.get("gpu", 1):
             return torch.device("cpu")
@@ -62,24 +62,24 @@ class Job:
         return torch.device("cuda", place)
 
     def warn(self, text: str) -> None:
-        """Say it in the log, and on the terminal: the log of a job that succeeds goes unread."""
+        """Write to the log and the terminal: the log of a successful job goes unread."""
         print(f"Warning: {text}")
         if self.name:
             print(f"Warning: {self.name}: {text}", file=sys.__stderr__, flush=True)
 
     def progress(self, total: int, unit: str) -> tqdm:
-        """A bar on the terminal, or without one a line in the log each minute."""
+        """A progress bar on a terminal, otherwise a line in the log each minute."""
         shape = {"total": total, "unit": f" {unit}", "unit_scale": True}
         if sys.__stderr__.isatty():
-            # It vanishes at the end, so that jobs that run together take turns in one line.
+            # The bar vanishes at the end, so that concurrent jobs take turns on one line.
             return tqdm(**shape, desc=self.name, file=sys.__stderr__, leave=False, mininterval=1)
         return _Lines(**shape, bar_format=_LINE, delay=1, mininterval=60, maxinterval=60)
 
 
 def _end_with(pid: int) -> None:
-    """End this process by SIGTERM when another ends.
+    """End this process with SIGTERM when another process ends.
 
-    A job whose snakemake was killed would otherwise run on, together with the jobs of the next run.
+    A job whose snakemake was killed would otherwise keep running, next to the jobs of the next run.
     """
     if hasattr(os, "pidfd_open"):  # Linux
         with contextlib.suppress(ProcessLookupError):
@@ -88,7 +88,7 @@ def _end_with(pid: int) -> None:
 
 
 def _paths(files) -> dict[str, str | list[str]]:
-    """The inputs or outputs of a rule that have a name, stores as their folders."""
+    """The named inputs or outputs of a rule, with stores as their folders."""
 
     def folder(path):
         return str(path).removesuffix(STORE)
@@ -103,13 +103,13 @@ def _paths(files) -> dict[str, str | list[str]]:
 def run(main: Callable, snakemake, **more) -> None:
     """Call a script's `main` with the inputs, outputs and values of a job, by name.
 
-    Everything that it prints goes to its log, and an error also in a line at the end. If it fails,
-    its input stores are checked, so that a damaged one is named.
+    Everything that it prints goes to its log, and an error is repeated in a line at the end. If it
+    fails, its input stores are checked, so that a damaged one is named.
 
-    The number of threads is the rule's: results of a CPU depend on it in the last bits.
+    The number of threads is the rule's, since results on a CPU depend on it in the last bits.
 
     Args:
-        main: of the script.
+        main: `main` of the script.
         snakemake: the object that Snakemake gives to a script.
         more: arguments on which the results do not depend.
     """
@@ -117,7 +117,7 @@ def run(main: Callable, snakemake, **more) -> None:
         pid = int(os.environ["SNAKEMAKE_PID"])
         threading.Thread(target=_end_with, args=[pid], daemon=True).start()
     os.environ["OMP_NUM_THREADS"] = str(snakemake.threads)
-    if torch := sys.modules.get("torch"):  # too late for the variable
+    if torch := sys.modules.get("torch"):  # too late for the environment variable
         torch.set_num_threads(snakemake.threads)
     names = ", ".join(f"{k}={v}" for k, v in snakemake.wildcards.items())
     inputs, outputs = _paths(snakemake.input), _paths(snakemake.output)

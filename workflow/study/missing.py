@@ -1,4 +1,4 @@
-"""Paths of data sets at which nothing is."""
+"""Paths of data sets at which there is nothing."""
 
 import os
 from collections.abc import Container
@@ -8,7 +8,7 @@ from study.files import is_url
 
 
 def _missing(config: dict) -> dict[str, str]:
-    """The path of each such data set of the studies that are run."""
+    """The missing path of each data set in the studies that are run."""
     studies = [config["studies"][study] for study in config["run"] or config["studies"]]
     roots = dict(root(config, dataset) for study in studies for dataset in study["datasets"])
     paths = {name: entry["path"] for name, entry in roots.items() if "path" in entry}
@@ -20,7 +20,7 @@ def _missing(config: dict) -> dict[str, str]:
 
 
 def warnings(config: dict) -> list[str]:
-    """Results stay valid without the files that they were made from, but a path may be mistyped."""
+    """A warning for each: results stay valid without these files, but a path may be mistyped."""
     found = []
     for name, path in _missing(config).items():
         made = os.path.exists(f"results/{name}/images.zarr")

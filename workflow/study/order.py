@@ -1,8 +1,8 @@
 """Time stamps of results that were copied without Snakemake's records.
 
-Without a record Snakemake compares time stamps, which `cp -r` and others set in any order. Results
-say what they were made from; so they are given time stamps in this order, and what differs from
-what would be made now is recomputed all the same (`study.origins`).
+Without a record Snakemake compares time stamps, which `cp -r` and other programs set in any order.
+Results record their inputs, so they are given time stamps in this order; results that differ from
+what would be made now are still recomputed (`study.origins`).
 """
 
 import os
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from study.origins import origin
 
-#: Files that say what they were made with.
+#: Files that record how they were made.
 SAYING = (
     "**/*.zarr/zarr.json",
     "**/*.safetensors",
@@ -40,7 +40,7 @@ def restore_order(folder: str) -> None:
 
 
 def _of_one_job(path: Path) -> list[Path]:
-    """All outputs of the job that has made a result, as Snakemake looks at them."""
+    """All outputs of the job that made a result, under the paths that Snakemake checks."""
     if path.name == "zarr.json":
         stamp = path.with_name(".snakemake_timestamp")
         return [path, *([stamp] if stamp.exists() else []), path.parent]

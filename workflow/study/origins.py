@@ -1,8 +1,8 @@
-"""How results were made, compared with the config and the code as they are now.
+"""How results were made, compared with the present config and code.
 
-Snakemake keeps a record of what each file was made with. It knows nothing of a file whose record is
-lost, nor of an older file that was put in the place of a newer one. So each result carries its
-origin: the values and the code of its job, and the content of the job's inputs.
+Snakemake keeps a record of how each file was made. It cannot know about a file whose record is
+lost, nor about an older file put in place of a newer one. So each result carries its origin: the
+values and the code of its job, and the content of the job's inputs.
 """
 
 import functools
@@ -16,21 +16,21 @@ from pathlib import Path
 
 import safetensors
 
-#: Characters of a value that are shown.
+#: Maximum number of characters shown of a value.
 MOST = 80
-#: Results that `snakemake --touch` has declared up to date.
+#: Results declared up to date by `snakemake --touch`.
 KEPT = Path(".snakemake", "kept.json")
-#: A file for each result that differs from what would be made now; it says how.
+#: Folder of files that say how results differ from what would be made now.
 MARKERS = Path(".snakemake", "stale")
 
 
 def content(path: str | Path) -> str | None:
-    """Hash of the data of a store, by its zarr.json, or of a file of weights; None of others."""
+    """Hash of the data in a store, by its zarr.json, or in a file of weights; None for others."""
     return _said(str(path)).get("content")
 
 
 def origin(path: str | Path) -> dict | None:
-    """The parameters that a result was made with; None if it does not say."""
+    """The parameters with which a result was made; None if it has no record."""
     parameters = _said(str(path)).get("parameters")
     return json.loads(parameters) if isinstance(parameters, str) else parameters
 
@@ -44,7 +44,7 @@ def _said(path: str) -> dict:
 
 @functools.lru_cache(1000)
 def _read(path: str, _changed: int) -> dict:
-    """A result's own record: its `parameters` and, of data, the hash of its `content`."""
+    """A result's own record: its `parameters` and, for data, the hash of its `content`."""
     if path.endswith(".safetensors"):
         with safetensors.safe_open(path, "np") as file:
             return json.loads(file.metadata()["gahb"])
@@ -64,9 +64,9 @@ def unlike(path: str, job: Mapping, values: Mapping, code: str) -> list[str]:
     """How a result differs from what would be made now, in words; empty if it does not.
 
     Args:
-        path: of the result; it says nothing if it is not there.
+        path: path of the result, which may be missing.
         job: the wildcards of its rule.
-        values, code: of its job, as the config and the code are now.
+        values, code: values and code of its job, from the present config and code.
     """
     before = origin(path)
     if before is None:
@@ -82,7 +82,7 @@ def unlike(path: str, job: Mapping, values: Mapping, code: str) -> list[str]:
 
 
 def marker(path: str, job: Mapping, values: Mapping, code: str) -> list[str]:
-    """A file that is newer than a result which differs from what would be made now; else none.
+    """A file newer than a result that differs from what would be made now, otherwise empty.
 
     As an input of the result's rule it makes the job stale, whatever Snakemake's records say.
     """
@@ -91,7 +91,7 @@ def marker(path: str, job: Mapping, values: Mapping, code: str) -> list[str]:
         return []
     file = MARKERS / path.replace("/", "-")
     file.parent.mkdir(parents=True, exist_ok=True)
-    # Never the same content: Snakemake takes an input with a known checksum for unchanged.
+    # Never the same content: Snakemake considers an input with a known checksum unchanged.
     file.write_text(f"{path}: {'; '.join(said)} ({time.time_ns()})")
     newer = max(time.time(), os.stat(path).st_mtime + 1)
     os.utime(file, (newer, newer))
@@ -99,7 +99,7 @@ def marker(path: str, job: Mapping, values: Mapping, code: str) -> list[str]:
 
 
 def kept() -> dict[str, str]:
-    """By result, what stands for the difference that was accepted."""
+    """Hash of the accepted difference, by result."""
     try:
         return json.loads(KEPT.read_text())
     except (OSError, ValueError):
@@ -107,16 +107,16 @@ def kept() -> dict[str, str]:
 
 
 def kept_lines(paths: Iterable[str]) -> list[str]:
-    """The results among these that were declared up to date and say otherwise, a line each."""
+    """A line for each of these results that was declared up to date but records otherwise."""
     listed = kept()
     return sorted(f"  {path}" for path in paths if path in listed)
 
 
 def keep(results: Iterable[tuple[str, Mapping, Mapping, str]]) -> None:
-    """Take results for up to date, as `snakemake --touch` asks.
+    """Accept results as up to date, as `snakemake --touch` requests.
 
     Args:
-        results: path, wildcards, values and code of each, as the config and the code are now.
+        results: path, wildcards, values and code of each, from the present config and code.
     """
     found = kept() | {
         path: _difference(path, *now) for path, job, *now in results if unlike(path, job, *now)
@@ -126,7 +126,7 @@ def keep(results: Iterable[tuple[str, Mapping, Mapping, str]]) -> None:
 
 
 def _difference(path: str, values: Mapping, code: str) -> str:
-    """Stands for the origin of a result and for what would be made now."""
+    """Hash of the origin of a result and of what would be made now."""
     sides = json.dumps([origin(path), values, code], sort_keys=True)
     return hashlib.sha256(sides.encode()).hexdigest()[:16]
 
@@ -147,14 +147,14 @@ def differences(before: Mapping, now: Mapping) -> list[str]:
 
 
 def _code(code: str) -> tuple[str, dict[str, str]]:
-    """The fingerprint of the code, and the hashes of the files that are named in it."""
+    """The fingerprint of the code, and the hashes of the files named in it."""
     _, fingerprint, *files = code.split()
     return fingerprint, dict(file.rsplit("=", 1) for file in files)
 
 
 def _change(key: str, old, new) -> str:
     """How one config value has changed, in words."""
-    if key.endswith("seed"):  # derived: the numbers say nothing
+    if key.endswith("seed"):  # derived, so the numbers tell nothing
         return "the seed has changed"
     if key == "files":
         return "the files that it is made from have changed"
@@ -170,7 +170,7 @@ def _change(key: str, old, new) -> str:
 
 
 def _apart(entries: list[dict], others: list[dict]) -> str:
-    """The keys in which entries differ from `others`, in words: "N = 50"."""
+    """The keys in which entries differ from `others`, in words like "N = 50"."""
     said = []
     for entry in entries:
         if entry not in others:

@@ -1,6 +1,6 @@
-"""A record of what jobs were planned with, so that each can check that it runs what was planned.
+"""A record of the plan of a run, so that each job can check that it runs as planned.
 
-A job may start hours after its run was planned: config and code can have changed since. Each run
+A job may start hours after its run was planned: config and code may have changed since. Each run
 writes its plan; a job that finds other values or other code refuses to run.
 """
 
@@ -18,37 +18,37 @@ import psutil
 from study import fingerprint
 from study.origins import differences
 
-#: Names the file of the plan to the jobs of a run.
+#: Environment variable with the path of the plan for the jobs of a run.
 VARIABLE = "GAHB_PLAN"
 
 
 class Changed(Exception):
-    """A job was planned with other values or code; says which."""
+    """A job was planned with other values or code; the message says which."""
 
 
 def write(jobs: dict[str, dict]) -> None:
-    """Write the plan of a run, and tell its jobs where it lies.
+    """Write the plan of a run, and tell its jobs where it is.
 
     Args:
         jobs: params of each job (`values`, `code`), by its last output.
     """
     path = Path(".snakemake", "plans", f"{time.time_ns()}.json").absolute()
     path.parent.mkdir(parents=True, exist_ok=True)
-    for earlier in sorted(path.parent.glob("*.json"))[:-20]:  # others may still run
+    for earlier in sorted(path.parent.glob("*.json"))[:-20]:  # other runs may still be active
         earlier.unlink(missing_ok=True)
     path.write_text(json.dumps({"jobs": jobs, "code": fingerprint.reached()}))
     os.environ[VARIABLE] = str(path)
 
 
 def check(output: str, parameters: dict) -> None:
-    """Compare a job, as it starts, with its plan.
+    """Compare a starting job with its plan.
 
     Args:
         output: its last output.
-        parameters: its values and code, as it would run them.
+        parameters: its values and code, as it would run.
 
     Raises:
-        Changed: they are not the planned ones, or code was written while the job started.
+        Changed: they differ from the plan, or code was modified while the job started.
     """
     if VARIABLE not in os.environ:  # the workflow is a module of another one
         return
@@ -61,7 +61,7 @@ def check(output: str, parameters: dict) -> None:
     changed = differences(before, now) if before != now else []
     files = plan["code"][before["code"]]
     _import(map(Path, files))
-    # What is imported may be written and put back while it is read, within a second of the clock.
+    # Imported code may be modified and restored while it is read, within the clock's resolution.
     started = psutil.Process().create_time() - 1
     for file, (written, hashed) in ((Path(name), hashes) for name, hashes in files.items()):
         if not file.is_file():
@@ -78,10 +78,10 @@ def check(output: str, parameters: dict) -> None:
 
 
 def _import(files: Iterable[Path]) -> None:
-    """Import the modules of a job that the config names: a later edit of them is not run.
+    """Import the modules of a job that the config names, so that later edits of them are not run.
 
-    Scripts have imported the others before. A function of the user's own is in the working
-    directory, where a job looks last.
+    Scripts have imported the others before. A user's function is in the working directory, which a
+    job searches last.
     """
     sys.path.append(os.getcwd())
     for file in files:
@@ -90,5 +90,5 @@ def _import(files: Iterable[Path]) -> None:
         root = fingerprint.ROOT if file.is_relative_to(fingerprint.ROOT) else Path.cwd()
         if file.is_relative_to(root):
             module = ".".join(file.relative_to(root).with_suffix("").parts)
-            with contextlib.suppress(Exception):  # the job's own import says what is wrong
+            with contextlib.suppress(Exception):  # the job's own import will say what is wrong
                 importlib.import_module(module.removesuffix(".__init__"))

@@ -11,7 +11,7 @@ from study.origins import MARKERS
 
 
 def why(reason: str) -> str:
-    """Why a job is run, from what snakemake says of it.
+    """Why a job is run, from snakemake's reason.
 
     A result that differs from what would be made now has a file in `MARKERS` that says how.
     """

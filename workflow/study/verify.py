@@ -1,8 +1,8 @@
 """`python -m study.verify [FOLDER]`: check every store and every file of weights of the results.
 
-Reads all of it and lists what is broken, a line each. Exit status 1 if anything is. Stores that
-were made with other versions of numpy or torch, or on another device than others of their kind, are
-counted: last digits may differ.
+Reads everything and lists faults, a line each. The exit status is 1 if there are any. Stores made
+with other versions of numpy or torch, or on another device than others of their kind, are counted:
+last digits may differ.
 """
 
 import contextlib
@@ -37,8 +37,8 @@ def broken(folder: Path) -> list[str]:
 
 
 def made_otherwise(folder: Path) -> list[str]:
-    """How many stores below `folder` other versions of numpy and torch have made, and where stores
-    of one kind were made on several devices."""
+    """Lines on how many stores below `folder` were made by other versions of numpy and torch, and
+    on stores of one kind made on several devices."""
     versions, devices = Counter(), defaultdict(Counter)
     for path in folder.rglob("*.zarr"):
         with contextlib.suppress(store.StoreError):

@@ -1,4 +1,4 @@
-"""Which Snakemake the workflow is tested with."""
+"""The Snakemake versions with which the workflow is tested."""
 
 import importlib.metadata
 
@@ -8,7 +8,7 @@ TESTED = SpecifierSet(">=9.27,<10")
 
 
 def unknown_snakemake() -> list[str]:
-    """A warning if this is another Snakemake than the ones that the workflow is tested with."""
+    """A warning if the workflow is not tested with this version of Snakemake."""
     found = importlib.metadata.version("snakemake")
     if found in TESTED:
         return []

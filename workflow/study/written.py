@@ -1,7 +1,7 @@
-"""`python -m study.written FILE ...`: the config as it is written, before YAML loses what is wrong.
+"""`python -m study.written FILE ...`: mistakes in a config's text that YAML would hide.
 
-Of two entries of one name YAML keeps the last, and snakemake says of a file that cannot be read
-neither which it is nor where.
+YAML keeps the last of two entries with the same name, and snakemake does not say which file cannot
+be read, nor where.
 """
 
 import json
@@ -13,7 +13,7 @@ import yaml
 
 
 def mistakes_in(files: Iterable[str | Path]) -> list[str]:
-    """One line for each mistake, by file and line; files that are missing have none."""
+    """A message for each mistake, with file and line; missing files have none."""
     return [line for file in map(Path, files) if file.is_file() for line in _mistakes(file)]
 
 
@@ -24,7 +24,7 @@ def _mistakes(file: Path) -> Iterator[str]:
     except UnicodeDecodeError as error:
         yield f"{file}: is not UTF-8 text ({error})"
     except yaml.YAMLError as error:
-        if not _is_json(text):  # which may hold tabs
+        if not _is_json(text):  # JSON may contain tabs
             mark = getattr(error, "problem_mark", None)
             problem = getattr(error, "problem", None) or error
             where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
@@ -44,7 +44,7 @@ def _is_json(text: str) -> bool:
 
 
 def _repeated(node: yaml.Node | None, seen: set[int]) -> Iterator[tuple[str, int, int]]:
-    """(key, line, line of the first) of each key that stands twice in a mapping."""
+    """(key, line, line of the first) for each key that occurs twice in a mapping."""
     if not isinstance(node, yaml.CollectionNode) or id(node) in seen:  # an alias
         return
     seen.add(id(node))

@@ -15,7 +15,7 @@ from study.config.base import (
 
 AtLeastTwo = integer(ge=2)
 Sigmas = several(number(gt=0, le=10))
-#: In dB.
+#: A noise level in dB.
 INPUT_PSNR = [0, 2.5, 5, 7.5, 10, 12.5, 15, 17.5, 20, 22.5, 25, 27.5, 30, 35, 40]
 
 
@@ -41,7 +41,7 @@ class Samples(Entry):
     """Number of samples."""
     start: Literal["gaussian", "paper"] = "paper"
     """Where samples start. gaussian has the mean and covariance of the test images, and noise of
-    `sd`; paper is `mean` plus noise of `sd`, from which samples fade."""
+    `sd`; paper is `mean` plus noise of `sd`, where samples fade."""
     sampler: Literal["ascent", "ode"] = "ascent"
     """ascent is stochastic coarse-to-fine ascent (Kadkhodaie & Simoncelli, 2021), the paper's; ode
     the deterministic probability flow by Heun's method (Karras et al., 2022)."""
@@ -75,10 +75,10 @@ class Calibration(Entry):
     samples.levels."""
 
     count: Count = 8
-    """Test images, the last ones, none of which is judged."""
+    """Test images, the last ones, which are not used for evaluation."""
     windows: several(OddInteger) | None = None
-    """Windows among which one is chosen, besides the whole image: odd sides in pixels; all odd ones
-    if null."""
+    """Windows among which one is chosen, in addition to the whole image: odd sides in pixels; all
+    odd ones if null."""
     thresholds: several(number(gt=0, lt=1)) = [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4]
     """Thresholds among which one is chosen."""
     shares: several(number(gt=0, le=1)) = [0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.99]
@@ -90,32 +90,32 @@ class Agreement(Entry):
     samples.levels."""
 
     count: AtLeastTwo = 32
-    """Test images, the first ones, and unfinished samples, at which it is measured."""
+    """Test images, the first ones, and unfinished samples on which it is measured."""
 
 
 class Dynamics(Entry):
     """Memorization and agreement at each snapshot of a training."""
 
     count: AtLeastTwo = 32
-    """Samples at each snapshot, from the starts of the first of `samples`, and noisy test images on
-    which references are compared with the network."""
+    """Samples at each snapshot, with the same starts as the first `samples`, and noisy test images
+    on which references are compared with the network."""
     steps: AtLeastTwo = 10
     """Noise levels of the probability flow, each but the last two evaluations."""
 
 
 class Similarity(Entry):
-    """Samples and training images compared."""
+    """Comparison of samples with training images."""
 
     nearest: AtLeastTwo = 4
-    """Nearest training images of each sample that are kept."""
+    """Nearest training images kept for each sample."""
     patch: integer(ge=2, le=8) = 8
     """Side in pixels of the patches that are compared one by one."""
     mirrored: bool = True
-    """Whether the mirror images of training images are compared with samples, too."""
+    """Whether samples are also compared with the mirror images of training images."""
     embedding: Function | None = None
     """module:name of your own function, called without arguments; it returns a torch.nn.Module
     that maps images (image, channel, y, x) to features (image, feature), by which images are
-    compared too. null: by pixels alone."""
+    compared, too. null compares pixels alone."""
 
 
 class Eigenbasis(Entry):
@@ -131,8 +131,8 @@ class Eigenbasis(Entry):
     """Precision in which the Jacobian is computed."""
     keep: Count | None = None
     """Number of leading eigenpairs, computed without the dense Jacobian, for images for which that
-    is too large; all of them if null. One that is exactly repeated more than 8 times, as in a
-    projection, may be missed among others."""
+    is too large; all of them if null. Copies of an eigenvalue that is repeated exactly more than 8
+    times, as in a projection, may be missed."""
 
 
 class Properties(Entry):
@@ -157,7 +157,7 @@ class Density(Entry):
     count: AtLeastTwo = 100
     """Images of S1 and of the test set."""
     noises: integer(ge=4, multiple_of=2) = 4
-    """Noises of each image at each noise level, in pairs z and -z."""
+    """Noises for each image and noise level, in pairs z and -z."""
     bundle: integer(ge=0) = 1
-    """Test images around which the singular values of scores are computed, from 4 scores for each
+    """Test images around which the singular values of scores are computed, from 4 scores per
     pixel."""

@@ -1,4 +1,4 @@
-"""What a study asks for, as the checks of studies see it."""
+"""A study and its figures, as seen by the checks of studies."""
 
 from dataclasses import dataclass
 
@@ -15,11 +15,11 @@ class Asked:
     declared: dict[str, dict]
 
     def reading(self, kind: str) -> list[str]:
-        """The figures that are drawn from a kind of store."""
+        """The figures drawn from a kind of store."""
         return [figure for figure, d in self.declared.items() if kind in d["reads"]]
 
     def pairs(self, denoiser: str) -> list[str]:
-        """The figures that need a second network, which was trained on S2."""
+        """The figures that need a second network, trained on S2."""
         single = is_single(self.config, denoiser)
         return [
             figure

@@ -1,4 +1,4 @@
-"""Building blocks of the models of the config: the entry, and types that several of them share."""
+"""Building blocks of the config's models: the entry, and shared types."""
 
 import re
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ from study.files import code_file
 
 
 class Entry(BaseModel):
-    """Keys of the config, each with its type, default and meaning, and what they must satisfy.
+    """Keys of the config, each with its type, default and meaning, and conditions on them.
 
     A key whose default is MISSING stays absent unless it is given.
     """
@@ -35,17 +35,17 @@ class Entry(BaseModel):
     )
     #: New names of keys and values.
     RENAMED: ClassVar[dict[str, str]] = {}
-    #: Keys that are gone, and why.
+    #: Removed keys, and the reasons.
     REMOVED: ClassVar[dict[str, str]] = {}
 
     def mistakes(self) -> Iterator[tuple[str, str]]:
-        """(key, mistake) where keys contradict one another; the key "" is the entry itself."""
+        """(key, mistake) for keys that contradict one another; the key "" is the entry itself."""
         yield from ()
 
     @model_validator(mode="wrap")
     @classmethod
     def _all_mistakes(cls, value, handler):
-        """The entry, or one error that holds all its mistakes in words."""
+        """The entry, or an error with all its mistakes in words."""
         try:
             entry = handler(value)
         except ValidationError as error:
@@ -67,7 +67,7 @@ def integer(**limits):
 
 
 def _as_written(value, check):
-    """10 stays 10: values are hashed as text, where 10.0 is another one."""
+    """10 stays 10: values are hashed as text, in which 10.0 differs."""
     check(value)
     return value
 
@@ -143,7 +143,7 @@ def _installed(function: str) -> str:
     return function
 
 
-#: module:name of a function of the user's, which is not imported.
+#: module:name of a user's function, which is not imported.
 Function = Annotated[
     str,
     Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_]*$"),

@@ -1,6 +1,6 @@
-"""Mistakes between entries of the config: names of nothing, and entries that do not go together.
+"""Mistakes between entries of the config: names of no entry, and entries that do not fit together.
 
-These and the checks of studies read the config as everything else does, with its defaults.
+These and the checks of studies read the config with its defaults, as everything else does.
 """
 
 import itertools
@@ -17,14 +17,14 @@ from study.files import names
 def mistakes_between(config: dict) -> list[str]:
     """One line for each mistake."""
     loops = [*_loops(config)]
-    if loops:  # in which no file can be counted
+    if loops:  # as no files can be counted
         return loops
     checks = (_names, _made_of_others, _groups, _choices, _levels, _sampling)
     return [mistake for check in checks for mistake in check(config)]
 
 
 def _named(config: dict) -> Iterator[tuple]:
-    """(key, names that stand there, section that they are entries of)."""
+    """(key, names given there, section of these names)."""
     yield "run", config["run"] or [], "studies"
     for name, entry in config["datasets"].items():
         if "of" in entry:
@@ -48,7 +48,7 @@ def _names(config: dict) -> Iterator[str]:
 
 
 def _made_of_others(config: dict) -> Iterator[str]:
-    """Entries whose other one is itself made from another."""
+    """Data sets made from a data set that is itself made from another."""
     datasets, denoisers = config["datasets"], config["denoisers"]
     for name, entry in datasets.items():
         if "of" in datasets.get(entry.get("of"), {}):
@@ -71,7 +71,7 @@ def _loops(config: dict) -> Iterator[str]:
 
 
 def _groups(config: dict) -> Iterator[str]:
-    """Groups that the files of a folder do not have; the files of an archive only its job lists."""
+    """Groups that do not fit the files of a folder; only a job lists the files of an archive."""
     for name, entry in config["datasets"].items():
         if "groups" in entry:
             used, every = (names(entry["path"], match) for match in (pattern(entry), None))
@@ -80,14 +80,14 @@ def _groups(config: dict) -> Iterator[str]:
 
 
 def _compared(config: dict) -> dict:
-    """Names of the denoisers of the studies that are run, once."""
+    """Names of the denoisers in the studies that are run, without repetition."""
     studies = [config["studies"].get(name, {}) for name in config["run"] or config["studies"]]
     keys = itertools.product(studies, ("denoisers", "references"))
     return dict.fromkeys(name for study, key in keys for name in study.get(key, []))
 
 
 def _choices(config: dict) -> Iterator[str]:
-    """Lists that cannot be read, and names and patterns of no image of a folder."""
+    """Unreadable lists, and names and patterns that match no image of a folder."""
     for name, entry in config["datasets"].items():
         for part in chosen_parts(entry):
             try:
@@ -110,7 +110,7 @@ def _sampling(config: dict) -> Iterator[str]:
 
 
 def _levels(config: dict) -> Iterator[str]:
-    """PSNR curves without slopes, and references at noise levels that others do not have."""
+    """PSNR curves too short for slopes, and references at noise levels that others lack."""
     levels, (low, high) = config["psnr"]["input_psnr"], config["psnr"]["slope_range"]
     curves = {"psnr.input_psnr": levels}
     for name in _compared(config):

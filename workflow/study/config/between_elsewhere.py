@@ -1,4 +1,4 @@
-"""Mistakes in a study of what was trained, or drawn, elsewhere, and of images that are chosen."""
+"""Mistakes in a study of denoisers or samples from elsewhere, and of chosen images."""
 
 import itertools
 from collections.abc import Iterator
@@ -7,12 +7,12 @@ from pathlib import Path
 from study.config.asked import Asked
 from study.entries import chosen_count, chosen_parts, is_drawn, root, sampling
 
-#: Stores that need samples, and neither a denoiser nor held-out images; there is no `beyond` then.
+#: Stores that need samples, but neither a denoiser nor held-out images; `beyond` needs more.
 OF_SAMPLES = {"samples", "similarity", "beyond", "images", "redundancy"}
 
 
 def chosen_mistakes(asked: Asked, dataset: str) -> Iterator[str]:
-    """Images of S1 and S2 that `train` does not name, and held-out ones where there are none."""
+    """Images of S1 and S2 that `train` does not name, and held-out images that do not exist."""
     name, entry = root(asked.config, dataset)
     N, parts = max(asked.study["sizes"]), chosen_parts(entry)
     pairs = [figure for denoiser in asked.study["denoisers"] for figure in asked.pairs(denoiser)]
@@ -33,7 +33,7 @@ def chosen_mistakes(asked: Asked, dataset: str) -> Iterator[str]:
 
 
 def _untested(asked: Asked, dataset: str) -> Iterator[str]:
-    """Held-out images asked for, where there are none."""
+    """Requests for held-out images where there are none."""
     why = f"which needs held-out images; {dataset} has none (`held_out: null`)"
     for name in asked.compared():
         if {"architecture", "calibrated"} & asked.config["denoisers"][name].keys():
@@ -52,7 +52,7 @@ def _untested(asked: Asked, dataset: str) -> Iterator[str]:
 
 
 def elsewhere_mistakes(asked: Asked, denoiser: str) -> Iterator[str]:
-    """What a denoiser, or samples, from elsewhere cannot give."""
+    """Requests that a denoiser, or samples, from elsewhere cannot meet."""
     yield from _files(asked, denoiser)
     for dataset in asked.study["datasets"] if "verdict" in asked.declared else ():
         name, entry = root(asked.config, dataset)
@@ -63,7 +63,7 @@ def elsewhere_mistakes(asked: Asked, denoiser: str) -> Iterator[str]:
                 f"on? give datasets.{name}.train{files}"
             )
     for figure, d in asked.declared.items() if is_drawn(asked.config, denoiser) else ():
-        # Those that can be drawn of one denoiser need no `beyond`.
+        # Figures that can show a single denoiser need no `beyond`.
         needs = OF_SAMPLES if d.get("single") else OF_SAMPLES - {"beyond"}
         if d["reads"].keys() - needs:
             yield (
@@ -73,7 +73,7 @@ def elsewhere_mistakes(asked: Asked, denoiser: str) -> Iterator[str]:
 
 
 def _files(asked: Asked, denoiser: str) -> Iterator[str]:
-    """Another subset or size asked for, and files that are not there."""
+    """Requests for other subsets or sizes, and missing files."""
     key, sizes, pairs = f"denoisers.{denoiser}", asked.study["sizes"], asked.pairs(denoiser)
     of = "samples" if is_drawn(asked.config, denoiser) else "weights"
     path = asked.config["denoisers"][denoiser].get(of, "")

@@ -1,4 +1,4 @@
-"""Mistakes in a study: sizes, figures and references that its entries cannot have."""
+"""Mistakes in a study: sizes, figures and references that do not fit its entries."""
 
 import math
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ OF_TEST_SETS = {"psnr", "eigenbasis", "harmonics", "properties", "oracles", "den
 
 
 def study_mistakes(config: dict, name: str) -> Iterator[str]:
-    """One line for each mistake of a study whose names are all right."""
+    """One line for each mistake in a study whose names are all correct."""
     study = config["studies"][name]
     declared = {figure: figures.declared()[figure] for figure in study["figures"]}
     asked = Asked(config, f"studies.{name}", study, declared)
@@ -66,7 +66,7 @@ def study_mistakes(config: dict, name: str) -> Iterator[str]:
 
 
 def size_of_all(config: dict, name: str) -> int:
-    """The size that `sizes: all` of a study stands for.
+    """The size that `sizes: all` means in a study.
 
     Raises:
         ConfigError: its data sets differ, or only reading the images would tell.
@@ -85,7 +85,7 @@ def size_of_all(config: dict, name: str) -> int:
 
 
 def _all_of_S1(entry: dict) -> int | None:
-    """How many images S1 has; None if that is known only once they are read."""
+    """Number of images in S1; None if it is known only once they are read."""
     if "S1" in chosen_parts(entry):
         return chosen_count(entry, "S1")
     unsure = "groups" in entry or entry.get("duplicates") or entry.get("unreadable") == "skip"
@@ -99,7 +99,7 @@ def _all_of_S1(entry: dict) -> int | None:
 
 
 def _untrained(asked: Asked, dataset: str) -> Iterator[str]:
-    """Training images asked for, where all are test images."""
+    """Requests for training images where all are test images."""
     why = f"which needs training images; of {dataset} all are test images (`test: all`)"
     for name in asked.compared():
         if not is_elsewhere(asked.config, name):
@@ -133,7 +133,7 @@ def _too_few_images(asked: Asked, dataset: str) -> Iterator[str]:
 
 
 def _available(entry: dict) -> int | None:
-    """How many images a data set has at most; None if that is known only once it is read."""
+    """Maximum number of images in a data set; None if it is known only once it is read."""
     files = None
     if entry["source"] in ("folder", "celeba") and not entry.get("patches"):
         files = count(entry["path"], pattern(entry))
@@ -141,14 +141,14 @@ def _available(entry: dict) -> int | None:
 
 
 def _test_images(entry: dict) -> int | None:
-    """How many test images a data set has; None if that is known only once it is read."""
+    """Number of test images in a data set; None if it is known only once it is read."""
     if "held_out" in entry:
         return 0 if entry["held_out"] is None else chosen_count(entry, "test")
     return _available(entry) if entry["test"] == "all" else entry["test"]
 
 
 def _test_images_for_all(asked: Asked, dataset: str) -> Iterator[str]:
-    """Too few test images to judge networks on some and calibrate references on others."""
+    """Too few test images to evaluate networks on some and calibrate references on others."""
     config, test = asked.config, _test_images(root(asked.config, dataset)[1])
     calibrated = any("calibrated" in config["denoisers"][name] for name in asked.compared())
     wanted = config["agreement"]["count"] * bool(asked.reading("agreement"))
@@ -161,7 +161,7 @@ def _test_images_for_all(asked: Asked, dataset: str) -> Iterator[str]:
 
 
 def _optimum(asked: Asked, dataset: str) -> Iterator[str]:
-    """The optimum where it is not known, or cannot be shown."""
+    """Requests for the optimum where it is not known, or cannot be shown."""
     config, source = asked.config, asked.config["datasets"][dataset]["source"]
     for name in asked.study["denoisers"]:
         if is_optimum(config, name):
@@ -184,7 +184,7 @@ def _optimum(asked: Asked, dataset: str) -> Iterator[str]:
 
 
 def _sides(asked: Asked, dataset: str) -> Iterator[str]:
-    """Images of a side that a network does not take."""
+    """Images with a side that a network does not take."""
     side = known_side(asked.config, dataset)
     for denoiser in asked.study["denoisers"] if side else ():
         entry = asked.config["denoisers"][denoiser]
@@ -202,7 +202,7 @@ def _sides(asked: Asked, dataset: str) -> Iterator[str]:
 
 
 def _eigenbasis(config: dict, dataset: str) -> Iterator[str]:
-    """Images that are not there, and more eigenpairs than numbers in an image."""
+    """Missing images, and more eigenpairs than numbers in an image."""
     keep, last = config["eigenbasis"]["keep"], max(config["eigenbasis"]["images"])
     test, side = _test_images(root(config, dataset)[1]), known_side(config, dataset)
     if test is not None and last >= test:
@@ -233,7 +233,7 @@ def _density(config: dict, denoiser: str) -> Iterator[str]:
 
 
 def _trained(asked: Asked, denoiser: str) -> Iterator[str]:
-    """Figures of a training that did not happen here, or left no snapshots."""
+    """Figures about a training that did not happen here, or kept no snapshots."""
     snapshots = asked.reading("dynamics")
     if (of_training := snapshots + asked.reading("history")) and not figures.is_trained(
         asked.config, denoiser

@@ -18,14 +18,14 @@ class Source(Entry):
 
     test: Annotated[integer(ge=2) | Literal["all"], OneOf] = 200
     """Images of the test set, at least two, disjoint from both training sets; `all` if all are test
-    images, for denoisers that were trained elsewhere."""
+    images, for denoisers trained elsewhere."""
 
 
 class Made(Source):
     """Images made by the workflow."""
 
     images: Images
-    """Images made, for both training sets and the test set."""
+    """Number of images to make, for both training sets and the test set."""
 
 
 class Calpha(Made):
@@ -45,8 +45,8 @@ class Disks(Made):
 
 
 class Gaussian(Made):
-    """Stationary Gaussian images, made by the workflow: with the spectrum |k|^-beta and the mean
-    0.5, or with the mean power spectrum and the mean of another data set."""
+    """Stationary Gaussian images, made by the workflow: with spectrum |k|^-beta and mean 0.5, or
+    with the mean power spectrum and the mean of another data set."""
 
     source: Literal["gaussian"]
     beta: number(ge=0) | MISSING = MISSING
@@ -54,7 +54,7 @@ class Gaussian(Made):
     side: Side | MISSING = MISSING
     """Height and width of the images in pixels."""
     of: str | MISSING = MISSING
-    """Name of the data set whose spectrum and mean they have, in place of beta and side."""
+    """Name of the data set whose spectrum and mean they take, in place of beta and side."""
     sd: number(gt=0) | None = None
     """Standard deviation of the pixels; if null, as in the data set `of`, or 0.2."""
 
@@ -70,7 +70,7 @@ class Mixture(Made):
     of: str
     """Name of the data set of the templates."""
     templates: Count
-    """How many of its images are the templates."""
+    """How many of its images serve as templates."""
     sd: number(gt=0)
     """Standard deviation of the noise."""
 
@@ -92,31 +92,31 @@ class Shuffled(Entry):
 
 
 class Own(Source):
-    """Images that the user brings."""
+    """The user's own images."""
 
     private: bool = False
     """Whether figures and reports hide the images, and samples that are copies of them. Numbers and
-    new samples are shown; data sets made `of` a private one are private."""
+    new samples are shown; data sets made `of` a private one are private, too."""
     path: Annotated[str, Field(min_length=1)]
     """File or folder, relative to the working directory. For a file from a URL (http, https, ftp)
     sha256 is needed, too."""
     images: Images | None = None
-    """Images (or patches) that are drawn at random from all; all of them if null."""
+    """Number of images (or patches) drawn at random; all of them if null."""
     gray: Literal["mean", "luma"] | None = "mean"
     """Color becomes the mean of its channels or its luma, or is kept if null."""
     duplicates: number(gt=0, lt=1) | None = ALIKE
-    """One of two images whose |cosine|, pooled to 20 x 20 and mean-removed, is above this is left
+    """If two images, pooled to 20 x 20 and mean-removed, have a |cosine| above this, one is left
     out of the split; null keeps all."""
     mirrored: bool = True
-    """Whether the mirror image of an image counts as a near-duplicate of it."""
+    """Whether mirror images count as near-duplicates."""
     train: Annotated[str | Place, OneOf] | MISSING = MISSING
     """Images that a network was trained on: S1, in this order. A list of names (.txt, a line each,
-    or .csv with a column name), a pattern of names as `match` has, or {path: PLACE} for images that
-    lie elsewhere; a list or pattern with {subset} in it gives S1 and S2. Without {subset} there is
-    no S2. Names are those of files, or the numbers of images that have none."""
+    or .csv with a column name), a pattern of names like `match`, or {path: PLACE} for images in
+    another place; a list or pattern with {subset} in it gives S1 and S2. Without {subset} there is
+    no S2. Names are file names, or numbers for images without one."""
     held_out: Annotated[str | Place | None, OneOf] | MISSING = MISSING
-    """The test set, as `train`; null if there is none. If not given, `test` of the other images are
-    drawn."""
+    """The test set, in the same form as `train`; null if there is none. If not given, `test` of the
+    other images are drawn."""
 
     def mistakes(self):
         yield from self._chosen()
@@ -151,35 +151,35 @@ class Fetched(Own):
     """Images in a file, which may be fetched."""
 
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | MISSING = MISSING
-    """SHA-256, 64 digits 0-9a-f, of the file that is fetched from the URL in path."""
+    """SHA-256, 64 digits 0-9a-f, of the file at the URL in path."""
 
 
 class Encoded(Own):
-    """Images that have to be decoded."""
+    """Images that must be decoded."""
 
     unreadable: Literal["refuse", "skip"] = "refuse"
     """Whether a file that is not an image, damaged or too small ends the job or is skipped and
     listed."""
     background: Literal["white", "black"] | None = None
-    """On which background transparent pictures are seen; null refuses them, unless their opacity is
-    the same everywhere."""
+    """Background of transparent pictures; null refuses them, unless their opacity is the same
+    everywhere."""
 
 
 class Named(Encoded):
     """Images in files with names."""
 
     groups: Annotated[Literal["folder"] | GroupPattern | GroupTable, OneOf] | MISSING = MISSING
-    """Images of one group (person, scene, video) never lie in two of S1, S2 and test set. folder,
-    the images of a folder; {pattern: REGEX}, those in whose names the one group in parentheses is
-    the same; {csv: FILE}, a table with the columns name and group."""
+    """Images of one group (person, scene, video) are never divided among S1, S2 and the test set.
+    folder groups the images of each folder; {pattern: REGEX} those in whose names the one group in
+    parentheses is the same; {csv: FILE} follows a table with the columns name and group."""
 
 
 class Pictures(Own):
     """Pictures of any shape."""
 
     landscape: bool = False
-    """Pictures that are higher than wide are turned by 90 degrees, so that both orientations make
-    one data set."""
+    """Whether pictures that are taller than wide are turned by 90 degrees, so that both
+    orientations form one data set."""
     crop: Annotated[Literal["center"] | Side | Crop | None, OneOf] = None
     """center (the largest centered square), the side in pixels of a centered square, or
     {rows: [start, stop], columns: [start, stop]}, negative ones counted from the end; null keeps
@@ -201,10 +201,10 @@ class Array(Pictures):
     """Pictures in one array."""
 
     key: str | None = None
-    """Path of the array, where there are several; a number in a list of tensors."""
+    """Path of the array, if there are several; a number in a list of tensors."""
     order: Annotated[str, Field(pattern="^[iyxc]{3,4}$")] | None = None
-    """Names the axes, i (image), y, x and c (channel), in their order: yxi where images lie along
-    the last axis, as MATLAB writes them; null tells it by the shape."""
+    """Order of the axes i (image), y, x and c (channel): yxi if images are along the last axis, as
+    MATLAB writes them; null infers it from the shape."""
 
 
 class Matched(Pictures):
@@ -254,13 +254,13 @@ class Arrays(Array, Fetched):
 
 
 class Hdf5(Array, Fetched):
-    """An array in an HDF5 file, as netCDF-4 and MATLAB 7.3 write, too."""
+    """An array in an HDF5 file, including files of netCDF-4 and MATLAB 7.3."""
 
     source: Literal["hdf5"]
 
 
 class Tensors(Array, Fetched):
-    """A tensor in a file of torch.save, of which nothing but tensors is read."""
+    """A tensor in a file of torch.save, from which only tensors are read."""
 
     source: Literal["tensors"]
 

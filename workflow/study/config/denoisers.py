@@ -22,7 +22,7 @@ from study.fingerprint import REFERENCES, constant, defining, keywords
 
 
 class Weights(Entry):
-    """A denoiser that was trained elsewhere, read from a file."""
+    """A denoiser trained elsewhere, read from a file."""
 
     weights: str
     """A file of this project (.safetensors) or in one of the layouts that docs/denoisers.md lists;
@@ -30,11 +30,11 @@ class Weights(Entry):
 
 
 class Sampling(Entry):
-    """How samples of one denoiser are drawn, in place of what the section `samples` says."""
+    """How samples of one denoiser are drawn, overriding the section `samples`."""
 
     start: Literal["gaussian", "paper"] | MISSING = MISSING
-    """As there. Of a denoiser that knows its largest noise level (diffusers, vp-*) paper, if not
-    given."""
+    """As in `samples`. If not given, paper for a denoiser that knows its largest noise level
+    (diffusers, vp-*)."""
     sampler: Literal["ascent", "ode"] | MISSING = MISSING
     """As there."""
     steps: integer(ge=2) | MISSING = MISSING
@@ -42,10 +42,10 @@ class Sampling(Entry):
     sigma_min: number(gt=0, le=0.5) | MISSING = MISSING
     """As there."""
     sd: number(gt=0) | MISSING = MISSING
-    """As there. Of a denoiser that knows its largest noise level that one, at most 80, if not
-    given."""
+    """As in `samples`. If not given, the largest noise level of a denoiser that knows it, at most
+    80."""
     sigma_max: number(gt=1) | MISSING = MISSING
-    """As there; three times sd, if neither is given and the denoiser knows its largest noise
+    """As in `samples`; three times sd, if neither is given and the denoiser knows its largest noise
     level."""
 
 
@@ -60,7 +60,7 @@ Sampled = Annotated[
 
 
 class Imported(Entry):
-    """A denoiser that a function of the user's returns."""
+    """A denoiser returned by the user's own function."""
 
     function: Function
     """module:name, which returns a torch.nn.Module."""
@@ -76,9 +76,9 @@ class Imported(Entry):
     """What the module returns for a noisy image y: f(y), y - f(y), (y - f(y)) / sigma, v or the
     score."""
     needs_sigma: bool | MISSING = MISSING
-    """Whether the module is called (y, sigma) and not (y)."""
+    """Whether the module is called (y, sigma) rather than (y)."""
     range: Annotated[several(number(), least=2, most=2), Increasing] | MISSING = MISSING
-    """Values of black and white for the module, [0, 1] if not given."""
+    """The module's values for black and white, [0, 1] if not given."""
     schedule: Literal["linear", "cosine"] | MISSING = MISSING
     """Noise levels of the steps of vp-*; the module's `alphas_cumprod` if not given."""
     repeat_channels: Repeated = MISSING
@@ -96,7 +96,7 @@ class Imported(Entry):
 
 
 class Diffusers(Entry):
-    """A denoiser that Hugging Face diffusers trained, as `save_pretrained` wrote it."""
+    """A denoiser trained with Hugging Face diffusers, as written by `save_pretrained`."""
 
     diffusers: str
     """Folder of a pipeline, or of a UNet2DModel with its scheduler."""
@@ -111,11 +111,11 @@ class Diffusers(Entry):
 
 
 class Drawn(Entry):
-    """Images that a denoiser made which is not at hand."""
+    """Samples of a denoiser that is not available."""
 
     samples: Annotated[str, Field(min_length=1)]
-    """File or folder of images, whatever a source of images reads; {subset} and {N} in its name
-    stand for the training set."""
+    """File or folder of images, in any form that a source of images reads; {subset} and {N} in its
+    name stand for the training set."""
 
 
 class OwnCurves(Entry):
@@ -129,7 +129,7 @@ class OwnCurves(Entry):
 
 @functools.cache
 def references() -> list[str]:
-    """The closed forms that are there: modules of gahb/denoisers/references with a `fit`."""
+    """The available closed forms: modules of gahb/denoisers/references with a `fit`."""
     return sorted(defining(REFERENCES, "fit"))
 
 
@@ -142,12 +142,12 @@ class Reference(Entry):
     reference: str
     """Which closed form."""
     components: Count | MISSING = MISSING
-    """Gaussians of a mixture."""
+    """Number of Gaussians in a mixture."""
     rank: Count | MISSING = MISSING
-    """Axes of each Gaussian of a mixture with a variance of their own."""
+    """Number of axes with a variance of their own in each Gaussian of a mixture."""
     window: OddInteger | MISSING = MISSING
     """Odd side in pixels of the window that a pixel of `local` and `equivariant` sees, and of the
-    crops of `patches`; the image's side or more is the image."""
+    crops of `patches`; a side at least as large as the image's gives the whole image."""
     threshold: number(gt=0, lt=1) | MISSING = MISSING
     """An entry sees the others whose Wiener gain, divided by its own, is at least this fraction of
     the largest (`pca_locality`)."""
@@ -157,23 +157,23 @@ class Reference(Entry):
     borders: bool | MISSING = MISSING
     """Whether `equivariant` sees the border, as networks with zero padding do."""
     most_images: Count | MISSING = MISSING
-    """Most training images that `equivariant` uses."""
+    """Maximum number of training images that `equivariant` uses."""
     memorized: Count | MISSING = MISSING
-    """Training images that `partial_memorizer` knows, the first ones."""
+    """Number of training images that `partial_memorizer` knows, the first ones."""
     contour: Literal["known"] | MISSING = MISSING
-    """known makes `optimum` the oracle that knows the contour of C^alpha images, of 256 at
-    most."""
+    """known makes `optimum` the oracle that knows the contour of C^alpha images, for at most 256
+    images."""
     steps: Count | MISSING = MISSING
     """Steps of the chains of `optimum` for C^alpha images, 300 if not given."""
     chains: Count | MISSING = MISSING
     """Chains of `optimum` in each of four groups, for each C^alpha image, 2 if not given."""
     psnr: OwnCurves | MISSING = MISSING
-    """PSNR curves of this denoiser, where they have fewer images and noise levels than others."""
+    """PSNR curves of this denoiser, if they have fewer images and noise levels than others."""
     closed_form: Function | MISSING = MISSING
     """module:name of a function of yours that is called with the training images, `training`, and
     returns a torch.nn.Module, called (y, sigma) (`own`)."""
     basis: Literal["dct", "wavelet"] | MISSING = MISSING
-    """Basis of `threshold`, cosines or Daubechies' wavelets."""
+    """Basis of `threshold`, cosines or Daubechies wavelets."""
 
     def mistakes(self):
         name, names = self.reference, references()
@@ -194,13 +194,13 @@ class Reference(Entry):
 def options(reference: str, with_network: bool) -> tuple[dict[str, bool], str | None]:
     """Options of a reference, and whether each is required: the keyword arguments of its `fit`.
 
-    Also the option that may be chosen on a network; None if there is none.
+    Also the option that may be calibrated on a network; None if there is none.
     """
     module = REFERENCES / f"{reference}.py"
     takes, calibrated = keywords(module, "fit"), constant(module, "CALIBRATED")
-    if calibrated and with_network:  # gives these
+    if calibrated and with_network:  # this gives them
         takes = {k: v for k, v in takes.items() if k not in (calibrated, "sensitivity")}
-    elif "sensitivity" in takes:  # which only a network gives
+    elif "sensitivity" in takes:  # only a network gives it
         takes = {"calibrated": True}
     return takes, calibrated
 

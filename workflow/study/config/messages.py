@@ -1,4 +1,4 @@
-"""Mistakes in words: the key's path, what was found, and what would be right."""
+"""Mistakes in words: the path of the key, what was found, and what would be right."""
 
 import datetime
 import difflib
@@ -36,17 +36,17 @@ class ConfigError(Exception):
 
 
 def explained(model, error: dict) -> Iterator[tuple[str, str]]:
-    """(path, mistake) of each mistake that an error of pydantic's is about.
+    """(path, mistake) for each mistake in a pydantic error.
 
     Args:
         model: the Entry that was validated, from which paths start.
-        error: of `ValidationError.errors`.
+        error: an entry of `ValidationError.errors`.
     """
     kind, found, context = error["type"], error["input"], error.get("ctx", {})
     # What follows are the tags of unions, and "[key]" for the name of an entry.
     keys = [str(key) for key in error["loc"][:2]]
     path = ".".join(keys)
-    if kind == "mistakes":  # of an entry in this one
+    if kind == "mistakes":  # for an entry within this one
         for inner, mistake in context["mistakes"]:
             yield ".".join(filter(None, (path, inner))), mistake
     elif kind in ("extra_forbidden", "invalid_key"):
@@ -62,7 +62,7 @@ def explained(model, error: dict) -> Iterator[tuple[str, str]]:
         yield keys[0], f"found {found!r}; {_allowed(kind, found, context) or error['msg']}"
     else:
         field = model.model_fields[keys[0]] if keys else None
-        # The meaning of a section is not that of its entries, which have names.
+        # The meaning of a section differs from the meaning of its entries, which have names.
         listed = len(keys) < 2 or isinstance(error["loc"][1], int)
         about = " ".join(((field and listed and field.description) or "").split())
         if about and kind in ("meaning", "string_pattern_mismatch"):
@@ -83,13 +83,13 @@ def _allowed(kind: str, found, context: dict) -> str:
 
 
 def _choice(expected: str) -> str:
-    """From pydantic's list in quotes."""
+    """The alternatives in pydantic's quoted list."""
     names = re.findall(r"'(.*?)'", expected)
     return f"must be one of {', '.join(names)}"
 
 
 def _as_yaml_takes_it(kind: str, found) -> str:
-    """The end of a message about a type, where YAML reads something else than was meant."""
+    """The end of a message about a type, if YAML reads something else than was meant."""
     if kind == "string_type" and isinstance(found, int | float | datetime.date):
         return "; text that YAML reads as a number, a date or a boolean needs quotes"
     exponent = isinstance(found, str) and re.fullmatch(r"([+-]?[\d.]+)e([+-]?)(\d+)", found, re.I)
@@ -107,12 +107,12 @@ def _meant(model, key: str) -> str:
 
 
 def renamed(model, name: str) -> str:
-    """The end of a message about the old name of a key or value; "" if it is none."""
+    """The end of a message about the old name of a key or value; "" for other names."""
     return f", which is now called {model.RENAMED[name]!r}" if name in model.RENAMED else ""
 
 
 def closest(name: str, allowed: Iterable[str]) -> str:
-    """The end of a message about a name that does not exist: what was meant, or what there is."""
+    """The end of a message about an unknown name: the likely intended name, or all valid names."""
     allowed = list(allowed)
     close = difflib.get_close_matches(name, allowed)
     # The first letter is seldom mistyped.

@@ -1,4 +1,4 @@
-"""Networks that are trained here: a model for each architecture."""
+"""Networks trained here: a model for each architecture."""
 
 from typing import Annotated, Literal
 
@@ -12,7 +12,7 @@ OnlySide = Annotated[
 
 
 class Learned(Entry):
-    """A denoiser that is trained here."""
+    """A denoiser trained here."""
 
     training: str
     """Name of an entry of `training`."""
@@ -22,7 +22,7 @@ class Network(Learned):
     """A network with norms."""
 
     gain: number(gt=0) | MISSING | None = MISSING
-    """Where the norms' gains start; null draws them near 0 as the authors do."""
+    """Initial value of the norms' gains; null draws them near 0 as the authors do."""
 
 
 class Unet(Network):
@@ -74,9 +74,9 @@ class Transformer(Network):
     heads: Count = 4
     """Heads of each attention."""
     patch: Count = 2
-    """Side in pixels of the patch that is a token; `side` must be a multiple of it."""
+    """Side in pixels of the patch that forms a token; `side` must be a multiple of it."""
     window: OddInteger | None = None
-    """Side in patches of the window in which a token sees others, odd; null is the image."""
+    """Side in patches of the window in which a token sees others, odd; null is the whole image."""
 
     def mistakes(self):
         for whole, part in (("side", "patch"), ("channels", "heads")):
@@ -93,16 +93,16 @@ class Edm(Learned):
     channels: integer(ge=4) = 64
     """Channels of the first block, doubled at each scale."""
     blocks: integer(ge=1, le=6) = 3
-    """Scales below the middle; the image side must be a multiple of 2^blocks."""
+    """Number of downsamplings; the image side must be a multiple of 2^blocks."""
 
 
 class Gaussians(Learned):
-    """The posterior mean of a mixture of Gaussians whose means and common variance are learned."""
+    """The posterior mean of a mixture of Gaussians with learned means and common variance."""
 
     architecture: Literal["gaussians"]
     side: OnlySide
     means: Count
-    """Gaussians, at most as many as training images."""
+    """Number of Gaussians, at most the number of training images."""
 
 
 Trained = Annotated[

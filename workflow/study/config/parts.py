@@ -1,4 +1,4 @@
-"""What entries of data sets are made of: crops, patches, groups, and places of images."""
+"""Parts of data set entries: crops, patches, groups, and places of images."""
 
 from typing import Annotated
 
@@ -20,7 +20,7 @@ Match = Annotated[
 
 
 class Crop(Entry):
-    """Rows and columns of a picture; all of them where they are not given."""
+    """Rows and columns of a picture; all of them if not given."""
 
     rows: Range | MISSING = MISSING
     """First pixel, and the one after the last."""
@@ -55,7 +55,8 @@ class GroupTable(Entry):
 
 
 class Place(Entry):
-    """Images in a place of their own, prepared as the others."""
+    """Images in a place of their own, prepared like the others."""
 
     path: Annotated[str, Field(min_length=1)]
-    """File or folder, whatever a source of images reads; which one is told by its content."""
+    """File or folder, in any form that a source of images reads; its content determines the
+    source."""

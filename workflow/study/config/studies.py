@@ -1,4 +1,4 @@
-"""Studies: which figures are drawn, and of what."""
+"""Studies: which figures are drawn, and what they show."""
 
 from typing import Annotated, Literal
 
@@ -13,7 +13,7 @@ _SIZES = TypeAdapter(several(Count))
 
 
 def _sizes(value, _):
-    """Errors of a list, and not of all alternatives."""
+    """Errors about the list rather than all alternatives."""
     return value if value == "all" else _SIZES.validate_python(value, strict=True)
 
 
@@ -30,18 +30,18 @@ class Study(Entry):
     """Names of entries of denoisers that figures compare with each of `denoisers`, trained on the
     same images."""
     sizes: Annotated[several(Count) | Literal["all"], WrapValidator(_sizes)]
-    """Sizes N of the training sets; all, where it is known before they are read how many images S1
-    has: those of `train` in the data set, or the others than test images."""
+    """Sizes N of the training sets; all, if the number of images in S1 is known before they are
+    read: the images of `train` in the data set, or all but the test images."""
     seeds: Count = 1
-    """Networks trained alike but for the seed, for each training set; with more than one, curves
-    and numbers are medians over them, with the smallest and the largest."""
+    """Number of networks for each training set that differ only in their seed; with more than one,
+    curves and numbers are medians over them, with the smallest and the largest."""
     ceiling: bool | several(Count) = False
-    """Whether two networks of different seeds are trained on the same images, too, or the sizes for
-    which they are. The similarity of their samples is the most that two networks of different
-    images can reach."""
+    """Whether two networks with different seeds are also trained on the same images, or the sizes
+    for which they are. The similarity of their samples is the most that two networks trained on
+    different images can reach."""
     figures: Names
-    """Figures to draw, each for every denoiser. Figures that compare samples need denoisers of both
-    subsets."""
+    """Figures to draw, each for every denoiser. Figures that compare samples need denoisers for
+    both subsets."""
 
     def mistakes(self):
         declared = figures.declared()

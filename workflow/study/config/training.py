@@ -24,14 +24,14 @@ class Training(Entry):
     epochs: Count | MISSING = MISSING
     """Passes over the training set, repeated as often as it fits into `epoch`."""
     epoch: Count = Recipe.epoch
-    """A training set is repeated as often as it fits into this many images, and then shuffled."""
+    """A training set is repeated as often as it fits into this many images, then shuffled."""
     batch: Count = 512
     """Images in each step."""
     learning_rate: number(gt=0, le=1) = 0.001
     """Peak learning rate; about 0.05 suits Muon, about 0.001 Adam."""
     loss: Literal["squared", "weighted"] = Recipe.loss
     """The squared error, as in the paper; or weighted, the squared error of an image over its
-    running mean at the image's noise level, so that every level counts alike."""
+    running mean at the image's noise level, so that every level counts equally."""
     noise: Literal["squared", "mixed"] = Recipe.noise
     """Noise levels sigma in training: squared, u^2 with uniform u, as in the paper; or mixed, three
     fifths log-uniform on [0.005, 1] and the others closer to 1."""
@@ -42,19 +42,19 @@ class Training(Entry):
     """Cosine decay after a warm-up; constant after one, for the study of dynamics; or halving, as
     in the paper."""
     warmup: number(ge=0, le=1) = Recipe.warmup
-    """Fraction of the steps over which the learning rate rises, unless it is halved."""
+    """Fraction of the steps over which the learning rate rises, unless the schedule is halving."""
     halve_every: Count = Recipe.halve_every
     """Images seen between two halvings; the paper halves every 100 epochs."""
     ema: number(gt=0, lt=1) | None = Recipe.ema
-    """Decay per step of a running average of the weights, which then is the trained network; null
+    """Decay per step of a running average of the weights, which is then the trained network; null
     takes the last weights."""
     precision: Literal["auto", "bf16", "fp32"] = Recipe.precision
     """bf16 is autocast to bfloat16 with float32 weights; auto is bf16 on GPUs and CPUs that are
-    faster in it, else fp32."""
+    faster with it, else fp32."""
     deterministic: bool = Recipe.deterministic
     """On a GPU, use only kernels that give the same bytes in each run; a CPU's always do."""
     microbatch: Count | None = Recipe.microbatch
-    """Images that pass through the network at a time, where a batch does not fit into memory; a
+    """Images that pass through the network at a time, if a batch does not fit into memory; a
     divisor of batch. Norms then divide by the standard deviation of a microbatch. null takes the
     whole batch."""
     snapshots: bool = False

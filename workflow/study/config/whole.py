@@ -23,16 +23,16 @@ class Config(Entry):
     seed: integer(ge=0) = 0
     """Seed from which every job derives its own."""
     run: several(str) | None = None
-    """Studies that `all` makes; all of them if null."""
+    """Studies that `all` runs; all of them if null."""
     datasets: dict[Name, Dataset]
     """Data sets by name."""
     denoisers: dict[Name, Denoiser]
-    """Denoisers by name: a network's architecture and its training, the weights of one that was
-    trained elsewhere, a function that returns one, or a closed form of the training set."""
+    """Denoisers by name: a network's architecture and its training, the weights of a network
+    trained elsewhere, a function that returns a denoiser, or a closed form of the training set."""
     training: dict[Name, Training]
     """Training recipes by name."""
     studies: dict[Name, Study]
-    """Studies by name. Whatever their figures need is computed."""
+    """Studies by name. Everything that their figures need is computed."""
     psnr: analyses.Psnr = Field(default_factory=analyses.Psnr)
     samples: analyses.Samples = Field(default_factory=analyses.Samples)
     calibration: analyses.Calibration = Field(default_factory=analyses.Calibration)
@@ -48,7 +48,7 @@ def checked(config: Mapping) -> dict:
     """A copy of `config` with every default filled in.
 
     Raises:
-        ConfigError: unknown keys, wrong values, names of nothing, impossible combinations.
+        ConfigError: unknown keys, wrong values, names of no entry, impossible combinations.
     """
     try:
         found = Config.model_validate(dict(config)).model_dump()

@@ -10,9 +10,9 @@ from study.stages.denoisers import modules
 from study.stages.images import OF_FILES
 from study.stages.stage import Stage, derived_seed
 
-#: The two networks of a pair: subset, and how many seeds further. A pair on disjoint subsets starts
-#: from the same weights; a pair on the same images shows the most that two networks can agree. One
-#: network alone, which has no other, is compared with its training images only.
+#: The two networks of a pair: subset, and offset of the seed. A pair on disjoint subsets starts
+#: from the same weights; a pair on the same images shows how much two networks can agree at most. A
+#: single network is compared only with its training images.
 PAIRS = {
     "disjoint": (("S1", 0), ("S2", 0)),
     "same": (("S1", 0), ("S1", 1)),
@@ -23,7 +23,7 @@ OTHER = {"S1": "S2", "S2": "S1"}
 
 def _psnr(config: dict, job: Mapping) -> dict:
     entry = config["psnr"] | config["denoisers"][job["denoiser"]].get("psnr", {})
-    # The optimum knows no training set, and where all images are test images there is none.
+    # The optimum knows no training set, and if all images are test images there is none.
     alone = is_optimum(config, job["denoiser"]) or root(config, job["dataset"])[1]["test"] == "all"
     return {
         **{k: entry[k] for k in ("input_psnr", "count")},
@@ -41,7 +41,7 @@ def _samples(config: dict, job: Mapping) -> dict:
 
 
 def _drawn(config: dict, job: Mapping) -> dict:
-    # The content of the files counts, not where they lie. Results outlive the files.
+    # The content of the files counts, not their location. Results outlive the files.
     made = "results/{dataset}/{denoiser}/{subset}-{N}-seed{seed}/samples.zarr".format(**job)
     path = config["denoisers"][job["denoiser"]]["samples"].format(**job)
     return {
@@ -77,12 +77,12 @@ def _similarity(config: dict, job: Mapping) -> dict:
         **config["similarity"],
         "subsets": [subset for subset, _ in PAIRS[job["pair"]]],
         "N": int(job["N"]),
-        # Samples that were drawn elsewhere have no common starts.
+        # Samples drawn elsewhere have no common starts.
         **({"paired": False} if is_drawn(config, job["denoiser"]) else {}),
     }
 
 
-#: What a flow depends on, besides its starts.
+#: Options on which a flow depends, apart from its starts.
 FLOW = ("sampler", "h0", "beta", "sigma_min", "sigma_max", "max_steps")
 
 
@@ -123,7 +123,7 @@ def _matrix(config: dict, job: Mapping) -> dict:
 
 
 def _embedding(config: dict, job: Mapping) -> list:
-    # Its name is checked when the config is.
+    # Its name is checked with the config.
     function = config["similarity"]["embedding"]
     return [] if function is None else [code_file(function)]
 
@@ -156,12 +156,12 @@ def _harmonics(config: dict, job: Mapping) -> dict:
 
 
 def _properties(config: dict, job: Mapping) -> dict:
-    # The same noisy images and pixels for every denoiser of a data set.
+    # Every denoiser of a data set gets the same noisy images and pixels.
     return {**config["properties"], "seed": derived_seed(config, "properties", job["dataset"])}
 
 
 def _density(config: dict, job: Mapping) -> dict:
-    # The same images and noises for every denoiser of a data set, whatever its subset.
+    # Every denoiser of a data set gets the same images and noises, whatever its subset.
     seed = derived_seed(config, "density", job["dataset"])
     return {**config["density"], "N": int(job["N"]), "seed": seed}
 
@@ -175,14 +175,14 @@ def _oracles(config: dict, job: Mapping) -> dict:
 
 
 def _starts(config: dict, job: Mapping) -> dict:
-    """Where the samples of the stage `samples` start."""
+    """How the samples of the stage `samples` start."""
     keys = ("start", "mean", "sd")
     seed = derived_seed(config, "samples", job["dataset"])
     return {**{k: config["samples"][k] for k in keys}, "seed": seed}
 
 
 def references(config: dict, job: Mapping) -> list[dict]:
-    """The references of the study, of the same images; no seed changes them."""
+    """The references of the study for the same images; they do not depend on the seed."""
     entry = config["studies"][job["study"]]
     largest = {"N": max(entry["sizes"])}
     return [
@@ -192,7 +192,7 @@ def references(config: dict, job: Mapping) -> list[dict]:
 
 
 def others(config: dict, job: Mapping) -> dict[str, dict]:
-    """Other networks of the same kind, by what is other about them."""
+    """Other networks of the same kind, by their difference."""
     seed, entry = int(job["seed"]), config["studies"][job["study"]]
     found = {"other images": {**job, "subset": OTHER[job["subset"]]}}
     if figures.has_ceiling(config, job["study"], job["denoiser"], int(job["N"])):
@@ -223,7 +223,7 @@ def _of_agreement(config: dict, job: Mapping) -> list[str]:
 
 
 def other_history(config: dict, job: Mapping) -> list[dict]:
-    """The network of the other subset, where a figure of the study compares pairs."""
+    """The network of the other subset, if a figure of the study compares pairs."""
     drawn = [figures.declared()[figure] for figure in config["studies"][job["study"]]["figures"]]
     paired = any("similarity" in d["reads"] or d.get("both") for d in drawn)
     return [{**job, "subset": OTHER[job["subset"]]}] if paired else []

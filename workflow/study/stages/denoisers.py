@@ -14,7 +14,7 @@ def _entry(config: dict, job: Mapping) -> dict:
 
 
 def modules(config: dict, job: Mapping) -> list[str]:
-    """The modules of a denoiser's code: those that its file can ask for."""
+    """The modules of a denoiser's code: all that its file may require."""
     entry = _entry(config, job)
     for key in ("function", "diffusers"):
         if key in entry:
@@ -22,7 +22,7 @@ def modules(config: dict, job: Mapping) -> list[str]:
     if "reference" in entry:
         optimum = [f"optima.{config['datasets'][job['dataset']]['source']}"]
         found = [f"references.{entry['reference']}", *optimum * is_optimum(config, job["denoiser"])]
-    else:  # which architecture a file of weights holds is known when it is read
+    else:  # the architecture in a file of weights is known only when it is read
         names = [entry["architecture"]] if "architecture" in entry else ["unet", "bfcnn"]
         found = [f"networks.{name}" for name in names]
     return [f"gahb.denoisers.{name}" for name in found]
@@ -48,14 +48,14 @@ def _training(config: dict, job: Mapping) -> dict:
 
 
 def weights(config: dict, job: Mapping) -> list[Path]:
-    """The user's files that a denoiser is made from."""
+    """The user's files from which a denoiser is made."""
     entry = _entry(config, job)
     named = [entry["weights"]] if "weights" in entry else entry.get("files", [])
     return [Path(name.format(**job)) for name in named]
 
 
 def _imported(config: dict, job: Mapping) -> dict:
-    # The content of files counts, wherever they lie.
+    # The content of files counts, not their location.
     entry, files = _entry(config, job), weights(config, job)
     used = {k: v for k, v in entry.items() if k not in ("weights", "files", "diffusers", "samples")}
     if "diffusers" in entry:
@@ -84,7 +84,7 @@ def _reference(config: dict, job: Mapping) -> dict:
 
 
 def calibrated_on(config: dict, job: Mapping) -> dict:
-    """The network that a reference is calibrated on: of the same images, and the first seed."""
+    """The network on which a reference is calibrated: trained on the same images, first seed."""
     return {**job, "denoiser": _entry(config, job)["calibrated"], "seed": 0}
 
 

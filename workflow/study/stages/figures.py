@@ -1,4 +1,4 @@
-"""Everything drawn and written from stores: figures, pages, and the table of all numbers."""
+"""Everything made from stores: figures, pages, and the table of all numbers."""
 
 import functools
 from collections.abc import Mapping
@@ -9,12 +9,12 @@ from study.stages.stage import Stage
 
 #: A page shows the eigenbasis of the largest training set.
 PAGE = {"reads": {"eigenbasis": ["S1"]}, "sizes": "largest", "compares": "nothing"}
-#: The kinds of stores that have another role in the summary.
+#: The kinds of stores with another role in the summary.
 KINDS = {"optimum": "psnr", "ceiling": "similarity", "beyond_ceiling": "beyond"}
 
 
 def _figure(name: str) -> Stage:
-    """The stage that draws a figure, from what its module declares."""
+    """The stage that draws a figure, from the declaration in its module."""
     declared = figures.declared()[name]
 
     def uses(config: dict, job: Mapping) -> dict:
@@ -40,7 +40,7 @@ def _page(config: dict, job: Mapping) -> dict:
 
 
 def rows(config: dict) -> list[tuple[dict, dict[str, list[dict]]]]:
-    """Each row of the summary, and the wildcards of the stores of its numbers, by kind."""
+    """Each row of the summary, with the wildcards of the stores of its numbers, by kind."""
     return [
         _row(config, study, dataset, denoiser, N)
         for study in config["run"] or config["studies"]
@@ -68,7 +68,7 @@ def _row(config: dict, study: str, dataset: str, denoiser: str, N: int):
             stores[kind] = of(kind, subset="S1")
     alpha = config["datasets"][dataset].get("alpha")
     row = {"study": study, "dataset": dataset, "denoiser": denoiser, "N": N, "alpha": alpha}
-    # Of a denoiser from elsewhere, S1 is its training set only if the data set says so.
+    # For a denoiser from elsewhere, S1 is its training set only if the data set says so.
     row["judged"] = "train" in root(config, dataset)[1] or not is_elsewhere(config, denoiser)
     return row, {kind: jobs for kind, jobs in stores.items() if jobs}
 

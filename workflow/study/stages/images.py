@@ -22,21 +22,21 @@ def _images(config: dict, job: Mapping) -> dict:
         entry["count"] = entry.pop("images")
     path, known = entry.pop("path", None), entry.pop("sha256", None)
     if path is not None:
-        # The content of the files counts, not where they lie. Results outlive the files.
+        # The content of the files counts, not their location. Results outlive the files.
         found = known or listing(path, pattern(entry))
         entry["files"] = found or recorded(made)
         if entry.get("count") is None:
-            return entry  # of which nothing is drawn at random
+            return entry  # nothing is drawn at random
     return {**entry, "seed": derived_seed(config, "images", job["dataset"])}
 
 
 def unshuffled(config: dict, job: Mapping) -> dict:
-    """The data set that is divided: of a shuffled one, what it is a version of."""
+    """The data set that is divided: for a shuffled one, its original."""
     return {"dataset": root(config, job["dataset"])[0]}
 
 
 def dropped(config: dict, job: Mapping) -> list[dict]:
-    """The data set whose near-duplicates are dropped, if they are."""
+    """The data set whose near-duplicates are dropped, if any are."""
     name, entry = root(config, job["dataset"])
     return [{"dataset": name}] if entry.get("duplicates") else []
 
@@ -54,7 +54,7 @@ def lists(config: dict, job: Mapping) -> list[Path]:
 
 
 def _chosen(entry: dict) -> dict[str, dict]:
-    """How each part of the split is chosen. The content of a list counts, wherever it lies."""
+    """How each part of the split is chosen. The content of a list counts, not its location."""
     found = {}
     for part, by in chosen_parts(entry).items():
         if isinstance(by, dict):
@@ -67,7 +67,7 @@ def _chosen(entry: dict) -> dict[str, dict]:
 
 
 def _split(config: dict, job: Mapping) -> dict:
-    # A shuffled data set is split as the one that it is a version of.
+    # A shuffled data set is split like its original.
     name, entry = root(config, job["dataset"])
     used = {
         "test": entry["test"],
@@ -79,7 +79,7 @@ def _split(config: dict, job: Mapping) -> dict:
     if "groups" in entry:
         by = entry["groups"]
         used["groups"] = by if isinstance(by, str) else by.get("pattern")
-        # The content of the table counts, wherever it lies.
+        # The content of the table counts, not its location.
         used["table_content"] = next(map(content, table(config, job)), None)
     return used
 
@@ -87,14 +87,14 @@ def _split(config: dict, job: Mapping) -> dict:
 def _redundancy(config: dict, job: Mapping) -> dict:
     entry = root(config, job["dataset"])[1]
     return {
-        # Images that the workflow draws are independent: likeness is chance.
+        # Images drawn by the workflow are independent: similarity is due to chance.
         "of_files": "path" in entry,
         "threshold": entry.get("duplicates") or ALIKE,
         "mirrored": entry.get("mirrored", True),
     }
 
 
-#: The sources of files, any of which may lie in a place of its own.
+#: The sources of files, any of which may be in a place of its own.
 OF_FILES = ("archive", "arrays", "folder", "hdf5", "idx", "lmdb", "parquet", "tensors", "zarr")
 
 

@@ -1,4 +1,4 @@
-"""A stage as the planning sees it; its inputs, outputs and resources stand in its rule."""
+"""A stage as the planning sees it; its inputs, outputs and resources are in its rule."""
 
 import dataclasses
 import functools
@@ -18,7 +18,7 @@ class Stage:
     uses: (config, job) -> the config values that a job uses, by the names that its script gives
         them.
     imports: (config, job) -> modules that its script imports by a name from the config.
-    files: (config, job) -> files that its code is made of, in addition to modules of gahb.
+    files: (config, job) -> files that are part of its code, in addition to modules of gahb.
     """
 
     script: str
@@ -31,12 +31,12 @@ class Stage:
         return json.loads(json.dumps(self.uses(config, job), sort_keys=True))
 
     def code(self, config: dict, job: Mapping) -> str:
-        """Stands for all code that a job runs (`study.fingerprint.code`)."""
+        """Fingerprint of all code that a job runs (`study.fingerprint.code`)."""
         return fingerprint.code(self.script, self.imports(config, job), self.files(config, job))
 
 
 def content(path: Path) -> str:
-    """Hash of a file of the user's."""
+    """Hash of a user's file."""
     return _content_at(path, path.stat().st_mtime_ns)
 
 
