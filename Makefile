@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
-# More for snakemake: make all ARGS="--configfile mine.yaml"; on a cluster: make resume PROFILE=slurm
+# For snakemake: make all ARGS="--configfile mine.yaml"; on a cluster: make resume PROFILE=slurm
 ARGS ?=
 PROFILE ?= profiles/local
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 all: $(READY) written
 	$(BIN)/snakemake --profile $(PROFILE) $(ARGS) -- all
 
-# All of it in one file: results/report/index.html
+# All results in one file: results/report/index.html
 report: $(READY) written
 	mkdir -p results/report
 	$(BIN)/snakemake --profile $(PROFILE) $(ARGS) --report results/report/index.html \
@@ -22,7 +22,7 @@ report: $(READY) written
 publish: report
 	$(BIN)/python -m ghp_import --no-jekyll --push --message "Report" results/report
 
-# Every truth, a tiny study and staleness for real; test-all adds clusters, faults and pages.
+# Unit tests, a tiny study and real staleness; test-all adds clusters, faults and pages.
 test: $(READY)
 	$(BIN)/python -m pytest
 
@@ -34,7 +34,7 @@ resume: $(READY) written
 	$(BIN)/snakemake --unlock $(ARGS)
 	$(MAKE) all
 
-# What `make all` would make again, and why, in words.
+# What `make all` would recompute, and why, in words.
 stale: $(READY) written
 	$(BIN)/python -m study.stale --profile $(PROFILE) $(ARGS) -- all
 
@@ -42,16 +42,16 @@ stale: $(READY) written
 cost: $(READY) written
 	$(BIN)/python -m study.cost --profile $(PROFILE) $(ARGS) -- all
 
-# Every store and every file of weights of results/: whole, as declared, finite?
+# Is every store and every file of weights in results/ complete, as declared and finite?
 verify: $(READY)
 	$(BIN)/python -m study.verify results
 
-# The files of --configfile: snakemake says neither in which a mistake is nor in which line.
+# Checks the files of --configfile: snakemake names neither the file nor the line of a mistake.
 written: $(READY)
 	@$(BIN)/python -m study.written \
 	    $(filter %.yaml %.yml %.json,$(patsubst --configfile=%,%,$(ARGS))) > /dev/null
 
-# On a machine with a GPU: tests, a tiny study and benchmarks on it, in ten minutes, to results/gpu.
+# On a machine with a GPU: tests, a tiny study and benchmarks in ten minutes, to results/gpu.
 gpu: $(READY)
 	$(BIN)/python benchmarks/gpu.py
 
@@ -61,17 +61,17 @@ lint: $(READY)
 	$(BIN)/snakefmt --check Snakefile workflow/rules
 	$(BIN)/snakemake --lint
 
-# The tutorial in Jupyter, whose kernel is the environment of the project.
+# The tutorial in Jupyter, with the project's environment as its kernel.
 notebook: $(READY)
 	$(BIN)/python -m pip install --quiet --constraint envs/requirements.lock jupyterlab
 	$(BIN)/jupyter lab docs/tutorial.ipynb
 
-# The pages of docs/ that are made from the code, and the numbers from docs/gallery.
+# The generated pages of docs/, and the numbers from docs/gallery.
 docs: $(READY)
 	$(BIN)/python docs/generate.py
 
 # The documentation as static pages with search: site/index.html
-# It says that no reference is slower than plain torch, so that is measured first, in seconds.
+# A page says that no reference is slower than plain torch; this is measured first, in seconds.
 site: $(READY)
 	$(BIN)/python benchmarks/theories.py --check
 	rm -rf site
@@ -83,7 +83,7 @@ $(READY): envs/requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
-# Pins everything that pyproject.toml asks for, as tested, for pip and for conda.
+# Pins everything that pyproject.toml requires, as tested, for pip and for conda.
 lock:
 	rm -rf .lock && $(PYTHON) -m venv .lock
 	.lock/bin/python -m pip install --quiet setuptools .[workflow,dev,docs]

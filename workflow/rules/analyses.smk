@@ -1,4 +1,4 @@
-# What is computed with denoisers.
+# Analyses of denoisers.
 
 
 # PSNR curves on the training set and on the test set.
@@ -27,7 +27,7 @@ rule psnr:
         "../scripts/psnr.py"
 
 
-# How well references and other networks agree with a network.
+# Agreement of references and other networks with a network.
 rule agreement:
     input:
         images="results/{dataset}/images.zarr/zarr.json",
@@ -93,7 +93,7 @@ rule eigenbasis:
         "../scripts/eigenbasis.py"
 
 
-# How harmonic these bases are, and how adapted to their images.
+# Whether these bases are harmonic, and adapted to their images.
 rule harmonics:
     input:
         images="results/{dataset}/images.zarr/zarr.json",
@@ -118,7 +118,7 @@ rule harmonics:
         "../scripts/harmonics.py"
 
 
-# What kind of map a denoiser is, and how far it looks.
+# Properties of a denoiser as a map, and its receptive field.
 rule properties:
     input:
         images="results/{dataset}/images.zarr/zarr.json",
@@ -195,7 +195,7 @@ rule density:
         "../scripts/density.py"
 
 
-# What a network has learned at each snapshot of its training.
+# Measurements of a network at each snapshot of its training.
 rule dynamics:
     input:
         images="results/{dataset}/images.zarr/zarr.json",
@@ -232,7 +232,7 @@ rule dynamics:
         "../scripts/dynamics.py"
 
 
-# What the covariance of the images predicts, before any training.
+# Predictions from the covariance of the images, before any training.
 rule prediction:
     input:
         images="results/{dataset}/images.zarr/zarr.json",

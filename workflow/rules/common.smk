@@ -1,4 +1,4 @@
-# The checked config, and what rules take from it: the values and the code of a job.
+# The checked config, and what rules derive from it: the values and the code of a job.
 
 import math
 import os
@@ -7,10 +7,10 @@ import sys
 
 from snakemake.logging import logger
 
-# This file's folder, wherever the Snakefile lies that has the workflow as a module.
+# The library's folder, also if the Snakefile of another workflow uses this one as a module.
 LIBRARY = os.path.dirname(workflow.current_basedir.get_path_or_uri(secret_free=True))
 sys.path.insert(0, LIBRARY)
-# Jobs import the library next to this file: the one whose fingerprint the rules carry.
+# Jobs import the library next to this file, whose fingerprint is in the rules.
 others = os.environ.get("PYTHONPATH", "").split(os.pathsep)
 os.environ.update(
     PYTHONPATH=os.pathsep.join(
@@ -38,7 +38,7 @@ configfile: "config.yaml"
 
 
 try:
-    config = checked(config)  # with the defaults, as the report shows it
+    config = checked(config)  # with the defaults, which the report shows
 except ConfigError as error:
     raise WorkflowError(str(error))
 if workflow.is_main_process:
@@ -54,23 +54,23 @@ def of_job(question):
 
 
 def values(stage):
-    """What a job uses of the config. A job whose values have changed is run again."""
+    """The config values that a job uses. A job whose values have changed is rerun."""
     return of_job(STAGES[stage].values)
 
 
 def code(stage):
-    """Stands for the code that a job runs. A job whose code has changed is run again."""
+    """Fingerprint of the code that a job runs. A job whose code has changed is rerun."""
     return of_job(STAGES[stage].code)
 
 
 def made_by(stage, job):
-    """The path of a job's result; of a store, the path of its zarr.json."""
-    # By `expand`, which knows paths that have the prefix of a module already.
+    """The path of a job's result; for a store, the path of its zarr.json."""
+    # With `expand`, which recognizes paths that already have the prefix of a module.
     return expand(getattr(rules, stage).output[-1], **job)[0]
 
 
 def stale(stage):
-    """A file newer than a result that says itself that it was made with something else."""
+    """A file newer than a result that was made with other values or code, by its own record."""
 
     def marker(config, job):
         path, step = str(made_by(stage, job)), STAGES[stage]
@@ -87,17 +87,18 @@ def doubling(amount):
 
 
 def expected(cost):
-    """Time and memory of a job whose cost can be told from the config."""
+    """Time and memory of a job whose cost follows from the config."""
     return costs.resources(of_job(cost))
 
 
 def one_of(found):
-    """Pattern of these names."""
-    return "|".join(map(re.escape, found)) or "(?!)"  # or what matches nothing
+    """Regular expression for these names."""
+    return "|".join(map(re.escape, found)) or "(?!)"  # or one that matches nothing
 
 
 def names(section, *keys):
-    """Pattern of the names of a section's entries: all, or those that have one of these keys."""
+    """Regular expression for the names of a section's entries, all or those with one of the
+    keys."""
     return one_of(
         n for n, e in config[section].items() if not keys or any(e.get(k) for k in keys)
     )
@@ -107,22 +108,22 @@ def names(section, *keys):
 
 
 def one(path, of):
-    """The path that a job reads; its wildcards are those that `of` says."""
+    """The path that a job reads, with the wildcards from `of`."""
     return of_job(lambda *job: path.format(**of(*job)))
 
 
 def each(path, of):
-    """The paths for all wildcards that `of` lists."""
+    """The paths for all wildcards listed by `of`."""
     return of_job(lambda *job: [path.format(**wildcards) for wildcards in of(*job)])
 
 
 def brought(files):
-    """Files of the user's. Their content is among the values, so their age does not matter."""
+    """The user's files. Their content is among the values, so their age does not matter."""
     return of_job(lambda *job: [ancient(str(file)) for file in files(*job)])
 
 
 def made_from(wildcards):
-    """The images that a data set is made from, or the file of a URL."""
+    """The images from which a data set is made, or the file of a URL."""
     entry = config["datasets"][wildcards.dataset]
     if "of" in entry:
         return [f"results/{entry['of']}/images.zarr/zarr.json"]
@@ -131,7 +132,7 @@ def made_from(wildcards):
     return []
 
 
-# Figures, and the stores that they are drawn from.
+# Figures, and the stores from which they are drawn.
 
 
 def stores(jobs):
@@ -141,13 +142,13 @@ def stores(jobs):
 
 
 def drawn_from(declared):
-    """The stores that a figure is drawn from, by kind."""
+    """The stores from which a figure is drawn, by kind."""
     return of_job(lambda *job: stores(figures.stores(*job, declared)))
 
 
 def reported(path, title, caption, category="{study}"):
-    """A file that stands in the report under its study."""
-    # One label: of several, the report shows only those that agree in the last ones.
+    """A file that the report shows under its study."""
+    # One label: with several, the report shows only files that agree in the last ones.
     labels = {"figure": f"{title}, {{of}}" if "{of}" in path else title}
     return report(
         path, caption=f"../report/{caption}.rst", category=category, labels=labels
@@ -164,7 +165,7 @@ def drawn():
     return found
 
 
-# A path with another name is made by no rule.
+# No rule makes a path with another name.
 wildcard_constraints:
     study=names("studies"),
     dataset=names("datasets"),

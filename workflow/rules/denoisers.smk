@@ -22,12 +22,12 @@ rule training:
         "../../envs/environment.yml"
     resources:
         **expected(costs.training),
-        # Between two checkpoints. A resource, since no result depends on it; a profile sets
-        # another with `set-resources`.
+        # Minutes between two checkpoints. A resource, since no result depends on it; a profile
+        # changes it with `set-resources`.
         gpu=1,
         gpu_mb=lambda wildcards: math.ceil(costs.gpu_mb(config, wildcards)),
         checkpoint_minutes=5,
-        # SLURM asks it to end five minutes before its time is up; it saves a checkpoint.
+        # SLURM signals the job five minutes before its time is up; it then saves a checkpoint.
         slurm_extra="--signal=TERM@300",
     params:
         values=values("training"),
@@ -58,7 +58,7 @@ rule imported:
         "../scripts/imported.py"
 
 
-# The window, threshold or share of a reference that agrees best with a network.
+# The window, threshold or share for which a reference agrees best with a network.
 rule calibration:
     input:
         images="results/{dataset}/images.zarr/zarr.json",

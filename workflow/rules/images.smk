@@ -1,7 +1,7 @@
 # The images of a data set, their near-duplicates, and the division into training and test images.
 
 
-# On the machine where snakemake runs: on a cluster, the others often reach no network.
+# On the machine where snakemake runs: on a cluster, other nodes often have no network.
 rule fetched:
     output:
         fetched="data/{sha256}/{file}",
@@ -88,7 +88,7 @@ rule split:
         "../scripts/split.py"
 
 
-# Near-duplicates in clusters and on two sides of the split, before anything is trained on them.
+# Clusters of near-duplicates, and pairs across the split, before any training.
 rule redundancy:
     input:
         images=one("results/{dataset}/images.zarr/zarr.json", images.unshuffled),
@@ -101,7 +101,7 @@ rule redundancy:
         "logs/redundancy/{dataset}.log",
     benchmark:
         "logs/redundancy/{dataset}.tsv"
-    # Said before trainings begin.
+    # Reported before trainings begin.
     priority: 2
     conda:
         "../../envs/environment.yml"

@@ -1,4 +1,4 @@
-# Samples, and what is computed of them.
+# Samples, and analyses of them.
 
 
 # Samples of the density that a denoiser has learned.
@@ -30,7 +30,7 @@ rule samples:
         "../scripts/samples.py"
 
 
-# Samples that were drawn elsewhere.
+# Samples drawn elsewhere.
 rule drawn:
     input:
         images="results/{dataset}/images.zarr/zarr.json",
@@ -52,7 +52,7 @@ rule drawn:
         "../scripts/drawn.py"
 
 
-# How alike the samples of a pair are, and how close to the training images.
+# Similarity of the samples of a pair, to each other and to the training images.
 rule similarity:
     input:
         images="results/{dataset}/images.zarr/zarr.json",
@@ -82,7 +82,7 @@ rule similarity:
         "../scripts/similarity.py"
 
 
-# What the samples of a pair share beyond the sample of one Gaussian from the same start.
+# Agreement of the samples of a pair beyond the sample of one Gaussian from the same start.
 rule beyond:
     input:
         images="results/{dataset}/images.zarr/zarr.json",
@@ -113,7 +113,7 @@ rule beyond:
         "../scripts/beyond.py"
 
 
-# The same for every two of a pair of networks and the references of the study.
+# The same for all pairs among two networks and the references of the study.
 rule matrix:
     input:
         images="results/{dataset}/images.zarr/zarr.json",
