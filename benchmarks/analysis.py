@@ -1,16 +1,16 @@
-"""Speed and memory of sampling, nearest neighbours, Jacobians and the memorizer.
+"""Speed and memory of sampling, nearest neighbors, Jacobians and the memorizer.
 
     python benchmarks/analysis.py                    # all of it
     python benchmarks/analysis.py --only jacobian    # one of them: jacobian, memorizer ...
     python benchmarks/analysis.py --weights results/.../weights.safetensors --json analysis.json
 
-Every time is compared with a plain way of doing the same, or with bare matrix products, in turns in
-the same process, so that the ratios hold on a machine that does other work as well. Each benchmark
-has a process of its own, whose largest memory is given. Networks are the paper's UNet, trained for
-some steps, unless --weights names one, in any layout of docs/denoisers.md. The leading eigenpairs
-(part of jacobian, and large) are only found of such a one: how many products they take depends on
-how fast the shrinkage factors decay, and those of a network that is hardly trained do not. With a
-GPU everything runs there.
+Every time is compared with a plain implementation, or with bare matrix products, alternately in the
+same process, so that the ratios hold on a busy machine. Each benchmark has its own process, whose
+peak memory is reported. Networks are the paper's UNet, trained for a few steps, unless --weights
+names one, in any layout of docs/denoisers.md. The leading eigenpairs (part of jacobian, and large)
+are computed only for such a network: the number of products depends on how fast the shrinkage
+factors decay, and for a network that is hardly trained they do not. With a GPU everything runs
+there.
 """
 
 import argparse
@@ -46,7 +46,7 @@ from gahb.training.loop import train  # noqa: E402
 from gahb.training.recipe import Recipe  # noqa: E402
 from gahb.training.state import Training  # noqa: E402
 
-#: Of an image at which Jacobians are computed.
+#: Noise level of images at which Jacobians are computed.
 SIGMA = 0.15
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -68,7 +68,7 @@ def denoiser(weights: str | None, **options) -> NetworkDenoiser:
         for _ in train(training):
             pass
         network = training.network
-    # Training turns it on; the Jacobian is computed without.
+    # Training enables it; the Jacobian is computed without.
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     return NetworkDenoiser(network).to(DEVICE, memory_format=torch.channels_last)
 
@@ -158,7 +158,7 @@ def large(weights: str | None) -> dict:
 
 
 def sampling(weights: str | None) -> dict:
-    """64 samples together and one at a time, for 12 steps, by the default study's network and a
+    """64 samples together and one at a time, for 12 steps, with the default study's network and a
     large one."""
     small = {"channels": 24, "blocks": 2}
     runs = {"the default study's UNet at 16 x 16": (16, denoiser(None, **small))}
@@ -180,7 +180,7 @@ def sampling(weights: str | None) -> dict:
 
 
 def stored(path: Path, count: int) -> Members:
-    """So many images of 80 x 80, of random pixels, in a store."""
+    """`count` images of 80 x 80 random pixels, in a store."""
     shape, block, rng = (1, 80, 80), 1024, np.random.default_rng(0)
     look = store.placeholder(("image", "channel", "y", "x"), (count, *shape), np.uint8, "images")
     blocks = (

@@ -4,14 +4,13 @@
     python benchmarks/audit.py --samples 1000 --train 5000 --json audit.json
 
 Random images of 32 x 32 x 3 bytes, in one run, with as many threads as there are cores:
-`audit`: all that an audit computes once images are read (mirror images, the 1/3 rule, patches, and
-1,000 training images that stand in for held-out ones); `nearest`: its search alone, by cosine,
-mirrored, and by distance, exactly; `cdist`: torch.cdist by blocks, the two smallest distances;
-`scikit-learn`: NearestNeighbors by brute force, where it is installed. Two of the three see no
-mirror images. It prints seconds, seconds of CPU, the part of the peak that one product of all
-samples and all training images is in this CPU time, and the most memory that the process has held
-so far. The peak is measured before and after, also per second of CPU: on a machine that others use
-only these count.
+`audit`: all computations of an audit once images are read (mirror images, the 1/3 rule, patches,
+and 1,000 training images that stand in for held-out ones); `nearest`: its search alone, by cosine,
+mirrored, and by distance, exact; `cdist`: torch.cdist by blocks, the two smallest distances;
+`scikit-learn`: NearestNeighbors by brute force, if it is installed. The latter two ignore mirror
+images. It prints seconds, CPU seconds, the fraction of the peak that one product of all samples and
+all training images takes of this CPU time, and the peak memory of the process so far. The peak is
+measured before and after, also per CPU second: on a shared machine only these are meaningful.
 """
 
 import argparse
@@ -42,14 +41,14 @@ def images(count: int, seed: int) -> np.ndarray:
 
 
 def timed(function) -> tuple[float, float]:
-    """Seconds, and seconds of CPU of all threads."""
+    """Seconds, and CPU seconds of all threads."""
     start, cpu = time.perf_counter(), time.process_time()
     function()
     return time.perf_counter() - start, time.process_time() - cpu
 
 
 def peak(side: int = 4096) -> float:
-    """Operations in a second of CPU of a matrix product in float32; the best of three."""
+    """Operations per CPU second of a matrix product in float32; the best of three."""
     a = torch.rand(side, side)
     return 2 * side**3 / min(timed(lambda: a @ a)[1] for _ in range(3))
 

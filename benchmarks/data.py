@@ -32,7 +32,7 @@ JPEGS = 500
 
 
 def plain_calpha(generator, alpha: float) -> np.ndarray:
-    """One C^alpha image, as one would write it down."""
+    """One C^alpha image, in a straightforward implementation."""
 
     def smooth(field):
         k = np.meshgrid(*[np.fft.fftfreq(SIDE, 1 / SIDE)] * field.ndim, indexing="ij")
@@ -71,7 +71,7 @@ def calpha_speed(images: int, threads: int) -> dict:
 
 
 def make_jpegs(folder: Path, images: int) -> None:
-    """As many files as asked for, of the size of CelebA's; every 500th is the same one."""
+    """`images` files of CelebA's size; every 500th is the same."""
     folder.mkdir()
     source = open_source("calpha", alpha=1, side=218, images=3 * JPEGS, seed=0)
     for i in range(JPEGS):
@@ -89,7 +89,7 @@ def make_array(path: Path, images: int) -> None:
 
 
 def measured(target: str, folder: Path, images: int, cores: int) -> dict:
-    """Seconds and peak memory of making `target` with snakemake."""
+    """Seconds and peak memory for making `target` with snakemake."""
     command = [
         sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--quiet", "progress",
         "--directory", folder, "--configfile", folder / "study.yaml", "--cores", cores, target,

@@ -1,10 +1,10 @@
-"""Everything that a first look at a GPU should tell: tests on it, a tiny study, the benchmarks.
+"""A first run on a GPU: tests, a tiny study and the benchmarks.
 
     make gpu                         # within ten minutes, to results/gpu
     python benchmarks/gpu.py --cpu   # tries the steps, in small and without a GPU
 
-results/gpu/summary.json says which GPU it was, and of each step whether it went well and how long
-it took; NAME.json has the numbers of a benchmark and NAME.txt what a step has said.
+results/gpu/summary.json names the GPU and says for each step whether it succeeded and how long it
+took; NAME.json has the numbers of a benchmark and NAME.txt the output of a step.
 """
 
 import argparse
@@ -23,7 +23,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 from conftest import TINY  # noqa: E402
 
 FOLDER = ROOT / "results" / "gpu"
-#: Seconds of all steps together.
+#: Total seconds for all steps.
 MOST = 600
 
 

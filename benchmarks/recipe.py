@@ -3,10 +3,10 @@
     python benchmarks/recipe.py                 # one thread; ten minutes or so
     python benchmarks/recipe.py --most 600      # seconds of each recipe at most
 
-Each recipe trains the default study's UNet on 5,000 C^2 images of 16x16 pixels, in bfloat16 where
-the CPU computes in it, and is looked at as it goes: the gain is the mean over inputs of 10 to 30 dB
-of its output PSNR on 200 test images, less that of Wiener's filter of the same training images.
-The time is that of the training alone, in seconds of the processor.
+Each recipe trains the default study's UNet on 5,000 C^2 images of 16x16 pixels, in bfloat16 if the
+CPU supports it, and is evaluated on the way: the gain is its output PSNR on 200 test images minus
+that of the Wiener filter of the same training images, averaged over inputs of 10 to 30 dB. The time
+is for training alone, in CPU seconds.
 """
 
 import argparse
@@ -30,7 +30,8 @@ from gahb.training.recipe import Recipe  # noqa: E402
 from gahb.training.state import Training  # noqa: E402
 
 INPUT_PSNR = [10, 15, 20, 25, 30]
-#: The cosine schedule of the first ends near where it reaches the filter; the others are constant.
+#: The cosine schedule of the first ends near the point where it reaches the filter; the others are
+#: constant.
 RECIPES = {
     "the default study's": {
         "steps": 300, "batch": 32, "learning_rate": 0.05,
@@ -69,7 +70,7 @@ def seconds_to_reach(recipe: dict, images, test, reference, most: float) -> tupl
         if now > most:
             break
         before, spent, look_at = (now, found), now, now * 1.15
-        start = time.process_time()  # looking is not training
+        start = time.process_time()  # evaluation does not count
     return float("inf"), found
 
 

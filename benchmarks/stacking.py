@@ -1,14 +1,14 @@
-"""Many small networks trained together, stacked by torch.func, against one after the other.
+"""Many small networks trained together, stacked by torch.func, or one after the other.
 
     python benchmarks/stacking.py                       # on the GPU if there is one; a minute
     python benchmarks/stacking.py --threads 1 --json stacking.json
 
-A phase diagram trains many networks that are alike. `torch.func.vmap` makes one program of them:
-its convolutions have a group for each network. Both ways take the same steps, here plain gradient
-steps in float32 on the loss of each network, whose norms are PyTorch's own batch statistics without
-running ones. They are timed in turns, and the fastest of each counts. The ratio is the time of one
-after the other over that of all together: above 1, stacking pays. It also prints by how much the
-weights of the two ways differ after the steps.
+A phase diagram trains many similar networks. `torch.func.vmap` turns them into one program, whose
+convolutions have a group for each network. Both ways take the same steps, here plain gradient steps
+in float32 on the loss of each network, whose norms are PyTorch's own batch statistics without
+running ones. They are timed alternately, and the fastest of each counts. The ratio is the
+sequential time over the time of all together: above 1, stacking pays. It also prints how much the
+weights of both ways differ after the steps.
 """
 
 import argparse
@@ -85,7 +85,7 @@ def seconds(step, device) -> float:
 
 
 def compare(case, count: int, rounds: int, device) -> dict:
-    """Seconds a step of `count` networks, both ways, and how far their weights are apart."""
+    """Seconds per step of `count` networks, both ways, and the distance of their weights."""
     architecture, options, side = case
     networks = [stateless(architecture, k, **options).to(device) for k in range(count)]
     weights, fixed = stack_module_state(networks)

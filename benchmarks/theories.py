@@ -1,15 +1,15 @@
-"""Speed of each reference, beside plain torch that computes the same.
+"""Speed of each reference, compared with plain torch that computes the same.
 
     python benchmarks/theories.py                 # 1,000 images of 16 x 16, gray and colour
     python benchmarks/theories.py --check         # fewer; exit status 1 if one is slower than plain
     python benchmarks/theories.py --large         # 10,000 of 80 x 80, window 7, from a part of them
     python benchmarks/theories.py --json theories.json
 
-Plain is a few lines for one noisy image and all training images at once, as one writes them from
-the paper: squared differences, summed by a convolution, a product with the masks or an unfolding,
-a softmax over images, a weighted sum; masks are given to it. Both results are compared first. Times
-are CPU seconds of one thread for one noisy image, ours of a batch of 64, the least of three turns
-in the same process, so that ratios hold on a busy machine.
+Plain is a few lines for one noisy image and all training images at once, written directly from the
+paper: squared differences, summed by a convolution, a product with the masks or an unfolding, a
+softmax over images, a weighted sum; masks are given. Both results are compared first. Times are CPU
+seconds of one thread per noisy image, ours in a batch of 64, the minimum of three turns in the same
+process, so that ratios hold on a busy machine.
 """
 
 import argparse
@@ -97,14 +97,14 @@ def cases(windows) -> list[tuple]:
 
 
 def images_of(channels: int, count: int, side: int) -> torch.Tensor:
-    """Images of which each channel is one C^2 image."""
+    """Images with a C^2 image in each channel."""
     source = open_source("calpha", alpha=2, side=side, images=channels * count, seed=0)
     drawn = torch.from_numpy(source.read(0, channels * count)).float()
     return drawn.reshape(count, channels, side, side)
 
 
 def near(channels: int, side: int) -> torch.Tensor:
-    """Of a network that looks at what is near: (1, d, d)."""
+    """Sensitivity of a network that looks at near pixels: (1, d, d)."""
     y, x = torch.meshgrid(torch.arange(side), torch.arange(side), indexing="ij")
     y, x = (p.flatten().float() for p in (y, x))
     weights = (-torch.hypot(y[:, None] - y, x[:, None] - x) / 1.5).exp()
@@ -144,7 +144,7 @@ def measured(name, plain, options, clean, count: int, noisy: int, turns: int) ->
 
 
 def large(images: int = 10_000, part: int = 1000, side: int = 80, noisy: int = 2) -> list[dict]:
-    """CPU seconds for one noisy image of 80 x 80: of a part of the images, times their number."""
+    """CPU seconds for one noisy image of 80 x 80, extrapolated from a part of the images."""
     clean = images_of(1, part + noisy, side)
     f = denoisers.built("local", denoisers.fit("local", clean[:part], window=7), clean[:part])
     taken = seconds(lambda: f(clean[part:], SIGMA)) / noisy * images / part

@@ -5,10 +5,10 @@
     python benchmarks/training.py --compiled            # with torch.compile, too
 
 The plain loop is the usual research script: float32, contiguous tensors, a DataLoader that adds
-noise on the host, Adam one tensor at a time, batch normalization by autograd. Steps of both are
-taken in turns, and the fastest of each counts, so that a busy machine does not favour one.
+noise on the host, Adam one tensor at a time, batch normalization by autograd. Steps of both
+alternate, and the fastest of each counts, so that a busy machine does not favor one.
 
-The share of the peak is the network's FLOP (torch's own counter) over those of a bfloat16 matrix
+The share of the peak is the network's FLOP (torch's own counter) over the FLOP of a bfloat16 matrix
 product in the same time.
 """
 
@@ -48,7 +48,7 @@ INPUT_PSNR = [5, 10, 15, 20, 25, 30]
 
 
 class PlainNorm(BFBatchNorm2d):
-    """The same layer, as one would write it down."""
+    """The same layer, in a straightforward implementation."""
 
     def forward(self, x):
         if not self.training:
@@ -112,7 +112,7 @@ def seconds(function, device) -> float:
 
 
 def speed(case, kinds, device, rounds: int) -> dict:
-    """Images per second of each kind, and the FLOP/s of a matrix product, by turns."""
+    """Images per second of each kind, and the FLOP/s of a matrix product, alternately."""
     *_, side, on_cpu, on_gpu = case
     batch = on_cpu if device.type == "cpu" else on_gpu
     images = calpha(2 * batch, side)
@@ -142,7 +142,7 @@ def speed(case, kinds, device, rounds: int) -> dict:
 
 
 def _most_kilobytes() -> int:
-    """Peak memory of this process so far (Linux). getrusage counts that of the parent as well."""
+    """Peak memory of this process so far (Linux). getrusage includes the parent's memory."""
     status = Path("/proc/self/status").read_text()
     return int(status.split("VmHWM:")[1].split()[0])
 
@@ -164,7 +164,7 @@ def _memory(case, kind, threads, answer) -> None:
 
 
 def memory(case, kind: str, threads: int) -> float:
-    """Peak memory of training in MB: of the GPU, or what a process of its own grew by."""
+    """Peak memory of training in MB: on the GPU, or the growth of a separate process."""
     context = multiprocessing.get_context("spawn")
     answer = context.Queue()
     process = context.Process(target=_memory, args=(case, kind, threads, answer))
@@ -177,8 +177,8 @@ def memory(case, kind: str, threads: int) -> float:
 def quality(kinds, device, steps: int) -> dict:
     """Test PSNR in dB at each noise level, after the same number of images; default 16x16.
 
-    All but the plain loop see the same images and noises. Other ones change the PSNR more than the
-    precision does, so that these are to be compared with "fp32".
+    All but the plain loop see the same images and noises. Different ones change the PSNR more than
+    the precision does, so compare these with "fp32".
     """
     case = CASES["default 16x16"]
     images = calpha(1200, 16)

@@ -1,5 +1,5 @@
 """`make docs`: docs/config.md, the JSON schema, the picture in docs/architecture.md, and the
-numbers in all pages that are in the CSVs of docs/gallery."""
+numbers from the CSVs of docs/gallery in all pages."""
 
 import csv
 import json
@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 class _Untitled(GenerateJsonSchema):
     def field_title_should_be_set(self, schema) -> bool:
-        return False  # it would say the name of the key again
+        return False  # it would repeat the name of the key
 
 
 SCHEMA = Config.model_json_schema(schema_generator=_Untitled)
@@ -108,7 +108,7 @@ def _head(name: str, more: str = "") -> list[str]:
 
 
 def _sources() -> list[str]:
-    """The sources of images, and their keys: those that mean the same are one row."""
+    """The sources of images, and their keys; keys with the same meaning share a row."""
     sources, used_by = [], defaultdict(list)
     for name, place in _entries("datasets")["discriminator"]["mapping"].items():
         entry = _resolved({"$ref": place})
@@ -131,7 +131,7 @@ def _denoiser(title: str, place: dict) -> list[str]:
 
 
 def _references() -> list[tuple]:
-    """The closed forms that are there, and the options of each."""
+    """The available closed forms, and the options of each."""
     rows = []
     for name in references():
         takes, calibrated = options(name, with_network=False)
@@ -152,7 +152,7 @@ def _resolved(entry: dict) -> dict:
 def _keys(entry: dict, prefix: str = "") -> Iterable[tuple]:
     """(key, value, default, meaning) of each key of an object, and of the objects in it."""
     for name, value in entry["properties"].items():
-        if name in ("source", "architecture"):  # which kind of entry it is
+        if name in ("source", "architecture"):  # the kind of the entry
             continue
         needed = "**required**" if name in entry.get("required", ()) else ""
         default = _code(value["default"]) if "default" in value else needed
@@ -164,7 +164,7 @@ def _keys(entry: dict, prefix: str = "") -> Iterable[tuple]:
 
 
 def _value(entry: dict, plural: bool = False) -> str:
-    """What is allowed, in words."""
+    """The allowed values, in words."""
     entry = _resolved(entry)
     if "anyOf" in entry:
         return " or ".join(_value(e) for e in entry["anyOf"])
@@ -209,7 +209,7 @@ def _table(rows: Iterable[tuple], head: tuple = KEYS) -> str:
 
 
 def picture() -> str:
-    """The rules of the default study, and which needs which, as Snakemake draws them."""
+    """The rules of the default study and their dependencies, as drawn by Snakemake."""
     with tempfile.TemporaryDirectory() as folder:
         asked = ["--rulegraph", "mermaid-js", "--directory", folder, "--", "all"]
         files = ["--snakefile", ROOT / "Snakefile", "--configfile", ROOT / "config.yaml"]
@@ -222,11 +222,11 @@ def picture() -> str:
     if done.returncode:
         sys.exit(done.stdout + done.stderr)
     drawn = done.stdout[done.stdout.index("flowchart") :].expandtabs(4)
-    return re.sub(r" *style .*\n", "", drawn).strip()  # a colour for each rule
+    return re.sub(r" *style .*\n", "", drawn).strip()  # a color for each rule
 
 
 def architecture_page() -> str:
-    """docs/architecture.md with the picture of now."""
+    """docs/architecture.md with the current picture."""
     page = (ROOT / "docs" / "architecture.md").read_text()
     return re.sub(r"```mermaid\n.*?```", f"```mermaid\n{picture()}\n```", page, flags=re.DOTALL)
 
@@ -246,10 +246,10 @@ OPENING = re.compile(r"<!-- \S+\.csv ")
 
 
 def numbered(page: Path) -> str:
-    """A page with the numbers of the gallery as they are now.
+    """A page with the current numbers of the gallery.
 
     Raises:
-        ValueError: a marker is not complete, or the file lacks its row or column.
+        ValueError: a marker is incomplete, or the file lacks its row or column.
     """
     try:
         text = TABLE.sub(_lines, page.read_text())
@@ -276,7 +276,7 @@ def _only(marker: re.Match) -> str:
 
 
 def _filled(file: str, where: str, template: str) -> list[str]:
-    """A template, filled in from each row of a file that has the values of `where`."""
+    """A template filled in from each row of a file with the values of `where`."""
     with (ROOT / "docs" / "gallery" / file).open() as opened:
         rows = list(csv.DictReader(opened))
     columns = [
@@ -287,7 +287,7 @@ def _filled(file: str, where: str, template: str) -> list[str]:
 
 
 def _cells(file, rows: list[dict], where: dict, column: str, form: str, interval: str) -> list[str]:
-    """A column as text, of the rows that have these values."""
+    """A column as text, for the rows with these values."""
     ends = (f"{column}_low", f"{column}_high") if interval else ()
     if lacking := {*where, column, *ends} - rows[0].keys():
         raise ValueError(f"{file} has no column {', '.join(lacking)}: {', '.join(rows[0])}")

@@ -6,9 +6,9 @@
 #
 #     python docs/look_inside.py
 #
-# Of another study: `python docs/look_inside.py faces/unet faces/unet/S1-20000-seed0`, the folder
-# below `results` of the denoisers whose PSNR curves are drawn, of their first seed, and that of the
-# one whose eigenvectors are.
+# For another study: `python docs/look_inside.py faces/unet faces/unet/S1-20000-seed0`, with two
+# folders below `results`: of the denoisers whose PSNR curves are drawn (first seed), and of the
+# denoiser whose eigenvectors are drawn.
 
 # %%
 import json
@@ -27,8 +27,8 @@ results = Path("results")
 # %% [markdown]
 # ## A store
 #
-# Every store opens with no argument. Dimensions have names, variables say what they are and in
-# which unit.
+# Every store opens with no argument. Dimensions have names, and variables have a description and
+# units.
 
 # %%
 found = (results / curves).glob("S1-*-seed0/psnr.zarr")
@@ -38,7 +38,7 @@ psnr = xr.open_zarr(paths[N])
 print(psnr)
 
 # %% [markdown]
-# Its attributes say how it was made: by which config values, with which code, from what.
+# Its attributes say how it was made: config values, code and inputs.
 
 # %%
 print(json.dumps(json.loads(psnr.attrs["parameters"])["values"], indent=2))
@@ -47,7 +47,7 @@ print(json.dumps(json.loads(psnr.attrs["parameters"])["values"], indent=2))
 # ## PSNR curves
 #
 # `psnr` has an output PSNR for each image, noise level and set of images. Its mean over images is
-# the figure: for few training images N the two sets part, for many they coincide.
+# the figure: for few training images N the two sets differ, for many they coincide.
 
 # %%
 figure, panels = plt.subplots(1, 2, sharey=True, figsize=(8, 3.5))
@@ -71,7 +71,7 @@ print(f"N = {N}: {float(at_20.sel(set='train') - at_20.sel(set='test')):.2f} dB"
 # ## The basis in which a denoiser shrinks
 #
 # The denoised image is the noisy one, shrunk by lambda_k in the basis of the Jacobian's
-# eigenvectors e_k. Rebuilt from the store, up to the part of the Jacobian that is not symmetric:
+# eigenvectors e_k. Reconstructed from the store, up to the antisymmetric part of the Jacobian:
 
 # %%
 basis = xr.open_zarr(results / analysed / "eigenbasis.zarr").isel(image=0, sigma=0).compute()

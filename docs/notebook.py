@@ -1,4 +1,4 @@
-"""Runs a notebook as Jupyter would, which it does without, and stores what its cells show.
+"""Runs a notebook as Jupyter would, but without it, and stores the outputs of its cells.
 
 python docs/notebook.py docs/library.ipynb
 """
@@ -14,7 +14,7 @@ import matplotlib
 
 
 def run(notebook: dict) -> dict:
-    """Run the cells in order and put what they print and draw into them; their variables."""
+    """Run the cells in order, store their text and pictures in them, and return the variables."""
     matplotlib.use("agg")
     from matplotlib import pyplot as plt
 

@@ -1,4 +1,4 @@
-"""Pages opened in headless Chromium, and what a visit finds there."""
+"""Visits of pages in headless Chromium, and their findings."""
 
 import html
 import json
@@ -15,7 +15,7 @@ in_chromium = pytest.mark.skipif(
     CHROMIUM is None, reason="no Chromium is installed; on Debian: apt-get install chromium"
 )
 
-#: Runs before the page does: keeps whatever it complains of.
+#: Runs before the page's scripts: records all errors.
 LISTEN = """<script>
 const complaints = [];
 console.error = (...said) => complaints.push(said.join(" "));
@@ -23,7 +23,7 @@ addEventListener("error", e => complaints.push(e.message || e.target.outerHTML),
 addEventListener("unhandledrejection", e => complaints.push(String(e.reason)));
 </script>"""
 
-#: Runs at the end, and writes down what a visit finds.
+#: Runs at the end and records the findings of a visit.
 VISIT = """<script>
 const found = {};
 const wait = milliseconds => new Promise(done => setTimeout(done, milliseconds));
@@ -44,7 +44,7 @@ visit().catch(error => complaints.push(error.stack)).finally(() => {
 
 
 def opened(made: Path, copy: Path, visit: str) -> dict:
-    """What `visit` finds on a page; the copy of it that is opened listens and is visited."""
+    """Findings of `visit` on a page, opened as a copy that records errors and is visited."""
     head, body = made.read_text().split("<head>", 1)
     body, end = body.rsplit("</body>", 1)
     copy.write_text(f"{head}<head>{LISTEN}{body}{VISIT.replace('VISIT', visit)}</body>{end}")
@@ -54,7 +54,7 @@ def opened(made: Path, copy: Path, visit: str) -> dict:
 
 
 def visited(page: Path, *options: str) -> tuple[dict, str]:
-    """What the visit on a page has written down, and what Chromium says meanwhile."""
+    """The record of a visit to a page, and the output of Chromium."""
     command = [
         CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
         f"--user-data-dir={page.with_suffix('')}", "--virtual-time-budget=60000", *options,

@@ -1,8 +1,8 @@
 """`python tests/compare_results.py BEFORE AFTER`: are two folders of results equal?
 
-Every array, file of weights and table of BEFORE is looked up in AFTER, where it may have another
-name: `optimal` is called `optimum` now.
-Exit status 1 if anything is missing or differs in a bit.
+Every array, file of weights and table of BEFORE is looked up in AFTER, possibly under a new name:
+`optimal` is now called `optimum`.
+The exit status is 1 if anything is missing or differs in a bit.
 """
 
 import csv

@@ -1,12 +1,12 @@
-"""A config that is only checked and planned: tests of single jobs and of mistakes."""
+"""A config that is only checked and planned, for tests of single jobs and of mistakes."""
 
 from conftest import TINY
 
 STUDIES = TINY["studies"]
-#: Studies that are the tiny one's.
+#: Studies of the tiny study.
 KEPT = "photographs", "slopes", "geometry", "crossover"
 
-#: Every kind of data set, denoiser and figure, small: the tiny study and what it has no time for.
+#: Every kind of data set, denoiser and figure: the tiny study, and kinds that take it too long.
 EVERY_KIND = TINY | {
     "run": [
         "pair", "photographs", "slopes", "disks", "geometry", "seeds", "closed-forms", "phase",

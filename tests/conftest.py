@@ -1,4 +1,4 @@
-"""Fixtures that the workflow tests share: a tiny study, and the snakemake command."""
+"""Shared fixtures of the workflow tests: a tiny study, and the snakemake command."""
 
 import contextlib
 import copy
@@ -18,12 +18,12 @@ from gahb import store
 from study.config import checked
 from study.dry_run import planned
 
-# Tests run side by side.
+# Tests run in parallel.
 torch.set_num_threads(1)
 
 ROOT = Path(__file__).resolve().parent.parent
 
-#: A study of every rule and every figure, with as few jobs as possible. Studies share networks.
+#: A study with every rule and every figure in as few jobs as possible. Studies share networks.
 TINY = {
     "run": [
         "pair", "seeds", "slopes", "photographs", "geometry", "phase", "closed-forms", "truths",
@@ -56,7 +56,7 @@ TINY = {
         "optimum": {"reference": "optimum", "psnr": {"count": 4, "input_psnr": [10, 15, 20]}},
     },
     "training": {
-        # So long that no sample diverges.
+        # Long enough that no sample diverges.
         "tiny": {"steps": 400, "batch": 8, "learning_rate": 0.01},
         "constant": {
             "steps": 60, "batch": 8, "learning_rate": 0.01, "schedule": "constant",
@@ -119,7 +119,7 @@ TINY = {
 
 
 def over_the_default(*names: str) -> dict:
-    """Configs of the project as snakemake lays them over config.yaml, checked."""
+    """Configs of the project, laid over config.yaml as snakemake does, and checked."""
     return laid_over(*(yaml.safe_load((ROOT / name).read_text()) for name in names))
 
 
@@ -143,7 +143,7 @@ def data_set(folder: Path, pixels, **parts) -> tuple[str, str]:
 
 
 def waves(count: int, most: float, side: int = 8) -> np.ndarray:
-    """Smooth images (image, channel, y, x): products of waves, of at most so many radians."""
+    """Smooth images (image, channel, y, x): products of waves with at most `most` radians."""
     k = np.random.default_rng(0).uniform(1, most, (count, 4, 1, 1))
     y, x = np.mgrid[:side, :side] / side
     pixels = 0.5 + 0.4 * np.sin(k[:, 0] * x + k[:, 1] * 2) * np.cos(k[:, 2] * y)
@@ -151,7 +151,7 @@ def waves(count: int, most: float, side: int = 8) -> np.ndarray:
 
 
 class Stored:
-    """Images that are read when indexed, as from a store; `taken` says how many each time."""
+    """Images that are read when indexed, as from a store; `taken` records how many each time."""
 
     def __init__(self, images):
         self.images, self.taken = images, []
@@ -187,7 +187,7 @@ class Study:
         ]  # fmt: skip
 
     def start(self, *arguments: str, module: str = "snakemake", **options) -> subprocess.Popen:
-        """Start snakemake in a process group of its own; its output is to be read from a pipe."""
+        """Start snakemake in its own process group, with its output in a pipe."""
         environment = os.environ | {"OMP_NUM_THREADS": "1"}
         if module != "snakemake":
             environment["PYTHONPATH"] = str(self.source / "workflow")
@@ -201,7 +201,7 @@ class Study:
         )
 
     def run(self, *arguments: str, fails: bool = False, module: str = "snakemake") -> str:
-        """Run snakemake; its output. Asserts that it succeeds, or with `fails` that it does not."""
+        """Run snakemake and return its output. Asserts that it succeeds or, with `fails`, fails."""
         with self.start(*arguments, module=module) as process:
             output, _ = process.communicate(timeout=1500)
         assert (process.returncode != 0) == fails, output
@@ -210,7 +210,7 @@ class Study:
     def stale(self, *targets: str, options=()) -> set[str]:
         """Names of the results that a dry run would make: see `name_of`."""
         targets = targets or ("all",)
-        if self.source != ROOT:  # other code than this process has imported
+        if self.source != ROOT:  # its code may differ from the code imported by this process
             lines = self.run("--", *targets, module="study.stale").splitlines()
             return {name_of(line.partition(": ")[0]) for line in lines if "results/" in line}
         with contextlib.chdir(self.folder), pytest.MonkeyPatch.context() as patch:
@@ -220,15 +220,15 @@ class Study:
 
 
 def name_of(path: str) -> str:
-    """A result's path below results/; of a store, its folder."""
+    """A result's path below results/; for a store, its folder."""
     return path.removeprefix("results/").removesuffix("/zarr.json")
 
 
 def copied(study: Study, folder: Path) -> Study:
-    """A copy of a study, free to be changed. Every file has another time stamp, as in a clone."""
+    """A copy of a study that may be changed. Every file has a new time stamp, as in a clone."""
     shutil.copytree(
         study.folder, folder / "run", copy_function=shutil.copyfile,
-        ignore=shutil.ignore_patterns("locks"),  # another test may hold one
+        ignore=shutil.ignore_patterns("locks"),  # another test may hold a lock
     )  # fmt: skip
     return Study(folder / "run", copy.deepcopy(study.config), study.source)
 
@@ -245,7 +245,7 @@ def checkout(folder: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory, testrun_uid) -> Study:
-    """The tiny study, run once for all workers; tests that change it work on a copy."""
+    """The tiny study, run once for all workers; tests that change it use a copy."""
     folder = tmp_path_factory.getbasetemp().parent / f"study-{testrun_uid}"
     study, output = Study(folder, TINY), folder / "output.txt"
     with FileLock(f"{folder}.lock"):

@@ -1,4 +1,4 @@
-"""Denoisers and images known in closed form: what networks made elsewhere would return."""
+"""Denoisers and images known in closed form, in the conventions of networks made elsewhere."""
 
 import numpy as np
 import torch
@@ -8,7 +8,7 @@ from torch import nn
 
 
 class Memorizer:
-    """E[X | X + s z] of images X that are each as probable."""
+    """E[X | X + s z] for equally probable images X."""
 
     def __init__(self, images):
         self.images = images
@@ -20,7 +20,7 @@ class Memorizer:
 
 
 class Gaussian:
-    """E[X | X + s z] of Gaussian images, all images and pixels of mean m, covariance C."""
+    """E[X | X + s z] for Gaussian images with mean m and covariance C."""
 
     def __init__(self, mean, covariance):
         self.mean = mean
@@ -33,9 +33,10 @@ class Gaussian:
 
 
 class Exact(nn.Module):
-    """A posterior mean D(u, s) as a network of the named parametrization, which knows [a, b].
+    """A posterior mean D(u, s) as a network of the named parametrization, for values in [a, b].
 
-    Written from the networks' own papers, x_t = sqrt(A) X + sqrt(1 - A) z, not from the project.
+    Written from the networks' own papers, x_t = sqrt(A) X + sqrt(1 - A) z, independently of the
+    project.
     """
 
     def __init__(self, posterior_mean, parametrization, schedule="linear"):

@@ -1,12 +1,13 @@
 """`python tests/faults.py`: faults at every stage of a tiny study, which must leave no trace.
 
-Run by hand, as it takes a while. The study is made once undisturbed; and once with faults, one
+Run manually, as it takes a while. The study is made once undisturbed, and once with faults, one
 after the other, while a job of each stage runs: SIGKILL, SIGINT, a full disk, an edit of the config
-or of the code. Each time it goes on with the command of docs/staleness.md. At the end, with every
-edit put back, all files of results/ must be the same bytes; and after each edit that is put back,
-all that a run would not make again. Prints a table; exit status 1 if anything was lost or differs.
+or of the code. Each time it continues with the command of docs/staleness.md. At the end, with every
+edit reverted, all files of results/ must have the same bytes; and after each reverted edit, all
+files that a run would not make again. Prints a table; the exit status is 1 if anything was lost or
+differs.
 
-Stages and moments are drawn from --seed. A full disk needs Linux' `unshare`.
+Stages and moments are drawn with --seed. A full disk needs `unshare` of Linux.
 """
 
 import argparse
@@ -33,11 +34,11 @@ import psutil
 from conftest import TINY, Study, checkout
 from study.stages import STAGES as DECLARED
 
-#: In the order in which they can run; all figures are one.
+#: Stages in the order in which they can run; all figures count as one.
 STAGES = tuple(dict.fromkeys("figure" if name.startswith("figure_") else name for name in DECLARED))
-#: Seconds after which a run that does not end has failed, and bytes of the disk that fills up.
+#: Seconds after which a run has failed, and bytes of the disk that fills up.
 LONGEST, DISK = 1800, 2**26
-#: Values of the config, and modules with a piece of each, that are edited to make other numbers.
+#: Values of the config, and pieces of modules, whose edits change numbers.
 SETTINGS = {
     "datasets.mine.test": 12, "training.constant.steps": 50, "psnr.count": 9, "samples.count": 5,
     "agreement.count": 3, "dynamics.count": 3, "density.count": 3, "eigenbasis.images": [1],
@@ -55,7 +56,7 @@ CODE = {
 
 
 def study_of_every_stage(folder: Path, url: str, sha256: str, project: Path) -> Study:
-    """A study whose jobs are few, and of every stage, run by a checkout of the project."""
+    """A study with few jobs of every stage, run by a checkout of the project."""
     config = TINY | {
         "run": ["trained", "brought", "judged"],
         "datasets": {
@@ -92,7 +93,7 @@ def study_of_every_stage(folder: Path, url: str, sha256: str, project: Path) -> 
 
 
 def contents(folder: Path) -> dict[str, str]:
-    """Hash of every file below a folder, but for Snakemake's."""
+    """Hash of every file below a folder, except Snakemake's."""
     return {
         str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))
@@ -101,7 +102,7 @@ def contents(folder: Path) -> dict[str, str]:
 
 
 class Run:
-    """One run of snakemake, in a process group of its own."""
+    """A run of snakemake, in its own process group."""
 
     def __init__(self, study: Study, *arguments: str, edits: "Edits | None" = None):
         self.study, self.begin, self.edits = study, time.time(), edits
@@ -120,7 +121,7 @@ class Run:
         return False
 
     def ends(self) -> int:
-        """Exit status, once it has ended; a run that does not end is killed."""
+        """Exit status, after the run has ended; a run that does not end is killed."""
         try:
             return self.process.wait(LONGEST)
         except subprocess.TimeoutExpired:
@@ -133,7 +134,7 @@ class Run:
 
 
 def killed(run: Run, choice: random.Random) -> str:
-    """As by `kill -9` of snakemake alone, or of everything at once, as when the power fails."""
+    """`kill -9` of snakemake alone, or of everything at once, as in a power failure."""
     alone = choice.random() < 0.5
     if alone:
         run.process.kill()
@@ -144,7 +145,7 @@ def killed(run: Run, choice: random.Random) -> str:
 
 
 def interrupted(run: Run, choice: random.Random) -> str:
-    """As by Ctrl-C, or by another program that signals snakemake alone."""
+    """Ctrl-C, or a signal from another program to snakemake alone."""
     alone = choice.random() < 0.5
     begin = time.time()
     if alone:
@@ -156,7 +157,7 @@ def interrupted(run: Run, choice: random.Random) -> str:
 
 
 def filled(run: Run, choice: random.Random) -> str:
-    """The disk is full but for a few bytes until the run has ended by itself."""
+    """The disk is full except for a few bytes until the run has ended by itself."""
     room, ballast = choice.choice([0, 2**12, 2**15, 2**17]), run.study.folder / "ballast"
     with contextlib.suppress(OSError), open(ballast, "wb", buffering=0) as file:
         while (free := shutil.disk_usage(ballast).free - room) > 0:
@@ -173,7 +174,7 @@ class Edits:
         self.study, self.put_back = study, None
 
     def toggle(self, choice: random.Random) -> str:
-        """Put back what is edited, or edit something else."""
+        """Revert the edit, or edit something else."""
         if self.put_back:
             self.put_back()
             self.put_back = None
@@ -188,7 +189,7 @@ class Edits:
         for part in inner:
             entry = entry[part]
         before, entry[key] = entry[key], SETTINGS[name]
-        self.study.command()  # writes it
+        self.study.command()  # this writes it
 
         def put_back():
             entry[key] = before
@@ -205,7 +206,7 @@ class Edits:
 
 
 def edited(run: Run, choice: random.Random) -> str:
-    """Something is edited, and half of the time put back while the run is going on."""
+    """An edit, reverted half of the time while the run continues."""
     what = run.edits.toggle(choice)
     if choice.random() < 0.5:
         time.sleep(3 * choice.random() ** 3)
@@ -214,7 +215,7 @@ def edited(run: Run, choice: random.Random) -> str:
 
 
 def drawn(counts: dict, choice: random.Random) -> list[tuple[str, Callable]]:
-    """(stage, fault), in the order of the stages: all of them before one gets the same again."""
+    """(stage, fault), in the order of the stages; each gets every fault before one is repeated."""
     found = []
     for fault, count in counts.items():
         rounds = [choice.sample(STAGES, len(STAGES)) for _ in range(-(-count // len(STAGES)))]
@@ -226,26 +227,26 @@ def drawn(counts: dict, choice: random.Random) -> list[tuple[str, Callable]]:
 def suffered(
     study: Study, faults, choice: random.Random, longest: float, undisturbed: dict[str, str]
 ) -> list[str]:
-    """Make the study with these faults; what went wrong, a line each.
+    """Make the study with these faults and return what went wrong, a line each.
 
     A fault comes at most `longest` seconds after a job of its stage has opened its log. At the end
-    all that was made `undisturbed` is asked for: what a forced job had begun to replace, no other
-    job may need.
+    all files of the `undisturbed` run are requested, since no other job may need an output that a
+    forced job had begun to replace.
     """
     wrong, edits = [], Edits(study)
     for number, (stage, fault) in enumerate(faults, 1):
-        # A job of the stage runs even if the last fault came when all of them had ended.
+        # A job of the stage runs even if all had ended when the last fault came.
         rule = "figure_psnr_curves" if stage == "figure" else stage
         run = Run(study, "--forcerun", rule, "--", "all", edits=edits)
         if not run.reaches(stage):
             wrong.append(f"{number} {stage}: the run ended before\n{run.said()[-3000:]}")
             continue
-        # Mostly soon: by the time that a job opens its log, most of it is over.
+        # Usually soon: by the time a job opens its log, most of it is over.
         moment = longest * choice.random() ** 3
         time.sleep(moment)
         what = fault(run, choice)
         print(f"{number:3}  {stage:12} {moment:5.1f} s  {what}", flush=True)
-        # What ends by itself leaves no lock, unless it cannot write.
+        # A run that ends by itself leaves no lock, unless it cannot write.
         if fault is not interrupted:
             Run(study, "--unlock").ends()
         if fault is edited and not edits.put_back:
@@ -260,14 +261,14 @@ def suffered(
 
 
 def compared(study: Study, undisturbed: dict[str, str]) -> list[str]:
-    """Files of results/ that are missing, are others, or should not be there."""
+    """Files of results/ that are missing, different or unexpected."""
     found = contents(study.folder / "results")
     names = sorted(found.keys() | undisturbed.keys())
     return [f"{n}: differs" for n in names if found.get(n) != undisturbed.get(n)]
 
 
 def believed(study: Study, undisturbed: dict[str, str]) -> list[str]:
-    """Files that differ, though no run would make them again."""
+    """Files that differ although no run would make them again."""
     stale = study.stale()
     found = contents(study.folder / "results")
     return [
@@ -290,7 +291,7 @@ def left_over(folder: Path) -> list[str]:
 
 
 def served(folder: Path) -> str:
-    """Serve the folder by HTTP; its URL."""
+    """Serve the folder by HTTP and return its URL."""
 
     class Quiet(http.server.SimpleHTTPRequestHandler):
         def log_message(self, *arguments):

@@ -1,4 +1,4 @@
-"""Small stores made here, and what figures need that are drawn from them."""
+"""Small stores for tests, and helpers for figures drawn from them."""
 
 import itertools
 
@@ -65,7 +65,7 @@ def psnr_store(slope: float, level: float = 12, gap: float = 0) -> xr.Dataset:
 
 
 def optimum_store(slope: float, level: float = 13, images: int = 2) -> xr.Dataset:
-    """The optimum's curve: of fewer images and levels, with the error of a mean over chains."""
+    """The optimum's curve, for fewer images and levels, with the error of a mean over chains."""
     found = psnr_store(slope, level).isel(image=slice(images)).sel(set=["test"])
     found = found.isel(sigma=np.isin(INPUT_PSNR, [10, 15, 20, 30]))
     error = 0.05 * 10 ** (-found.psnr / 10)
@@ -114,7 +114,7 @@ def eigenbasis_store(channels: int = 1, images: int = 1, sigmas=(0.15,), seed=0)
 
 
 def harmonics_store(images: int = 1, seed=0, geometry="") -> xr.Dataset:
-    """Of bases that are harmonic, and adapted where there are several images."""
+    """Measurements of bases that are harmonic and, for several images, adapted."""
     generator = np.random.default_rng(seed)
     of, per_rank = ("image", "sigma"), ("image", "sigma", "rank")
     ranks = np.broadcast_to(np.arange(1, 65), (images, 1, 64))
@@ -153,10 +153,10 @@ def harmonics_store(images: int = 1, seed=0, geometry="") -> xr.Dataset:
 def sample_stores(
     sizes, channels=1, count=6, diverged=0, dtype=np.uint8, seeds=1, same=False
 ) -> Stores:
-    """What samples, patches and pairs are drawn from.
+    """Stores from which samples, patches and pairs are drawn.
 
-    The first `diverged` samples of every network diverged. With `same` networks on the same images
-    are compared too.
+    The first `diverged` samples of every network diverged. With `same`, networks trained on the
+    same images are compared, too.
     """
     generator = np.random.default_rng(0)
     images = generator.integers(0, 256, (20, channels, SIDE, SIDE)).astype(np.uint8)
@@ -220,8 +220,8 @@ def beyond_store(cosines: np.ndarray, gone: np.ndarray, null: bool) -> xr.Datase
 
 
 def matrix_store(theories, seed=0) -> xr.Dataset:
-    """Two networks have 0.9, two of a theory 0.8, a network and a theory 0.5 for the first theory
-    and 0.1 less for each further one, two theories nothing: NaN."""
+    """Two networks have 0.9, the same theory twice 0.8, a network and a theory 0.5 for the first
+    theory and 0.1 less for each further one, two different theories NaN."""
     named = [f"{name}, {subset}" for name in ("network", *theories) for subset in ("S1", "S2")]
     names = [*named[:2], "network, S1, another seed", *named[2:]]
     kind = np.array([0, 0, 0, *np.repeat(1 + np.arange(len(theories)), 2)])
@@ -245,7 +245,7 @@ def matrix_store(theories, seed=0) -> xr.Dataset:
 
 
 def judged_store(N: int, gone: np.ndarray) -> dict:
-    """All samples are memorized up to N = 10, none above; of 40 held-out images one at N = 1."""
+    """All samples are memorized up to N = 10, none above; 1 of 40 held-out images is at N = 1."""
     ratio = np.linspace(0, 0.3, len(gone)) if N <= 10 else np.linspace(0.4, 1, len(gone))
     ratio = np.where(gone, np.nan, np.stack([ratio] * 2))
     held_out = np.stack([np.r_[0.1 if N == 1 else 0.5, np.linspace(0.6, 1, 39)]] * 2)
@@ -259,7 +259,7 @@ def judged_store(N: int, gone: np.ndarray) -> dict:
 
 
 def redundancy_store() -> xr.Dataset:
-    """19 of 20 images are different; one pair lies on two sides."""
+    """19 of 20 images are different; one pair is divided between two sides."""
     sides = ["S1", "S2", "test"]
     return xr.Dataset(
         {
@@ -277,10 +277,10 @@ def verdict_stores(*arguments, **more) -> Stores:
 
 
 def stores_of(references=None, **kinds) -> Stores:
-    """Stores of one data set for each list of a kind, of one N for each entry of a dict.
+    """Stores of one data set for each entry of a kind's list, or of one N for each entry of a dict.
 
-    Each is a data set or, for several seeds, a tuple of them. `references` are by name dicts of
-    kinds in turn.
+    Each is a data set or, for several seeds, a tuple of them. `references` maps names to dicts of
+    kinds.
     """
     opened = []
     for denoiser, of_denoiser in {"network": kinds, **(references or {})}.items():
@@ -294,8 +294,8 @@ def stores_of(references=None, **kinds) -> Stores:
 
 
 def networks_of(count: int) -> tuple[Stores, dict]:
-    """Three networks, 1, 2 and 4 times as long trained, each a dB closer to the optimum, 3 dB above
-    the Wiener filter; and what a figure shows of them."""
+    """Three networks, trained for 1, 2 and 4 times as long, each a dB closer to the optimum, 3 dB
+    above the Wiener filter; and the values that a figure shows."""
     names = ["once", "twice", "four-times"]
 
     def of(i):
@@ -312,7 +312,7 @@ def networks_of(count: int) -> tuple[Stores, dict]:
 
 
 def drawn_texts(figure) -> list[Text]:
-    """Every text that is drawn; labels of ticks outside an axis are not."""
+    """Every text that is drawn, without labels of ticks outside an axis."""
     ticks = [
         (axis, tick)
         for ax in figure.findobj(Axes)
@@ -337,7 +337,7 @@ def words(figure) -> str:
 
 
 def assert_legible(figure) -> None:
-    """Print size, 8 to 9 points, nothing cut off, no text on another text."""
+    """Print size, text of 8 to 9 points, nothing cut off, no overlapping text."""
     assert figure.get_figwidth() in (style.COLUMN, style.PAGE)
     assert figure.get_figheight() <= 9
     with style.sheet():
@@ -418,9 +418,9 @@ def agreement_stores(sizes, channels=1, **more) -> Stores:
 
 
 def dynamics_store(tau: float, architecture="unet", parameters=1000, count=20) -> xr.Dataset:
-    """Of samples as many are memorized as log(t / tau) says, half of them at t = tau.
+    """The memorized fraction of samples follows log(t / tau), with half of them at t = tau.
 
-    The test PSNR is best at the fourth of 12 times; beyond the covariance at the first.
+    The test PSNR is best at the fourth of 12 times; agreement beyond the covariance at the first.
     """
     step = np.geomspace(50, 5000, 12).round()
     part = 1 / (1 + (tau / step) ** 2)
@@ -483,7 +483,7 @@ def transition_stores(sizes, seeds=1, same=False) -> Stores:
 
 
 def phase_stores(sizes, seeds=1) -> Stores:
-    """Networks of three sizes and of another architecture: tau_mem is N^2 over their size."""
+    """Networks of three sizes and of another architecture, with tau_mem = N^2 over their size."""
     networks = {"small": 1000, "large": 10_000, "huge": 100_000, "cnn": 5000}
     opened = [
         (
@@ -502,7 +502,7 @@ NETWORKS = ["small", "large", "huge", "cnn"]
 
 
 def crossover_stores(count: int) -> tuple[Stores, dict]:
-    """Mixtures of 4 and 8 means and memorizers of as many of N = 8 images; and what is shown."""
+    """Mixtures of 4 and 8 means, memorizers of 4 and 8 of N = 8 images, and values shown."""
     templates = store.variable(("template", *PIXELS), np.zeros((2, 1, SIDE, SIDE)), "templates")
     images = xr.Dataset({"templates": templates, "spread": 0.2})
     entries = {f"means-{M}": {"architecture": "gaussians", "means": M, "training": "quick"}
@@ -559,7 +559,7 @@ def density_store(N=10**6, excess=1.0, seed=0, told=False) -> xr.Dataset:
 
 
 def density_stores(sizes, seeds=1, references=()) -> Stores:
-    """Of both subsets, of a network whose excess falls with N, and of references."""
+    """Stores of both subsets for a network whose excess falls with N, and for references."""
     images = np.random.default_rng(0).integers(0, 256, (20, 1, SIDE, SIDE)).astype(np.uint8)
     opened = [("images", {}, xr.Dataset({"images": (("image", *PIXELS), images)}))]
     for denoiser, N, subset in itertools.product(("unet", *references), sizes, ("S1", "S2")):
@@ -571,7 +571,7 @@ def density_stores(sizes, seeds=1, references=()) -> Stores:
 
 
 def properties_store(scale: float) -> xr.Dataset:
-    """Every measure is `scale` at the least noise, 1 pixel the radius; the field falls by 1/e."""
+    """Every measure is `scale` at the lowest noise, the radius 1 pixel; the field falls by 1/e."""
     sigma, images = np.array([0.4, 0.2, 0.1]), np.arange(4)
     values = scale * sigma[:, None] / 0.1 * (1 + 0.1 * (images - 1.5))
     away = np.arange(1 - SIDE, SIDE)
@@ -586,7 +586,7 @@ def properties_store(scale: float) -> xr.Dataset:
 
 
 def properties_stores(names, seeds: int = 1) -> Stores:
-    """Of several denoisers, each of which is less of everything than the one before."""
+    """Stores of several denoisers, whose measures decrease from each to the next."""
     return Stores(
         [
             ("properties", {"denoiser": name, "N": 100, "seed": seed}, properties_store(0.3 / i))
@@ -602,7 +602,7 @@ def draw_curves(sizes):
 
 
 def several(count: int) -> dict:
-    """The stores and the values of each figure, of `count` seeds."""
+    """The stores and the values of each figure, for `count` seeds."""
     sizes, of_seeds = [1, 10, 100], range(count)
     bases = tuple(eigenbasis_store(images=2, seed=seed) for seed in of_seeds)
     lines = [tuple(psnr_store(slope + s / 50) for s in of_seeds) for slope in (0.5, 0.7)]

@@ -1,8 +1,8 @@
 """Builds the documentation as static pages with search: `make site`, or python build.py FOLDER.
 
 The pages are the Markdown files and notebooks of the repository, and an API made from docstrings.
-They are laid out once more in a folder of their own, where links to files of the repository lead to
-pages that show these files, and Sphinx makes HTML of that. Nothing is fetched.
+They are copied into a separate folder, where links to files of the repository lead to pages that
+show these files, and Sphinx turns that into HTML. Nothing is fetched.
 """
 
 import ast
@@ -22,7 +22,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 WORKFLOW = ROOT / "workflow"
 
-#: The menu. Pages of docs/ that no section names stand in the last one.
+#: The menu. Pages of docs/ that no section names are in the last one.
 MENU = {
     "Start here": [
         "docs/tutorial.notebook", "docs/howto", "docs/gallery/README", "docs/results", "docs/faq",
@@ -46,7 +46,7 @@ LANGUAGES = {".py": "python", ".yaml": "yaml", ".yml": "yaml", ".smk": "python",
 
 
 def build(out: Path) -> int:
-    """The site in `out`; warnings, dead links among them, make it fail. Sphinx's exit status."""
+    """Build the site in `out`, with warnings (dead links) as errors; Sphinx's exit status."""
     with tempfile.TemporaryDirectory() as folder:
         staged = Path(folder, "source")
         for page in pages():
@@ -64,10 +64,10 @@ def pages() -> list[Path]:
 
 
 def _put(staged: Path, page: Path) -> None:
-    """A page with its links, and the files that it links to."""
+    """Write a page with its links, and the files that it links to."""
     text = page.read_text()
     parts = CODE.split(_cells(staged, page, text) if page.suffix == ".ipynb" else text)
-    # Of each piece of code there are two groups: all of it, and its fence.
+    # Each piece of code has two groups: all of it, and its fence.
     text = "".join(
         part if i % 3 else LINK.sub(lambda m: _link(staged, page, m), part)
         for i, part in enumerate(parts)
@@ -77,14 +77,14 @@ def _put(staged: Path, page: Path) -> None:
 
 
 def _place(page: Path) -> Path:
-    """Where a page lies: as in the repository; the README is the front page."""
+    """The place of a page, as in the repository; the README is the front page."""
     if page.suffix == ".ipynb":
         return page.relative_to(ROOT).with_suffix(".notebook.md")
     return Path("index.md") if page == ROOT / "README.md" else page.relative_to(ROOT)
 
 
 def _cells(staged: Path, page: Path, notebook: str) -> str:
-    """The cells of a notebook as Markdown, with what they print and show."""
+    """The cells of a notebook as Markdown, with their outputs."""
     parts = []
     for number, cell in enumerate(json.loads(notebook)["cells"]):
         source = "".join(cell["source"])
@@ -101,7 +101,7 @@ def _cells(staged: Path, page: Path, notebook: str) -> str:
 
 
 def _link(staged: Path, page: Path, found: re.Match) -> str:
-    """A link of a page, to a page, to the API, or to a page that shows a file."""
+    """A link to a page, to the API, or to a page that shows a file."""
     before, link, after = found.groups()
     if re.match(r"\w+:", link):
         return found[0]
@@ -151,7 +151,7 @@ def _front(staged: Path) -> None:
 
 
 def _api(staged: Path) -> None:
-    """A page for each module of the science, and for each folder one of all its modules."""
+    """Write a page for each module of the science, and one for each folder with all its modules."""
     names = sorted({_page_of(module) for module in _modules()} - {"gahb"})
     for name in names:
         text = [f"{name}\n{'=' * len(name)}\n"]
@@ -169,7 +169,7 @@ def _api(staged: Path) -> None:
 
 @functools.cache
 def _modules() -> list[str]:
-    """The modules of the science; those that draw figures are alike and have no use elsewhere."""
+    """The modules of the science, without figures, which are alike and not useful elsewhere."""
     found = sorted(_module(file) for file in (WORKFLOW / "gahb").rglob("*.py"))
     return [name for name in found if not name.startswith(("gahb.figures", "gahb.drawing"))]
 
@@ -181,7 +181,7 @@ def _first_line(module: str) -> str:
 
 
 def _module(file: Path) -> str:
-    """The full name of a module, given its file or its folder; "" of what is none."""
+    """The full name of a module, given its file or folder; "" for other files."""
     if not file.is_relative_to(WORKFLOW) or file.suffix not in ("", ".py"):
         return ""
     parts = file.relative_to(WORKFLOW).with_suffix("").parts
@@ -189,7 +189,7 @@ def _module(file: Path) -> str:
 
 
 def _page_of(module: str) -> str:
-    """The page that a module is on: its own, or that of its folder below gahb."""
+    """The page of a module: its own, or the page of its folder below gahb."""
     file = WORKFLOW.joinpath(*module.split("."))
     return module if file.is_dir() or file.parent.name == "gahb" else module.rpartition(".")[0]
 

@@ -34,7 +34,7 @@ myst_heading_anchors = 4
 autodoc_member_order = "bysource"
 autodoc_inherit_docstrings = False
 autodoc_preserve_defaults = True
-# Of scipy, though it says to be of the module that imports it.
+# From scipy, although it claims to belong to the module that imports it.
 autodoc_default_options = {"exclude-members": "kmeans2"}
 python_maximum_signature_line_length = 80
 viewcode_follow_imported_members = False
@@ -43,7 +43,7 @@ toc_object_entries = False
 
 
 class Mermaid(Directive):
-    """A graph, drawn when the page is built: no script of a browser is needed."""
+    """A graph drawn when the page is built, without scripts in the browser."""
 
     has_content = True
 
@@ -52,14 +52,14 @@ class Mermaid(Directive):
         return [nodes.raw("", f'<div class="graph">{svg}</div>', format="html")]
 
 
-#: A line `name: what it is`, but for the sections that napoleon knows.
+#: A line `name: description`, except for the sections that napoleon knows.
 FIELD = re.compile(r"^(?!Returns|Raises|Yields)(\w[\w, ]*): ", re.M)
 
 
 def in_markup(app, what, name, obj, options, lines: list[str]) -> None:
-    """Docstrings are plain text but for `code` and `.. math::`: all else that is markup is escaped.
+    """Docstrings are plain text except for `code` and `.. math::`: all other markup is escaped.
 
-    Paragraphs of lines `name: what it is` become lists.
+    Paragraphs of lines `name: description` become lists.
     """
     lines[:] = "\n\n".join(map(_marked, "\n".join(lines).split("\n\n"))).split("\n")
 
@@ -75,7 +75,7 @@ def _marked(paragraph: str) -> str:
 
 def _escaped(text: str) -> str:
     parts = re.split(r"(`[^`]*`)", text)
-    # The last are numbers of lists to docutils, as "f." is.
+    # docutils reads the last as numbers of lists, such as "f.".
     markup = r"([|*\\]|_(?=\W|$)|(?<=\b\w)\.(?=\s|$))"
     parts[::2] = [re.sub(markup, r"\\\1", part) for part in parts[::2]]
     return "".join(parts)

@@ -1,6 +1,6 @@
-"""The study on a real SLURM cluster of one node: the whole of it, and what goes wrong on clusters.
+"""The whole study on a real SLURM cluster of one node, and typical faults of clusters.
 
-Every fault ends in a finished study, the same to the byte, or in a message that names the job.
+Every fault ends in a finished study with the same bytes, or in a message that names the job.
 """
 
 import contextlib
@@ -35,7 +35,7 @@ SMALL = TINY | {
     },
     "training": TINY["training"] | {"tiny": {"steps": 1000, "batch": 8, "learning_rate": 0.01}},
 }
-#: Runs that tests have started in the background.
+#: Runs started by tests in the background.
 STARTED: list[subprocess.Popen] = []
 
 
@@ -43,7 +43,7 @@ class Clone(Study):
     """A fresh checkout, in which snakemake is run as on a cluster's login node."""
 
     def command(self, *arguments: str, module: str = "snakemake") -> list[str]:
-        # The plugin looks for what has ended after as many seconds, and each time ten more.
+        # The plugin first polls after this many seconds, then each time ten more.
         soon = ["--slurm-init-seconds-before-status-checks", "1"]
         return [sys.executable, "-m", module, "--profile", "slurm", *soon, *arguments]
 
@@ -55,7 +55,7 @@ class Clone(Study):
         return process
 
     def queue(self) -> list[dict]:
-        """SLURM's jobs of this folder, ended ones too."""
+        """SLURM's jobs of this folder, including ended ones."""
         fields = ["JobID", "State", "Partition", "tres-per-job", "Comment", "WorkDir"]
         asked = ",".join(f"{field}:200" for field in fields)
         lines = subprocess.check_output(
@@ -69,7 +69,7 @@ class Clone(Study):
         return [job["JobID"] for job in self.queue() if job["State"] == state]
 
     def finishes(self, process: subprocess.Popen) -> str:
-        """Waits until the run has ended well; its output."""
+        """Wait until the run has succeeded and return its output."""
         try:
             failed = process.wait(300)
         finally:
@@ -101,7 +101,7 @@ def wait_for(condition, seconds: float = 120):
 
 
 def hold(study: Clone) -> psutil.Process:
-    """The training, stopped when it has begun, so that a fault surely comes before its end."""
+    """The training, stopped when it has begun, so that a fault certainly comes before its end."""
     process = wait_for(study.training)
     process.suspend()
     wait_for(lambda: process.status() == psutil.STATUS_STOPPED)
@@ -110,7 +110,7 @@ def hold(study: Clone) -> psutil.Process:
 
 def let_go_when_told_to_end(process: psutil.Process) -> None:
     def told() -> bool:
-        if process.status() != psutil.STATUS_STOPPED:  # scancel lets it go by itself
+        if process.status() != psutil.STATUS_STOPPED:  # scancel resumes it by itself
             return True
         status = Path(f"/proc/{process.pid}/status").read_text()
         pending = next(line for line in status.splitlines() if line.startswith("ShdPnd"))
@@ -125,20 +125,20 @@ def let_go_when_told_to_end(process: psutil.Process) -> None:
 def cluster():
     if os.geteuid() or not all(map(shutil.which, ("slurmctld", "slurmd", "munged", "sbatch"))):
         pytest.skip("needs root, and Debian's packages munge, slurmctld, slurmd and slurm-client")
-    if subprocess.run([HERE / "cluster.sh", "stop"]).returncode:  # what a killed run has left
+    if subprocess.run([HERE / "cluster.sh", "stop"]).returncode:  # leftovers of a killed run
         pytest.skip("/etc/slurm/slurm.conf is not of these tests: this machine is of a cluster")
     try:
         subprocess.run([HERE / "cluster.sh", "start"], check=True)
         yield
     finally:
-        for process in STARTED:  # those of failed tests
+        for process in STARTED:  # runs of failed tests
             process.kill()
         subprocess.run([HERE / "cluster.sh", "stop"], check=True)
 
 
 @pytest.fixture(scope="module", autouse=True)
 def path(monkeypatch_module):
-    # As in an environment that is activated.
+    # As in an activated environment.
     monkeypatch_module.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
     monkeypatch_module.setenv("OMP_NUM_THREADS", "1")
 
@@ -203,12 +203,12 @@ def test_the_whole_study(cluster, tmp_path):
     on_gpu = ("rule_training", "rule_psnr", "rule_samples", "rule_similarity", "rule_eigenbasis")
     on_cpu = ("rule_images", "rule_beyond", "rule_harmonics")
     assert asked == dict.fromkeys(on_cpu, cpu) | dict.fromkeys(on_gpu, gpu)
-    # The job's own log says which job of SLURM it was.
+    # The job's own log names its SLURM job.
     log = (tmp_path / "logs/training/calpha/tiny/S1-4-seed0.log").read_text()
     number = log.split()[2]
     assert log.startswith(f"SLURM job {number} on ")
     assert (tmp_path / f"logs/slurm/rule_training/calpha_tiny_S1_4_0/{number}.log").exists()
-    # Nothing is stale, and what it cost is known.
+    # Nothing is stale, and the cost is known.
     assert "Nothing to be done" in study.run("--dry-run", "all")
     cost = study.run("--", "all", module="study.cost")
     assert "18 jobs, 7 of them with a GPU" in cost
@@ -231,9 +231,9 @@ def test_packed_jobs_share_one_job_and_one_gpu(trained, tmp_path):
 
 
 def exit_1_and_too_little_memory(study: Clone) -> None:
-    """The one is named, with its rule, wildcards and log; the other is tried again with more.
+    """The first is named, with its rule, wildcards and log; the second is retried with more memory.
 
-    What does not depend on the failure is made.
+    Results that do not depend on the failure are made.
     """
     memory = "--set-resources=training:mem_mb=250 + 2000 * (attempt - 1)"
     curves = TRAINED.replace("denoiser.safetensors", "psnr.zarr/zarr.json")
@@ -283,7 +283,7 @@ def submitting_process_killed_and_started_again(study: Clone) -> None:
 
 
 def config_edited_while_the_job_waits(study: Clone) -> None:
-    """No attempt runs what the config says now: each refuses, and says what was planned."""
+    """No attempt uses the new config: each refuses, and says what was planned."""
     config = study.folder / "config.yaml"
     waits = ["--set-resources", "training:slurm_extra=--hold", "--restart-times", "1"]
     run = study.begin(TRAINED, *waits)
@@ -311,7 +311,7 @@ FAULTS = (
 
 @pytest.fixture(scope="module")
 def runs(trained, tmp_path_factory):
-    """For each fault a run that it happens to; side by side, since SLURM takes its time."""
+    """A run for each fault, in parallel, since SLURM is slow."""
     with ThreadPoolExecutor() as pool:
         studies = {f: untrained(trained, tmp_path_factory.mktemp("run")) for f in FAULTS}
         yield {f: (study, pool.submit(f, study)) for f, study in studies.items()}
@@ -332,7 +332,7 @@ def test_a_run_survives_a_node_that_vanishes_and_comes_back(trained, tmp_path):
     node += [p for p in psutil.process_iter(["name"]) if p.info["name"] == "slurmstepd"]
     for process in [child for p in node for child in (*p.children(recursive=True), p)]:
         process.kill()
-    # SLURM starts the job again by itself.
+    # SLURM restarts the job by itself.
     wait_for(lambda: study.jobs("PENDING"))
     subprocess.run(["slurmd"], check=True)
     study.finishes(run)

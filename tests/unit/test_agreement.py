@@ -1,4 +1,4 @@
-"""Measures of agreement against what they are of outputs that differ in a known way."""
+"""Measures of agreement for outputs that differ in a known way."""
 
 import torch
 from gahb.agreement import measures
@@ -6,7 +6,7 @@ from gahb.agreement import measures
 B = torch.rand(5, 1, 6, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 
 
-def test_of_itself_all_is_explained():
+def test_a_denoiser_explains_itself_completely():
     found = measures(B, B, 0.3)
     for name, perfect in {"r": 1, "r2": 1, "explained": 1, "mse": 0, "score_distance": 0}.items():
         torch.testing.assert_close(found[name], torch.full((5,), float(perfect)).double())

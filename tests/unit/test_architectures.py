@@ -1,4 +1,4 @@
-"""Networks of other architectures: what each can and cannot be, and that each of them learns."""
+"""Networks of other architectures: their properties and limits, and that each of them learns."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ def made(name, image_channels=1):
 
 
 def trained_like(name, image_channels=1):
-    """One whose every parameter and statistic is drawn, in double precision."""
+    """A network with random parameters and statistics, in double precision."""
     network = made(name, image_channels).double().eval()
     generator = torch.Generator().manual_seed(1)
     for parameter in network.parameters():
@@ -51,7 +51,7 @@ def some(count, image_channels=1):
 
 @pytest.mark.parametrize("image_channels", [1, 3])
 @pytest.mark.parametrize("name", NETWORKS)
-def test_all_but_the_biased_are_homogeneous_and_equal_their_tangent(name, image_channels):
+def test_all_networks_without_biases_are_homogeneous_and_equal_their_tangent(name, image_channels):
     network, y = trained_like(name, image_channels), some(2, image_channels)
     found, along_y = torch.func.jvp(network, (y,), (y,))
     assert found.shape == y.shape and found.abs().min() > 0
@@ -75,8 +75,8 @@ def test_norms_fold_and_weights_come_back_from_a_file(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_it_learns_flat_images_and_counts_its_operations(name):
-    """Images of one gray each: less noise is left, for all but the perceptron much less."""
+def test_it_learns_flat_images_and_its_operations_are_counted(name):
+    """Flat images: less noise is left, much less for all but the perceptron."""
     gray = torch.rand(64, 1, 1, 1, generator=torch.Generator().manual_seed(0))
     images = gray.expand(-1, 1, SIDE, SIDE).contiguous()
     recipe = {"batch": 32, "learning_rate": 0.05, "optimizer": "muon"}
@@ -94,8 +94,8 @@ def test_it_learns_flat_images_and_counts_its_operations(name):
     assert costs.forward_flop(NETWORKS[name], SIDE) == counted
 
 
-def test_a_token_sees_the_window_and_no_further():
-    """One layer of windows of 3 patches of one pixel: a pixel's estimate is of its 3 x 3 pixels."""
+def test_a_token_sees_only_its_window():
+    """One layer with windows of 3 patches of one pixel: an estimate depends on 3 x 3 pixels."""
     network = trained_like("local")
     y = some(1).requires_grad_()
     network(y)[0, 0, 4, 3].backward()
@@ -109,7 +109,7 @@ def test_a_token_sees_the_window_and_no_further():
 
 
 def test_attention_by_position_alone_is_equivariant_to_shifts_by_patches():
-    """Away from borders, which a window of 3 patches in one layer does not reach."""
+    """Away from borders, beyond the reach of a window of 3 patches in one layer."""
     network, y = trained_like("local"), some(1)
     moved = network(y.roll((1, 2), (2, 3)))
     torch.testing.assert_close(
@@ -118,12 +118,12 @@ def test_attention_by_position_alone_is_equivariant_to_shifts_by_patches():
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_networks_are_what_their_architecture_makes_them(name):
+def test_networks_have_the_properties_of_their_architecture(name):
     found = properties(NetworkDenoiser(trained_like(name)), some(1)[0], 0.3, torch.arange(SIDE**2))
     biased = name == "biased"
     assert (found.homogeneity > 1e-3) == (found.linearity > 1e-3) == biased
     assert biased or max(found.homogeneity, found.linearity) < 1e-9
-    if name == "local":  # one layer of windows of 3 pixels; the border is out of sight
+    if name == "local":  # one layer with windows of 3 pixels, which do not reach the border
         assert found.equivariance < 1e-9 and found.radius <= np.sqrt(2)
         assert not found.field[: SIDE - 2].any()
     if name == "mlp":
@@ -140,7 +140,7 @@ def test_the_biased_unet_starts_as_the_one_without_biases():
 
 
 @pytest.mark.parametrize("name", ["mlp", "global"])
-def test_images_of_another_side_are_refused(name):
+def test_images_with_another_side_are_refused(name):
     with pytest.raises(ValueError, match=r"12 x 12 pixels.*8 x 8"):
         made(name)(torch.zeros(1, 1, 12, 12))
 
@@ -153,7 +153,7 @@ def test_images_of_another_side_are_refused(name):
         ({"patch": 3}, r"denoisers\.tiny\.side: found 8, no multiple of patch, 3"),
     ],
 )
-def test_options_that_cannot_be_are_named(changed, message):
+def test_invalid_options_are_named(changed, message):
     entry = NETWORKS["global"] | {"training": TINY["denoisers"]["tiny"]["training"]} | changed
     with pytest.raises(ConfigError, match=message):
         checked(TINY | {"denoisers": TINY["denoisers"] | {"tiny": entry}})

@@ -1,4 +1,4 @@
-"""The audit: injected copies are found, new images are not, and the page says what it must."""
+"""The audit: injected copies are found, new images are not flagged, and the page is complete."""
 
 import csv
 import io
@@ -23,7 +23,7 @@ SIDE, TRAIN, COPIES = 24, 120, 6
 
 
 def images(count: int, seed: int, side: int = SIDE) -> np.ndarray:
-    """Gaussian images with the spectrum of photographs, 1 / f^2, in a tint: bytes."""
+    """Gaussian images with the spectrum of photographs, 1 / f^2, and a tint, as bytes."""
     rng = np.random.default_rng(seed)
     frequency = np.hypot(*np.meshgrid(np.fft.fftfreq(side), np.fft.fftfreq(side)))
     frequency[0, 0] = np.inf
@@ -41,7 +41,7 @@ def compressed(image: np.ndarray) -> np.ndarray:
 
 
 def pasted(copies: np.ndarray, on: np.ndarray) -> np.ndarray:
-    """Images with the middle of others, over the four patches there."""
+    """Images with the middle of others pasted over their four central patches."""
     made, middle = on.copy(), slice(SIDE // 4, 3 * SIDE // 4)
     made[:, :, middle, middle] = copies[:, :, middle, middle]
     return made
@@ -78,11 +78,11 @@ def test_injected_copies_are_found(found, case):
     assert (store.mirrored == (case == "mirrored")).all()
     if case == "other contrast":
         np.testing.assert_allclose(store.contrast, 0.5, atol=0.01)
-    if case in ("mirrored", "other contrast"):  # which is why the rule is not left as published
+    if case in ("mirrored", "other contrast"):  # this is why the published rule is changed
         assert not store.memorized_by_distance.values.all()
 
 
-def test_a_pasted_part_is_found_and_is_no_copy(found):
+def test_a_pasted_part_is_found_but_is_not_a_copy(found):
     store = found.found.isel(sample=of("pasted"))
     assert not store.memorized.values.any()
     assert (store.patch == 4).all()
@@ -97,7 +97,7 @@ def test_new_images_are_not_flagged(found):
         assert not values.values.any()
 
 
-def test_what_the_function_returns(found):
+def test_the_result_of_the_function(found):
     assert found.fraction == pytest.approx(4 / 6)
     low, high = found.interval
     assert low < found.fraction < high
@@ -110,20 +110,20 @@ def test_what_the_function_returns(found):
 
 
 @pytest.mark.parametrize("case", ["exact", "other contrast", "mirrored", "compressed"])
-def test_duplicates_in_the_training_set_hide_no_copy(case):
+def test_duplicates_in_the_training_set_do_not_hide_copies(case):
     held = np.concatenate([TRAINED, SOURCES, SOURCES[..., ::-1], CASES["other contrast"]])
     found = gahb.audit(held, CASES[case], HELD_OUT)
     assert found.fraction == 1 and found.false_positives == 0
 
 
 def test_training_images_stand_in_for_held_out_ones():
-    held = np.concatenate([TRAINED, SOURCES[:3]])  # three are no new images, twice
+    held = np.concatenate([TRAINED, SOURCES[:3]])  # three are repeated, and not new images
     found = gahb.audit(torch.as_tensor(held), SAMPLES)
     assert (found.stand_in, found.same, len(found.held_out)) == (True, 6, TRAIN - 3)
     assert found.false_positives == 0
     assert not (found.found.held_out_cosine > 0.99).any()
     assert "each compared with all others" in verdict(found)[0]
-    # An image is not compared with itself: the nearest is another one, whose cosine is its own.
+    # An image is not compared with itself: the nearest is another one, with its cosine.
     flat = TRAINED.reshape(TRAIN, -1).astype(float)
     mirrored = TRAINED[..., ::-1].reshape(TRAIN, -1).astype(float)
     cosine = np.maximum(*(np.corrcoef(flat, o)[:TRAIN, TRAIN:] for o in (flat, mirrored)))
@@ -148,12 +148,12 @@ def test_z_is_the_mann_whitney_statistic():
     assert copying.z_score(a, b) == pytest.approx(expected)
     assert copying.z_score(b, a) == pytest.approx(-expected)
     assert copying.z_score(a, a) == 0
-    # Independent draws of one distribution: mean 0 and variance 1.
+    # Independent draws from one distribution: mean 0 and variance 1.
     z = [copying.z_score(*rng.random((2, 50))) for _ in range(400)]
     assert abs(np.mean(z)) < 0.2 and 0.85 < np.std(z) < 1.15
 
 
-def test_z_of_the_cells_in_which_samples_are_closer():
+def test_z_of_cells_where_samples_are_closer():
     rng = np.random.default_rng(0)
     centers = np.array([[0, 0], [10, 0]], np.float32)
 
@@ -162,7 +162,7 @@ def test_z_of_the_cells_in_which_samples_are_closer():
         return cell, centers[cell] + 0.1 * rng.standard_normal((count, 2)).astype(np.float32)
 
     cell, samples = drawn(100)
-    distance = rng.random(100) + np.where(cell, 0, -0.5)  # closer in the first cell alone
+    distance = rng.random(100) + np.where(cell, 0, -0.5)  # closer only in the first cell
     others, of_others = drawn(100)[1], rng.random(100)
     z, count, mean = copying.in_cells(drawn(50)[1], (samples, distance), (others, of_others))
     expected = [copying.z_score(distance[cell == i], of_others[cell == i]) for i in (0, 1)]
@@ -179,7 +179,7 @@ def folders(tmp_path, monkeypatch):
             file = tmp_path / name / str(i % 2) / f"{i:03}.png"
             file.parent.mkdir(parents=True, exist_ok=True)
             shown = Image.fromarray(image.transpose(1, 2, 0))
-            # Larger and wider, so that centered squares are those images at twice the side.
+            # Larger and wider, so that their centered squares are the images at twice the side.
             if name == "photos" and i % 3 == 2:
                 wide = Image.new("RGB", (3 * SIDE, 2 * SIDE))
                 wide.paste(shown.resize((2 * SIDE, 2 * SIDE)), (SIDE // 2, 0))
@@ -225,8 +225,8 @@ def test_names_are_text_on_the_page():
     assert "<script>" not in page(found)
 
 
-def test_copies_that_are_no_more_than_false_positives_are_said_to_be_none():
-    """Held-out images that are training images: the rule says nothing of these."""
+def test_no_copies_are_reported_unless_they_exceed_false_positives():
+    """Held-out images that are training images: the rule says nothing about these."""
     said = " ".join(verdict(gahb.audit(TRAINED, TRAINED[:9], TRAINED[9:18])))
     assert "by the same rule 9 of 9 held-out images are" in said
     assert "not shown to be copies" in said
@@ -247,7 +247,7 @@ def test_the_limits_are_on_the_page(found):
         (["--embedding", "nothing:here"], "nothing"),
     ],
 )
-def test_what_cannot_be_done_is_said_in_a_line(folders, capsys, argument, words):
+def test_errors_of_the_command_are_one_line(folders, capsys, argument, words):
     assert main(["audit", "--train", "photos", "--samples", "generated", *argument]) == 1
     said = capsys.readouterr().err
     assert words in said and said.count("\n") == 1
@@ -262,7 +262,7 @@ def test_what_cannot_be_done_is_said_in_a_line(folders, capsys, argument, words)
         (np.zeros((0, 1, 8, 8)), r"\(0, 1, 8, 8\)"),
     ],
 )
-def test_arrays_that_are_no_images_are_refused(array, words):
+def test_arrays_that_are_not_images_are_refused(array, words):
     with pytest.raises(ImageError, match=words):
         gahb.audit(array, array)
 
@@ -292,8 +292,8 @@ def test_gray_and_color_are_compared_in_gray():
     assert three.pixels.shape[1] == 1
 
 
-def test_an_embedding_sees_what_pixels_do_not(tmp_path, monkeypatch):
-    """Copies that are turned upside down, for a network of which that changes nothing."""
+def test_an_embedding_finds_copies_that_pixels_miss(tmp_path, monkeypatch):
+    """Copies turned upside down, which do not change the network's features."""
     (tmp_path / "means_of_columns.py").write_text(
         "from torch import nn\n\ndef made():\n"
         "    return nn.Sequential(nn.AdaptiveAvgPool2d((1, None)), nn.Flatten(),"

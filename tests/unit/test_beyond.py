@@ -1,4 +1,4 @@
-"""Agreement beyond the covariance where it is known: Gaussian images, closed forms, both traps."""
+"""Agreement beyond the covariance where it is known: Gaussian images, closed forms, traps."""
 
 import numpy as np
 import pytest
@@ -47,14 +47,14 @@ def test_it_is_the_partial_correlation():
     np.testing.assert_allclose(beyond(a, b, g), expected, atol=1e-12)
 
 
-def test_identical_samples_have_1_and_independent_ones_0():
+def test_identical_samples_score_1_and_independent_ones_0():
     rest, other = noise(300, 4), noise(300, 5)
     torch.testing.assert_close(beyond(G + rest, G + rest, G), torch.ones(300).double())
     found = beyond(G + rest, G + other, G)
     assert abs(float(found.mean())) < 4 / (300 * (SIDE**2 - 2)) ** 0.5
 
 
-def test_a_change_of_sign_of_one_changes_the_sign_and_of_the_gaussian_nothing():
+def test_flipping_a_sample_flips_the_sign_and_flipping_the_gaussian_changes_nothing():
     a, b = G + noise(300, 4), G + noise(300, 4) + noise(300, 5)
     found = beyond(a, b, G)
     torch.testing.assert_close(beyond(-a, b, G), -found)
@@ -63,8 +63,8 @@ def test_a_change_of_sign_of_one_changes_the_sign_and_of_the_gaussian_nothing():
     torch.testing.assert_close(beyond(a, b, -G), found)
 
 
-def test_the_share_is_what_is_left_of_the_squared_norm():
-    """Orthogonal to g and without a mean, a rest of the norm of g makes half of the sample."""
+def test_the_share_is_the_remaining_part_of_the_squared_norm():
+    """A residual orthogonal to g, without a mean and with the norm of g, is half of the sample."""
     centered = G - G.mean((1, 2, 3), keepdim=True)
     rest = (left(noise(300, 4), G)[0] * centered.flatten(1).norm(dim=1)[:, None]).reshape(G.shape)
     torch.testing.assert_close(share(G + rest, G), torch.full((300,), 0.5).double())
@@ -84,7 +84,7 @@ def test_where_nothing_is_left_there_is_no_cosine():
 
 @pytest.mark.parametrize("count", [30, 500])
 def test_the_closed_form_is_the_end_of_the_flow(count):
-    """With as many steps as it takes; with 30 images most variances are 0."""
+    """With sufficiently many steps; with 30 images most variances are 0."""
     f = fitted(draw(count, 6))
     end = followed(f, Y, noise_levels(1.0, 0.1, 400))
     torch.testing.assert_close(gaussian_flow(f, Y, 1.0, 0.1), end, rtol=0, atol=1e-4)
@@ -101,7 +101,7 @@ def test_a_gaussian_ascends_as_networks_do():
     drawn = sample(fitted(POOL).float(), (1, SIDE, SIDE), 20, 7, start=first, **options)
     g = gaussian_samples(ALL, first, 20, sampler="ascent", sd=1.0, seed=7, **options)
     assert (share(torch.from_numpy(drawn.images), g) < 1e-8).all()
-    # The flow has the same start, not the noise on the way.
+    # The flow has the same start, but not the noise of the steps.
     flow = gaussian_samples(ALL, first, 20, sampler="ode", sd=1.0, seed=7, **options)
     assert (share(torch.from_numpy(drawn.images), flow) > 0.05).all()
 
@@ -110,7 +110,7 @@ def test_a_gaussian_ascends_as_networks_do():
 
 
 @pytest.mark.parametrize(("n", "N"), [(2000, 50), (2000, 150), (2000, 400), (2000, 800), (400, 90)])
-def test_the_null_is_the_one_of_random_matrix_theory(n, N):
+def test_the_null_agrees_with_random_matrix_theory(n, N):
     pool = POOL[:n]
     of_all = fitted(pool)
     g, found = gaussian_flow(of_all, Y, 1.0), []
@@ -129,12 +129,12 @@ def test_the_null_turns_negative_as_the_training_sets_become_the_pool():
     assert float(beyond(*fifth, G).median()) == pytest.approx(-400 / 1600, abs=0.06)
     few = filtered(POOL[:20], POOL[20:40])
     assert float(beyond(*few, G).median()) > 0
-    # With half of each set in the Gaussian's, opposite and common errors cancel.
+    # With half of each set in the Gaussian's set, opposite and common errors cancel.
     mixed = gaussian_flow(fitted(torch.cat([POOL[:200], POOL[600:]])), Y, 1.0)
     assert abs(float(beyond(*fifth, mixed).median())) < 0.06
 
 
-def test_a_set_that_is_the_pool_leaves_nothing():
+def test_a_training_set_equal_to_the_pool_leaves_nothing():
     (whole,) = filtered(POOL)
     assert beyond(whole, whole, G).isnan().all()
 
@@ -142,7 +142,7 @@ def test_a_set_that_is_the_pool_leaves_nothing():
 # The traps.
 
 
-def test_differences_of_independent_samples_have_one_half():
+def test_differences_of_independent_samples_score_one_half():
     a, b, g = (noise(300, i) for i in range(3))
     a, b, g = (x.flatten(1) - x.flatten(1).mean(1, keepdim=True) for x in (a, b, g))
     cosine = torch.nn.functional.cosine_similarity(a - g, b - g)
@@ -152,7 +152,7 @@ def test_differences_of_independent_samples_have_one_half():
 
 @pytest.mark.parametrize("M", [100, 500])
 def test_a_gaussian_of_other_images_has_an_error_that_both_share(M):
-    """N / (N + M), M its images."""
+    """N / (N + M) for a Gaussian of M images."""
     N = 700
     pair = filtered(POOL[:N], POOL[N : 2 * N])
     other = gaussian_flow(fitted(POOL[2 * N : 2 * N + M]), Y, 1.0)

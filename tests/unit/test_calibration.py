@@ -1,4 +1,4 @@
-"""Theories that pretend to be networks: calibration finds them, and agreement recognizes them."""
+"""Theories in place of networks: calibration finds them, and agreement recognizes them."""
 
 import numpy as np
 import pytest
@@ -37,7 +37,7 @@ def data(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def made(data, tmp_path_factory):
-    """The files of references of each kind, of either subset; and their samples."""
+    """The files of references of each kind for both subsets, and their samples."""
     folder, found = tmp_path_factory.mktemp("made"), {}
     for name, options in OPTIONS.items():
         for subset in ("S1", "S2"):
@@ -69,13 +69,13 @@ def measured(data, made, network, path) -> xr.Dataset:
 def test_a_network_that_is_a_theory_is_recognized(network, data, made, tmp_path):
     found = measured(data, made, network, tmp_path / "agreement.zarr")
     itself = found.sel(against=network)
-    # Three samples were there for four places.
+    # There were three samples for four places.
     assert int(itself.r2.isnull().sum()) == len(SIGMA)
     for name in ("r", "r2", "explained"):
         np.testing.assert_allclose(itself[name].fillna(1), 1, atol=1e-9)
     assert float(itself.mse.max()) < 1e-12
     others = found.r2.drop_sel(against=[network, "other images"]).median("image")
-    others = others.sel(points="noisy test images")  # its own samples another may return, too
+    others = others.sel(points="noisy test images")  # another one may return its samples, too
     assert (others < 1 - 1e-6).all()
     rows = agreement.numbers(stores_of(agreement={N: found}), {"sizes": [N]})
     assert {row["closest"] for row in rows} == {network}
@@ -91,12 +91,12 @@ def test_beyond_the_wiener_filter_it_explains_nothing(data, made, tmp_path):
     beyond = found.r2_beyond_wiener
     assert float(beyond.sel(against="wiener").max()) <= 1e-6
     np.testing.assert_allclose(beyond.sel(against="local").fillna(1), 1, atol=1e-9)
-    # The linear filter itself does nothing beyond itself: nothing is to be explained.
+    # The linear filter does nothing beyond itself: there is nothing to explain.
     linear = measured(data, made, "wiener", tmp_path / "linear.zarr").r2_beyond_wiener
     assert linear.isnull().all()
 
 
-def test_samples_on_their_way_are_judged_at_their_own_noise_level(data, made, tmp_path):
+def test_unfinished_samples_are_compared_at_their_own_noise_level(data, made, tmp_path):
     found = measured(data, made, "memorizer", tmp_path / "agreement.zarr")
     of_test, way = found.sigma.values
     np.testing.assert_allclose(of_test, np.broadcast_to(np.array(SIGMA)[:, None], (2, 4)))
@@ -111,8 +111,8 @@ def test_samples_on_their_way_are_judged_at_their_own_noise_level(data, made, tm
 @pytest.mark.parametrize(
     ("reference", "window"), [("local", 5), ("equivariant", 3), ("patches", 5)]
 )
-def test_calibration_finds_the_window_of_a_machine_that_pretends(reference, window, data, tmp_path):
-    """Also a window of its own at each noise level."""
+def test_calibration_finds_the_window_of_a_disguised_machine(reference, window, data, tmp_path):
+    """Including a different window at each noise level."""
     chosen = {0.5: window, 0.1: 8 - window}
     network, output = tmp_path / "network.safetensors", tmp_path / "calibration.zarr"
     members = np.arange(20, 20 + N)
@@ -129,7 +129,7 @@ def test_calibration_finds_the_window_of_a_machine_that_pretends(reference, wind
     assert found.chosen.values.tolist() == [chosen[sigma] for sigma in SIGMA]
     assert set(found.image_index.values) == {6, 7, 8, 9}  # the last test images
     np.testing.assert_allclose(found.cosine.max("value"), 1, atol=1e-5)
-    # What is made of it is the machine itself.
+    # The calibrated reference is the machine itself.
     made = tmp_path / "made.safetensors"
     scripts.reference.main(*data, [str(output)], str(made), reference=reference, subset="S1", N=N)
     images, y = store.open_store(data[0]).images, torch.rand(2, 1, SIDE, SIDE)
@@ -138,9 +138,9 @@ def test_calibration_finds_the_window_of_a_machine_that_pretends(reference, wind
         torch.testing.assert_close(a, b)
 
 
-def test_flexible_patches_see_what_the_network_looks_at(data, tmp_path):
-    """A local machine of 3 x 3 pixels looks at 9 of them; all of its sensitivity is there. Away
-    from borders, the composite of these patches is that of all crops of 3 x 3 pixels."""
+def test_flexible_patches_see_the_pixels_that_the_network_looks_at(data, tmp_path):
+    """A local machine of 3 x 3 pixels has all of its sensitivity in 9 pixels. Away from borders,
+    the composite of these patches is the composite of all crops of 3 x 3 pixels."""
     network, output = tmp_path / "network.safetensors", tmp_path / "calibration.zarr"
     scripts.reference.main(*data, [], str(network), reference="local", subset="S1", N=N, window=3)
     scripts.calibration.main(
@@ -162,7 +162,7 @@ def test_flexible_patches_see_what_the_network_looks_at(data, tmp_path):
 
 
 def test_values_that_a_theory_refuses_are_not_chosen():
-    """One pixel hardly varies: great thresholds would empty all other masks."""
+    """One pixel hardly varies: large thresholds would empty all other masks."""
     images = torch.rand(40, 1, 5, 5, generator=torch.Generator().manual_seed(0))
     images[:, 0, 2, 2] = 0.5 + 0.02 * (images[:, 0, 2, 3] - 0.5)
     noisy = noisy_images(images[:3], [0.2], 0)
@@ -181,8 +181,8 @@ def test_the_sensitivity_is_the_mean_of_jacobians():
     torch.testing.assert_close(sensitivity(f, noisy, [0.3])[0], expected)
 
 
-def test_cosines_are_of_scores_and_not_of_images():
-    """A theory that moves the opposite way from y has -1, whatever its image."""
+def test_cosines_are_of_scores_rather_than_images():
+    """A theory that moves the opposite way from y has -1, whatever the image."""
     noisy = noisy_images(torch.rand(3, 1, 4, 4), [0.1, 0.3], 0)
     found = cosines(
         lambda y, sigma, value: y + value * torch.ones_like(y),

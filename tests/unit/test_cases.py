@@ -1,4 +1,4 @@
-"""Images as other people have them, each with what used to be read wrongly or not at all."""
+"""Images as users have them, each once read wrongly or not at all."""
 
 import gzip
 import io
@@ -41,7 +41,7 @@ def gray(source, path, **options):
 
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path_factory, monkeypatch):
-    """What is known of files is kept where a study is run."""
+    """The cache of files is in the folder of a study."""
     monkeypatch.chdir(tmp_path_factory.mktemp("run"))
 
 
@@ -57,7 +57,7 @@ def listed(path, match=None):
 
 @pytest.fixture
 def linked(tmp_path):
-    """A folder of which one class is a link to a folder elsewhere."""
+    """A folder in which one class is a link to a folder elsewhere."""
     for folder, some in (("data/a", IMAGES[:3]), ("elsewhere/b", IMAGES[3:])):
         (tmp_path / folder).mkdir(parents=True)
         for i, image in enumerate(some):
@@ -66,7 +66,7 @@ def linked(tmp_path):
     return tmp_path / "data"
 
 
-def test_a_linked_folder_is_followed_and_belongs_to_the_hash(linked):
+def test_a_linked_folder_is_followed_and_counts_for_the_hash(linked):
     np.testing.assert_array_equal(gray("folder", linked), IMAGES)
     assert files.count(str(linked)) == 6
     before = listed(linked)
@@ -74,7 +74,7 @@ def test_a_linked_folder_is_followed_and_belongs_to_the_hash(linked):
     assert listed(linked) != before
 
 
-def test_the_same_folder_is_the_same_by_a_link_and_copied(linked):
+def test_a_folder_has_the_same_hash_through_a_link_and_as_a_copy(linked):
     before = listed(linked)
     (linked / "b").unlink()
     os.rename(linked.parent / "elsewhere/b", linked / "b")
@@ -92,12 +92,12 @@ def test_a_loop_of_links_is_refused(linked, target):
         listed(linked)
 
 
-def test_a_folder_by_two_links_is_no_loop(linked):
+def test_two_links_to_a_folder_are_not_a_loop(linked):
     (linked / "c").symlink_to("../elsewhere/b")
     assert len(gray("folder", linked)) == 9
 
 
-def test_a_link_to_nothing_is_listed_and_counts(linked):
+def test_a_broken_link_is_listed_and_counts(linked):
     (linked / "a/lost.png").symlink_to("nowhere.png")
     before = listed(linked)
     with pytest.raises(ImageError, match=r"a/lost\.png: is a link to nowhere\.png, where"):
@@ -121,17 +121,17 @@ def logos(folder, opacity, colour=0):
     return folder
 
 
-def test_what_is_seen_in_the_alpha_channel_alone_is_refused_without_a_background(tmp_path):
+def test_content_only_in_the_alpha_channel_is_refused_without_a_background(tmp_path):
     folder = logos(tmp_path / "logos", IMAGES)
     with pytest.raises(ImageError, match=r"0\.png: is transparent in part; `background: white`"):
         gray("folder", folder)
-    with pytest.raises(ImageError, match="is transparent"):  # which is no matter of one file
+    with pytest.raises(ImageError, match="is transparent"):  # this does not concern a single file
         gray("folder", folder, unreadable="skip")
     np.testing.assert_array_equal(gray("folder", folder, background="white"), 255 - IMAGES)
     assert (gray("folder", folder, background="black") == 0).all()
 
 
-def test_colours_are_laid_on_the_background_by_their_opacity(tmp_path):
+def test_colors_are_blended_with_the_background_by_opacity(tmp_path):
     logos(tmp_path / "logos", IMAGES, colour=100)
     for name, behind in (("white", 255), ("black", 0)):
         opacity = IMAGES / 255
@@ -146,7 +146,7 @@ def test_constant_opacity_shows_nothing_and_is_dropped(tmp_path, alpha):
     assert (gray("folder", folder) == 77).all()
 
 
-def test_a_transparent_colour_is_transparent(tmp_path):
+def test_a_transparent_color_is_transparent(tmp_path):
     palette = Image.fromarray(IMAGES[0] % 4)
     palette = palette.convert("P", palette=Image.Palette.ADAPTIVE)
     palette.save(tmp_path / "0.png", transparency=palette.getpixel((0, 0)))
@@ -159,7 +159,7 @@ def test_a_transparent_colour_is_transparent(tmp_path):
 
 
 @pytest.mark.parametrize("order", ["yxi", "xiy", "iyx", "yxci", "yxic", "iyxc", "icyx", "icxy"])
-def test_the_axes_of_an_array_are_those_that_order_names(tmp_path, order):
+def test_order_names_the_axes_of_an_array(tmp_path, order):
     images = np.random.default_rng(0).integers(0, 256, (5, 3, 7, 9), np.uint8)
     images = images if "c" in order else images[:, :1]
     array = images[:, 0] if "c" not in order else images
@@ -184,7 +184,7 @@ def test_the_axes_of_an_array_are_those_that_order_names(tmp_path, order):
     ((24, 24, 1, 300), r"`order: yxci`"),
     ((24, 24, 300, 3), r"\(y, x, image, channel\), as MATLAB.*`order: yxic`.*`order: iyxc`"),
 ])  # fmt: skip
-def test_arrays_of_matlab_are_told_and_no_crop_is_advised(tmp_path, shape, said):
+def test_arrays_of_matlab_are_recognized_and_no_crop_is_advised(tmp_path, shape, said):
     np.save(tmp_path / "a.npy", np.zeros(shape, np.uint8))
     for options in ({}, {"side": 24}, {"crop": "center", "side": 24}):
         with pytest.raises(ImageError, match=said) as error:
@@ -193,12 +193,12 @@ def test_arrays_of_matlab_are_told_and_no_crop_is_advised(tmp_path, shape, said)
 
 
 @pytest.mark.parametrize("shape", [(300, 24, 24), (24, 24, 24), (3, 3, 24, 24), (24, 24, 24, 3)])
-def test_other_arrays_are_told_as_before(tmp_path, shape):
+def test_other_arrays_are_recognized_as_before(tmp_path, shape):
     np.save(tmp_path / "a.npy", np.zeros(shape, np.uint8))
     assert len(gray("arrays", tmp_path / "a.npy")) == shape[0]
 
 
-def test_what_is_refused_of_an_array_says_in_which_order_it_was_read(tmp_path):
+def test_refusals_of_an_array_say_in_which_order_it_was_read(tmp_path):
     np.save(tmp_path / "a.npy", np.zeros((20, 24, 300), np.uint8))
     with pytest.raises(ImageError, match=r"a\.npy as \(image, y, x\), image 0: is 24 x 300 pixels"):
         gray("arrays", tmp_path / "a.npy", side=24)
@@ -207,7 +207,7 @@ def test_what_is_refused_of_an_array_says_in_which_order_it_was_read(tmp_path):
 @pytest.mark.parametrize("order, said", [
     ("yx", "names each axis once"), ("yyi", "names each axis once"), ("yxci", "names 4 axes"),
 ])  # fmt: skip
-def test_an_order_that_is_none_is_refused(tmp_path, order, said):
+def test_an_invalid_order_is_refused(tmp_path, order, said):
     np.save(tmp_path / "a.npy", IMAGES)
     with pytest.raises(ImageError, match=said):
         gray("arrays", tmp_path / "a.npy", order=order)
@@ -251,7 +251,7 @@ def test_packed_numbers_are_read_as_xarray_reads_them(tmp_path, kind, encoding):
     if kind != "nc":
         expected = xr.open_zarr(path).img.values.astype(np.float32)
         np.testing.assert_array_equal(found, expected)
-    white = np.ones_like(values)  # may be above 1 by rounding
+    white = np.ones_like(values)  # may exceed 1 by rounding
     white[0] = 0
     second = path.with_stem("b")
     packed(second, encoding, white, int(kind[-1]) if kind != "nc" else 3)
@@ -261,7 +261,7 @@ def test_packed_numbers_are_read_as_xarray_reads_them(tmp_path, kind, encoding):
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("version", [2, 3])
-def test_how_numbers_are_packed_belongs_to_the_hash(tmp_path, version):
+def test_the_packing_of_numbers_counts_for_the_hash(tmp_path, version):
     packed(tmp_path / "a.zarr", PACKINGS[0], IMAGES / 255 * 0.5 + 0.25, version)
     before, images = listed(tmp_path / "a.zarr"), gray("zarr", tmp_path / "a.zarr")
     zarr.open_group(tmp_path / "a.zarr", use_consolidated=False)["img"].attrs["add_offset"] = 0.0
@@ -282,7 +282,7 @@ def test_missing_numbers_are_refused(tmp_path, version):
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("version", [2, 3])
-def test_bytes_of_which_none_is_missing_stay_bytes(tmp_path, version):
+def test_bytes_without_missing_values_stay_bytes(tmp_path, version):
     encoding = {"dtype": "uint8", "_FillValue": 255}
     packed(tmp_path / "a.zarr", encoding, np.minimum(IMAGES, 254).astype(float), version)
     found = gray("zarr", tmp_path / "a.zarr")
@@ -306,7 +306,7 @@ def test_a_pgm_of_12_bits_is_as_bright_as_one_of_16(tmp_path):
     np.testing.assert_array_equal(gray("folder", tmp_path)[0], np.rint(values * (255 / 4095)))
 
 
-def test_32_bits_are_refused_still(tmp_path):
+def test_32_bits_are_still_refused(tmp_path):
     Image.fromarray(IMAGES[0].astype(np.int32)).save(tmp_path / "a.tif")
     with pytest.raises(ImageError, match=r"a\.tif: has 32 bits"):
         gray("folder", tmp_path)
@@ -339,7 +339,7 @@ def add(archive, name, data):
 
 
 def shards(folder):
-    """WebDataset: three shards, each image with a class and a description beside it."""
+    """WebDataset: three shards, each image with a class and a description."""
     folder.mkdir()
     for s, ending in enumerate(("tar", "tar", "tar.gz")):
         with tarfile.open(folder / f"{s}.{ending}", "w:gz" if s == 2 else "w") as archive:
@@ -356,14 +356,14 @@ def test_a_folder_of_tar_shards_is_one_source(tmp_path):
     assert opened.names[1:3] == ["0.tar/1.png", "1.tar/2.png"]
     with pytest.raises(ImageError, match=r'0\.tar/0\.cls: cannot be .*; `match: "\*\.png"` takes'):
         gray("archive", folder)
-    # The pattern is of names inside: all shards count.
+    # The pattern refers to names inside: all shards count.
     before = listed(folder, "*.png")
     (folder / "1.tar").write_bytes((folder / "0.tar").read_bytes())
     assert listed(folder, "*.png") != before
     assert listed(folder, "*.png") is not None
 
 
-def test_a_folder_without_archives_is_none(tmp_path):
+def test_a_folder_without_archives_is_refused(tmp_path):
     (tmp_path / "a.png").write_bytes(png(IMAGES[0]))
     with pytest.raises(ImageError, match="is a folder that holds no archive"):
         gray("archive", tmp_path)
@@ -432,7 +432,7 @@ class Evil:
         return os.system, ("touch ran",)
 
 
-def test_tensors_are_read_and_nothing_else_of_their_file(tmp_path):
+def test_only_tensors_are_read_from_a_file(tmp_path):
     images, path = torch.from_numpy(IMAGES), tmp_path / "a.pt"
     for saved in (images, (images, torch.arange(6)), {"x": images, "y": torch.arange(6)}):
         torch.save(saved, path)
@@ -478,7 +478,7 @@ def test_hdf5_is_read_by_its_key(tmp_path):
 
 
 def test_hdf5_of_matlab_is_read_in_matlabs_order(tmp_path):
-    """MATLAB's x of size (12, 9, 6) lies in the file as (6, 9, 12)."""
+    """MATLAB's x of size (12, 9, 6) is stored as (6, 9, 12)."""
     images = IMAGES[:, :, :9]
     with h5py.File(tmp_path / "a.mat", "w") as file:
         file["x"] = images.transpose(1, 2, 0).transpose()
@@ -519,7 +519,7 @@ def test_pages_of_a_tiff_by_another_name_are_not_left_out_silently(tmp_path):
     np.testing.assert_array_equal(gray("folder", tmp_path), IMAGES[:1])
 
 
-def test_smaller_versions_of_a_page_are_none(tmp_path):
+def test_smaller_versions_of_a_page_are_not_images(tmp_path):
     with Image.open(io.BytesIO(png(IMAGES[0]))) as image:
         small = Image.fromarray(IMAGES[0, ::2, ::2])
         small.encoderinfo = {"tiffinfo": {254: 1}}
@@ -547,7 +547,7 @@ def warned(*blocks) -> str:
     return variation.warning()
 
 
-def test_the_deviation_is_that_from_the_mean_image():
+def test_the_deviation_is_measured_from_the_mean_image():
     images = np.random.default_rng(0).random((40, 1, 8, 8)).astype(np.float32)
     variation = Variation()
     for block in np.split(images, [3, 17]):
@@ -557,17 +557,17 @@ def test_the_deviation_is_that_from_the_mean_image():
     assert warned(images) == warned(np.uint8(255 * images)) == ""
 
 
-def test_images_that_hardly_vary_are_said_with_what_is_likely():
+def test_images_that_hardly_vary_are_reported_with_the_likely_reason():
     generator = np.random.default_rng(0)
     masks = generator.integers(0, 2, (100, 1, 8, 8), np.uint8)
     assert "of 0 and 1, multiply them by 255" in warned(masks)
     assert "by 16" not in warned(masks)
     assert "divided by 255 twice" in warned((masks / 255).astype(np.float32))
-    # The most that values of 12 bits can vary as 16.
+    # The maximum variation of 12-bit values stored as 16 bits.
     assert "of 12 bits saved as 16, multiply them by 16" in warned(masks * np.uint8(15))
     assert 15 / 2 / 255 < HARDLY
     black = np.zeros((100, 1, 8, 8), np.uint8)
-    black[7, 0, 3, 3] = 255  # of which the maximum says nothing
+    black[7, 0, 3, 3] = 255  # whose maximum says nothing
     said = warned(black)
     assert "the images hardly vary" in said and "99 of 100 are of one value alone" in said
     assert "multiply" not in said

@@ -1,4 +1,4 @@
-"""Images that are chosen for training and testing, and samples that were drawn elsewhere."""
+"""Images chosen for training and testing, and samples drawn elsewhere."""
 
 import copy
 import itertools
@@ -31,7 +31,7 @@ def write(path, text) -> str:
     return str(path)
 
 
-def test_a_list_keeps_its_order_and_a_pattern_that_of_the_names(tmp_path):
+def test_a_list_keeps_its_order_and_a_pattern_the_order_of_names(tmp_path):
     table = write(tmp_path / "a.csv", "more,name\nx,b/2.png\ny,a/1.png\n")
     lines = write(tmp_path / "a.txt", "b/2.png\r\na/1.png\n\n")
     assert chosen(NAMES, table) == chosen(NAMES, lines) == [3, 0]
@@ -53,7 +53,7 @@ def test_lists_that_are_refused(tmp_path, name, text, words):
         chosen(NAMES, write(tmp_path / name, text))
 
 
-def test_names_that_choose_nothing_certain(tmp_path):
+def test_ambiguous_names_are_refused(tmp_path):
     with pytest.raises(ChoiceError, match=r"'c/\*', which matches none of 4 names"):
         chosen(NAMES, "c/*")
     with pytest.raises(ChoiceError, match=r"'b/1.png', which is the name of several images"):
@@ -65,7 +65,7 @@ def test_names_that_choose_nothing_certain(tmp_path):
 @given(
     count=st.integers(8, 40), size=st.integers(1, 4), test=st.integers(0, 3), seed=st.integers(0, 9)
 )
-def test_what_is_chosen_is_used_and_the_rest_is_drawn_from_the_others(count, size, test, seed):
+def test_chosen_images_are_used_and_the_rest_is_drawn_from_the_others(count, size, test, seed):
     rng = np.random.default_rng(seed)
     first, second = rng.permutation(count)[: 2 * size].reshape(2, size)
     found = around(count, {"S1": first}, test, seed)
@@ -73,15 +73,15 @@ def test_what_is_chosen_is_used_and_the_rest_is_drawn_from_the_others(count, siz
     assert len(found.test) == test and not np.isin(found.test, first).any()
     found = around(count, {"S1": first, "S2": second}, 0, seed)
     assert found.S2.tolist() == second.tolist() and len(found.test) == 0
-    # Test images alone are chosen: networks have the others.
+    # Only test images are chosen: networks have the others.
     found = around(count, {"test": first}, 99, seed)
     assert found.test.tolist() == first.tolist()
     assert sorted([*found.S1, *first]) == list(range(count))
     assert len(found.S2) == (count - size) // 2
 
 
-def test_near_duplicates_of_what_is_chosen_are_held_out_by_no_chance():
-    """0 and 1 are alike, and 2 and 3; those that are dropped in the order of the store are 1, 3."""
+def test_near_duplicates_of_chosen_images_are_never_held_out():
+    """0 and 1 are alike, and 2 and 3; in the order of the store 1 and 3 are dropped."""
     dropped, kept = np.array([1, 3]), np.array([0, 2])
     for seed in range(20):
         found = around(8, {"S1": np.array([1, 0])}, 3, seed, dropped, kept)
@@ -96,7 +96,7 @@ def test_near_duplicates_of_what_is_chosen_are_held_out_by_no_chance():
 
 
 def folder(path, values, side=8):
-    """Images of one gray with a bright corner, so that none is blank, called by their gray."""
+    """Gray images with a bright corner, so that none is blank, named by their gray level."""
     path.mkdir(parents=True)
     for value in values:
         pixels = np.full((side, side), value, np.uint8)
@@ -217,7 +217,7 @@ def test_all_sizes_are_numbers_once_the_config_is_checked(tmp_path, monkeypatch)
     assert checked(found)["studies"]["mine"]["sizes"] == [4]
 
 
-def test_samples_alone_are_compared_with_training_images_and_with_nothing_else(tmp_path):
+def test_samples_alone_are_compared_only_with_training_images(tmp_path):
     for subset, N in itertools.product(("S1", "S2"), (2, 3)):
         folder(tmp_path / f"{subset}-{N}", range(4))
     photos = tmp_path / "photos"
@@ -240,7 +240,7 @@ def test_samples_alone_are_compared_with_training_images_and_with_nothing_else(t
     assert chosen_by["test"] == 0
 
 
-def test_another_list_makes_the_split_stale_and_another_place_of_it_does_not(tmp_path, monkeypatch):
+def test_a_new_list_makes_the_split_stale_but_moving_it_does_not(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
     def values(stage, name, text):
@@ -297,7 +297,7 @@ def test_samples_are_brought_to_the_images(tmp_path, how):
     assert ("file" in found) == (how != "array")
 
 
-def test_samples_that_are_no_images_of_the_data_set_are_refused(tmp_path):
+def test_samples_unlike_the_images_of_the_data_set_are_refused(tmp_path):
     made(tmp_path, test=0, chosen={"S1": {"match": "*"}})
     path = folder(tmp_path / "drawn", range(3), side=4)
     with pytest.raises(ImageError, match="smaller than side 8"):
@@ -307,7 +307,7 @@ def test_samples_that_are_no_images_of_the_data_set_are_refused(tmp_path):
 
 
 def test_copies_among_samples_are_found_without_held_out_images_and_without_pairs(tmp_path):
-    """Two folders of samples of unlike number: of S1 half are its images, of S2 none."""
+    """Two folders with different numbers of samples: half of S1's are its images, none of S2's."""
     images, _ = made(
         tmp_path, test=0, chosen={"S1": {"match": "00[0-4].png"}, "S2": {"match": "00[5-9].png"}}
     )

@@ -31,7 +31,7 @@ def test_jobs_of_this_folder_are_cancelled_and_no_others(queue):
     assert (queue / "cancelled").read_text() == "7\n"
 
 
-def test_beside_another_run_nothing_is_cancelled(queue):
+def test_nothing_is_cancelled_next_to_another_run(queue):
     (queue / ".snakemake/locks/1.output.lock").touch()
     cancel_what_was_left_behind()
     assert not (queue / "cancelled").exists()

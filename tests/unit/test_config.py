@@ -1,4 +1,4 @@
-"""The config is checked whole before any job starts, and every mistake is named."""
+"""The whole config is checked before any job starts, and every mistake is named."""
 
 import copy
 import dataclasses
@@ -36,7 +36,7 @@ ARRAYS = {"source": "arrays", "path": "a.npz"}
 
 
 def assert_refused(config: dict, words) -> None:
-    """The message of the refusal holds all these words."""
+    """Assert that the config is refused, with all these words."""
     with pytest.raises(ConfigError) as error:
         checked(config)
     assert [word for word in words if word not in str(error.value)] == [], error.value
@@ -63,7 +63,7 @@ def test_a_folder_whose_images_tell_their_side_is_valid():
 
 
 @pytest.mark.parametrize(("gray", "pixels"), [("mean", 64), (None, 192)])
-def test_as_many_eigenpairs_as_numbers_in_an_image(gray, pixels):
+def test_there_are_at_most_as_many_eigenpairs_as_numbers_in_an_image(gray, pixels):
     folder = {"source": "folder", "path": "somewhere", "side": 8, "gray": gray}
     config = changed("datasets.folder", folder) | {"run": ["pair"]}
     config["studies"]["pair"] |= {"datasets": ["folder"], "figures": ["shrinkage"]}
@@ -74,7 +74,7 @@ def test_as_many_eigenpairs_as_numbers_in_an_image(gray, pixels):
         checked(config)
 
 
-def test_the_defaults_of_training_are_the_librarys():
+def test_the_defaults_of_training_are_those_of_the_library():
     recipe, library = checked(TINY)["training"]["tiny"], Recipe(60, 8, 0.01)
     assert recipe == recipe | dataclasses.asdict(library)
 
@@ -84,7 +84,7 @@ def test_a_key_without_a_default_stays_absent_and_numbers_stay_as_written():
     assert config["watched"]["gain"] is None and "gain" not in config["cnn"]
     assert config["memorizer"] == {"reference": "memorizer"}
     assert json.dumps(config["optimum"]["psnr"]["input_psnr"]) == "[10, 15, 20]"
-    config = checked(changed("training.tiny.steps", 1.0e3))  # as YAML reads it
+    config = checked(changed("training.tiny.steps", 1.0e3))  # as read by YAML
     assert json.dumps(config["training"]["tiny"]["steps"]) == "1000"
 
 
@@ -184,7 +184,7 @@ def test_mistakes_are_named(path, value, words):
     assert_refused(changed(path, value), words)
 
 
-def test_a_cut_off_below_what_a_network_was_trained_for_is_refused():
+def test_a_cut_off_below_the_trained_noise_levels_is_refused():
     config = changed("density.input_psnr", [0, 50])
     checked(config)
     config["training"]["tiny"]["noise"] = "mixed"
@@ -228,7 +228,7 @@ def test_a_folder_with_too_few_files_is_named(tmp_path):
         ("own", {"figures": ["agreement"]}, ["'agreement', which needs", "`test: all`"]),
     ],
 )  # fmt: skip
-def test_without_training_images_others_networks_are_judged_alone(denoiser, changes, words):
+def test_networks_from_elsewhere_can_be_studied_without_training_images(denoiser, changes, words):
     config = changed("datasets.disk.test", "all") | {"run": ["looked-at"]}
     config["denoisers"]["own"] = {"function": "torch.nn:Identity", "predicts": "noise"}
     config["studies"]["looked-at"] = {
@@ -285,9 +285,9 @@ def test_a_denoiser_is_compared_with_another_one_alone(denoiser, pairs):
                 of_pair(config, job)
 
 
-def test_a_figure_of_one_network_asks_for_nothing_of_a_second_one():
+def test_a_figure_of_one_network_needs_nothing_of_a_second_one():
     config = changed("denoisers.own", {"function": "torch.nn:Identity", "predicts": "noise"})
-    # As many as there are: a pair could have 25 each.
+    # As many as there are; a pair could have 25 each.
     config["studies"]["pair"] |= {"denoisers": ["own"], "sizes": [50],
                                   "figures": ["samples", "patches"]}  # fmt: skip
     config = checked(config | {"run": ["pair"]})
@@ -300,7 +300,7 @@ def test_a_figure_of_one_network_asks_for_nothing_of_a_second_one():
     assert [j["pair"] for j in stores["similarity"]] == ["single"] and "ceiling" not in stores
 
 
-def test_a_ceiling_may_be_asked_of_some_sizes_alone():
+def test_a_ceiling_may_be_requested_for_some_sizes_only():
     config = changed("studies.pair.sizes", [4, 8])
     config["studies"]["pair"]["ceiling"] = [8]
     config = checked(config)
@@ -316,7 +316,7 @@ def test_a_ceiling_may_be_asked_of_some_sizes_alone():
         ("denoisers.mine", {"function": "mine:form", "predicts": "denoised"}, "imported"),
     ],
 )
-def test_code_of_the_users_that_is_not_there_is_named_and_counts(
+def test_missing_user_code_is_named_and_existing_code_counts(
     tmp_path, monkeypatch, path, value, stage
 ):
     monkeypatch.chdir(tmp_path)
@@ -358,12 +358,12 @@ def test_every_figure_is_drawn_for_every_network():
         ("denoisers.optimum.reference", "optimal", ["which is now called 'optimum'"]),
     ],
 )  # fmt: skip
-def test_old_names_are_answered_with_the_new_ones(path, value, words):
+def test_errors_about_old_names_give_the_new_ones(path, value, words):
     assert_refused(changed(path, value), words)
 
 
-def test_the_optimum_is_of_the_largest_size_alone():
-    """It is the same for all; and its code is that of its source."""
+def test_the_optimum_is_computed_for_the_largest_size_only():
+    """It is the same for all sizes, and its code depends on its source."""
     config = changed("studies.truths.sizes", [2, 4, 8])
     config = checked(config)
     (job,) = (
@@ -381,7 +381,7 @@ def test_the_optimum_is_of_the_largest_size_alone():
     assert "distribution" not in wiener
 
 
-def test_a_study_that_is_not_run_is_not_held_to_what_it_needs():
+def test_a_study_that_is_not_run_need_not_be_complete():
     assert checked(changed("studies.pair.sizes", [1, 26]) | {"run": ["disks"]})
 
 
@@ -389,8 +389,8 @@ def test_a_study_that_is_not_run_is_not_held_to_what_it_needs():
     {"input_psnr": [0, 12, 16, 20]}, {"slope_range": [0, 8]},
     {"input_psnr": [1, 2, 3], "slope_range": [1, 3]},
 ])  # fmt: skip
-def test_what_no_study_uses_is_not_held_to_the_users_settings(psnr):
-    """config.yaml has an optimum with levels of its own, and is below any config of the user's."""
+def test_unused_entries_are_not_checked_against_the_users_settings(psnr):
+    """config.yaml has an optimum with its own levels, and underlies every user's config."""
     config = yaml.safe_load((ROOT / "config.yaml").read_text()) | {"psnr": psnr}
     assert_refused(config, ["denoisers.optimum.psnr.input_psnr"])
     mine = {"datasets": ["disks"], "denoisers": ["unet"], "sizes": [9], "figures": ["psnr_curves"]}
@@ -400,7 +400,7 @@ def test_what_no_study_uses_is_not_held_to_the_users_settings(psnr):
     assert_refused(config | {"run": ["mine"]}, ["denoisers.optimum.psnr.input_psnr"])
 
 
-def test_a_matrix_compares_samples_from_the_same_starts_alone():
+def test_a_matrix_compares_only_samples_from_the_same_starts():
     own = {"function": "torch.nn:Identity", "predicts": "noise"}
     study = TINY["studies"]["closed-forms"]
     study = study | {"references": ["own"], "figures": ["matrix"]}
@@ -433,7 +433,7 @@ def test_every_key_has_a_meaning():
 
 
 @pytest.mark.parametrize("name", ["config.yaml", "studies/paper.yaml", "studies/phase.yaml"])
-def test_the_schema_for_editors_takes_what_is_right_and_nothing_else(name):
+def test_the_schema_for_editors_accepts_only_valid_configs(name):
     schema = json.loads((ROOT / "workflow/schemas/config.schema.json").read_text())
     Draft202012Validator.check_schema(schema)
     validator = Draft202012Validator(schema)
@@ -456,19 +456,19 @@ def test_the_schema_for_editors_takes_what_is_right_and_nothing_else(name):
         ("training: {tiny: {batch: 9}}", "tiny: found none of them; give exactly one of"),
     ],
 )  # fmt: skip
-def test_what_yaml_reads_otherwise_than_meant_is_explained(text, words):
+def test_values_that_yaml_misreads_are_explained(text, words):
     with pytest.raises(ConfigError, match=words):
         checked(TINY | yaml.safe_load(text))
 
 
-def test_of_close_names_the_one_that_starts_alike_is_suggested(tmp_path):
+def test_the_suggestion_among_similar_names_starts_alike(tmp_path):
     config = changed("datasets.mine", {"source": "folder", "path": str(tmp_path), "matches": "*"})
     with pytest.raises(ConfigError, match="'matches'; did you mean 'match'"):
         checked(config)
 
 
-def test_what_yaml_loses_is_named_with_its_line(tmp_path):
-    """Of two entries of one name YAML keeps the last; a key that replaces a merged one is none."""
+def test_entries_that_yaml_drops_are_named_with_their_line(tmp_path):
+    """YAML keeps the last of two entries with one name; replacing a merged key is no repetition."""
     text = "a: &a {x: 1, y: 1}\nb: {<<: *a, x: 2}\nc: {x: 1, x: 2}\nd: [{y: 1}, {y: 1}]\na: {}\n"
     (tmp_path / "mine.yaml").write_text(text)
     assert mistakes_in([tmp_path / "mine.yaml", tmp_path / "none"]) == [
@@ -486,7 +486,7 @@ def test_what_yaml_loses_is_named_with_its_line(tmp_path):
         (b"a: \xe9\n", "mine.yaml: is not UTF-8 text"),
     ],
 )
-def test_what_is_no_yaml_is_named_with_its_line(tmp_path, text, words):
+def test_invalid_yaml_is_named_with_its_line(tmp_path, text, words):
     (tmp_path / "mine.yaml").write_bytes(text)
     (found,) = mistakes_in([tmp_path / "mine.yaml"])
     assert re.search(words, found)

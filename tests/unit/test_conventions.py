@@ -1,4 +1,4 @@
-"""Conventions of networks made elsewhere, against exact posterior means written in each."""
+"""Conventions of networks made elsewhere, against exact posterior means in each convention."""
 
 import dataclasses
 
@@ -14,7 +14,7 @@ SHAPE = (1, 5, 5)
 
 
 def gaussian(low=0.0, high=1.0, seed=0):
-    """Gaussian images of [0, 1] as a network with the range [low, high] sees them."""
+    """Gaussian images in [0, 1] as seen by a network with the range [low, high]."""
     generator = torch.Generator().manual_seed(seed)
     root = torch.randn(25, 25, generator=generator, dtype=torch.float64) / 25
     mean = torch.rand(SHAPE, generator=generator, dtype=torch.float64)
@@ -35,7 +35,7 @@ def test_the_exact_gaussian_denoiser(parametrization, range_, schedule):
     steps = tuple(network.alphas_cumprod)
     found = denoiser(network, parametrization, range_, alphas_cumprod=steps)
     y = torch.rand(3, *SHAPE, dtype=torch.float64)
-    # Not at steps alone; the least noise of the first step is 0.005 of [-1, 1].
+    # Not only at steps; the noise of the first step is 0.005 for [-1, 1].
     for sigma in (0.02, 0.1, 0.37, 1.5, 6.0):
         expected = gaussian()(y, torch.full((3,), sigma, dtype=torch.float64))
         torch.testing.assert_close(found(y, sigma), expected, atol=1e-5, rtol=0)
@@ -53,7 +53,7 @@ def test_the_exact_gaussian_denoiser(parametrization, range_, schedule):
 )
 @pytest.mark.parametrize("told", ["number", "nothing"])
 def test_all_predictions_on_any_range(told, predicts, answer):
-    """Of a network that is called (y, sigma), or that is fixed at one sigma."""
+    """For a network called (y, sigma), or fixed at one sigma."""
     range_, sigma = (0.0, 255.0), 0.2
     exact = gaussian(*range_)
 
@@ -77,7 +77,7 @@ def network_module(function):
 
 
 def test_gray_images_and_a_network_of_three_equal_channels():
-    """The posterior mean of repeated images, brute force over all pixels of all channels."""
+    """The posterior mean of repeated images, by brute force over all pixels of all channels."""
     gray = gaussian(-1, 1)
     covariance = gray.vectors @ gray.values.diag() @ gray.vectors.T
     repeated = Gaussian(gray.mean.expand(3, 5, 5), covariance.repeat(3, 3))
@@ -111,7 +111,7 @@ def test_steps_between_and_beyond_the_levels_of_the_schedule():
     assert convention.step(1e9) == 2 and convention.step(1e-9) == 0
 
 
-def test_a_convention_is_said_as_the_config_says_it():
+def test_a_convention_is_printed_as_in_the_config():
     told = {"parametrization: vp-v, range: [-1, 1]": Convention("step", "v", (-1.0, 1.0))}
     told["predicts: epsilon, needs_sigma: true, range: [0, 255]"] = Convention(
         "number", "epsilon", (0.0, 255.0)

@@ -1,4 +1,4 @@
-"""What jobs are expected to cost, and the sums over a study."""
+"""Expected costs of jobs, and the sums over a study."""
 
 import copy
 import os
@@ -40,7 +40,7 @@ NETWORKS = pytest.mark.parametrize(
 
 @NETWORKS
 @pytest.mark.parametrize("image_channels", [1, 3])
-def test_operations_are_those_that_torch_counts(entry, side, image_channels):
+def test_operations_agree_with_torchs_counter(entry, side, image_channels):
     network = denoisers.initialized(
         entry["architecture"], 0, image_channels=image_channels,
         **{k: v for k, v in entry.items() if k != "architecture"},
@@ -50,7 +50,7 @@ def test_operations_are_those_that_torch_counts(entry, side, image_channels):
 
 
 @NETWORKS
-def test_the_memory_of_a_backward_pass_is_what_torch_keeps(entry, side):
+def test_the_memory_of_a_backward_pass_agrees_with_torch(entry, side):
     network = denoisers.initialized(**entry, seed=0, image_channels=3).train()
     weights = {p.untyped_storage().data_ptr() for p in network.parameters()}
 
@@ -93,7 +93,7 @@ def test_a_training_takes_its_operations_over_the_speed():
 
 
 @pytest.mark.parametrize("stage", HEAVY)
-def test_more_is_asked_for_at_each_attempt_and_never_too_much(stage):
+def test_each_attempt_requests_more_up_to_the_limit(stage):
     asked = costs.resources(lambda job: of(stage))
     minutes = [asked["runtime"](JOB, attempt) for attempt in (1, 2, 3, 20)]
     assert minutes == sorted(set(minutes))
@@ -115,14 +115,14 @@ def test_larger_work_takes_longer(stage, changes):
     assert of(stage, **changes)[0] > of(stage)[0]
 
 
-def test_images_that_only_the_files_know():
+def test_images_whose_size_only_the_files_tell():
     config = copy.deepcopy(TINY)
     config["datasets"]["mine"] = {"source": "folder", "path": "nowhere"}
     assert costs._side(checked(config), {"dataset": "mine"}) == costs.SIDE
 
 
 def test_the_sum_over_a_study(finished, monkeypatch):
-    """Of the tiny study: what is expected, and what its benchmark files say."""
+    """Expected costs and benchmark files of the tiny study."""
     monkeypatch.chdir(finished.folder)
     monkeypatch.setattr(os, "environ", os.environ.copy())
     jobs = cost.jobs([*finished.command()[3:], "--", "all"])

@@ -1,4 +1,4 @@
-"""Images of every source: the right ones, the same whatever the range, and clear refusals."""
+"""Images of every source: correct, the same in any range, and clear refusals."""
 
 import io
 import os
@@ -48,13 +48,13 @@ def everything(source: base.Source) -> np.ndarray:
 
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path_factory, monkeypatch):
-    """What is known of files is kept where a study is run."""
+    """The cache of files is in the folder of a study."""
     monkeypatch.chdir(tmp_path_factory.mktemp("run"))
 
 
 @pytest.fixture
 def folder(tmp_path) -> Path:
-    """A nested folder of PNG files; their pictures are those of `drawn`, in order of name."""
+    """A nested folder of PNG files with the pictures of `drawn`, in order of name."""
     root = tmp_path / "pictures"
     for i, picture in enumerate(drawn()):
         path = root / f"{i // 3}" / f"{i}.png"
@@ -63,7 +63,7 @@ def folder(tmp_path) -> Path:
     return root
 
 
-# The same pictures give the same images, whatever they come in.
+# The same pictures give the same images in any format.
 
 
 def as_folder(folder):
@@ -156,7 +156,7 @@ def as_npz(folder):
 
 
 def as_zarr(folder):
-    """Channels before pixels, as the stores of this workflow have them."""
+    """Channels before pixels, as in the stores of this workflow."""
     group = zarr.open_group(folder.with_suffix(".zarr"), mode="w")
     group.create_array("images", data=drawn().transpose(0, 3, 1, 2), chunks=(2, 3, 20, 26))
     return {"source": "zarr", "path": str(folder.with_suffix(".zarr")), "key": "images"}
@@ -180,13 +180,13 @@ def test_the_same_images_from_every_source(folder, form):
     np.testing.assert_array_equal(source.read(2, 5), images[2:5])
     np.testing.assert_array_equal(np.concatenate(list(source.blocks(2, 2))), images)
     del source  # LMDB is opened once at a time
-    # Its content tells which source reads it.
+    # The content determines which source reads it.
     name, told = source_of(options["path"])
     assert name == options["source"]
     np.testing.assert_array_equal(everything(open_source(name, **told, gray=None, seed=0)), images)
 
 
-def test_what_no_source_reads_is_refused(tmp_path):
+def test_files_that_no_source_reads_are_refused(tmp_path):
     (tmp_path / "one.png").write_bytes(encoded(drawn()[0]))
     (tmp_path / "text").write_text("hello")
     (tmp_path / "empty").mkdir()
@@ -219,7 +219,7 @@ def test_files_are_named_and_chosen_by_pattern(folder):
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "TIFF", "WEBP", "BMP"])
-def test_formats_that_users_have(tmp_path, kind):
+def test_common_formats(tmp_path, kind):
     gray = np.add.outer(np.arange(32), np.arange(32)).astype(np.uint8) * 4
     (tmp_path / "image").write_bytes(encoded(gray, kind, quality=95))
     image = everything(open_source("folder", path=str(tmp_path), seed=0))
@@ -286,10 +286,10 @@ def test_gray_is_the_mean_or_luma():
 def test_resizing_keeps_ramps_and_does_not_alias():
     ramp = np.tile(np.linspace(0, 1, 64, dtype=np.float32), (64, 1))[..., None]
     small = Preparation(side=16).picture(ramp, "it")[0]
-    # A pixel of the small image lies at the middle of four of the large one.
+    # A pixel of the small image is at the center of four pixels of the large one.
     expected = ramp[0, :, 0].reshape(16, 4).mean(1)
     np.testing.assert_allclose(small[:, 2:-2], np.tile(expected[2:-2], (16, 1)), atol=1e-6)
-    # Stripes finer than the new pixels become gray: picking pixels would give black or white.
+    # Stripes finer than the new pixels become gray; subsampling would give black or white.
     stripes = np.tile(np.array([0, 255], np.uint8), (64, 32))[..., None]
     small = Preparation(side=16).picture(stripes, "it")[0]
     assert small.dtype == np.uint8
@@ -356,11 +356,11 @@ def test_photographs_are_patches_of_ten_pictures():
     assert image.shape == (source.count, 1, 24, 24)
 
 
-# Bad input: one line, with the file's name.
+# Bad input: a line with the file's name.
 
 
 def refusal(**options) -> str:
-    """What opening and reading such a source says."""
+    """The error of opening and reading such a source."""
     with pytest.raises(ImageError) as error:
         everything(open_source(seed=0, **options))
     assert "\n" not in str(error.value)
@@ -390,7 +390,7 @@ def test_damaged_files_are_refused_or_skipped(folder):
     assert all("cannot be read" in reason for _, reason in source.skipped)
 
 
-def test_nothing_is_left_when_every_file_is_skipped(tmp_path):
+def test_skipping_every_file_is_refused(tmp_path):
     (tmp_path / "a.jpg").write_text("no image")
     says(refusal(source="folder", path=str(tmp_path), unreadable="skip"), "none", "a.jpg")
 
@@ -416,7 +416,7 @@ def test_small_and_oblong_pictures_are_refused(folder):
     assert [name for name, _ in source.skipped] == ["tiny.png"]
 
 
-def test_fewer_images_than_asked_are_refused(folder):
+def test_too_few_images_are_refused(folder):
     says(refusal(**as_folder(folder), images=8), "pictures", "7 images", "8 are asked for")
 
 
@@ -466,7 +466,7 @@ def test_damaged_archives_are_refused(folder, tmp_path):
     says(refusal(**options), ".png", "is damaged")
 
 
-def test_arrays_that_are_no_images_are_refused(tmp_path):
+def test_arrays_that_are_not_images_are_refused(tmp_path):
     path = str(tmp_path / "a.npz")
 
     def of(**arrays):
@@ -654,10 +654,10 @@ def test_pooling_averages_blocks():
     np.testing.assert_allclose(features(images) @ features(images).T, pooled @ pooled.T, atol=1e-6)
 
 
-# Names and formats that are met.
+# Names and formats found in practice.
 
 
-def test_names_that_are_no_utf_8_are_read_and_written_with_escapes(folder):
+def test_names_that_are_not_utf_8_are_read_and_written_with_escapes(folder):
     for path in folder.rglob("*.png"):
         os.rename(path, os.fsencode(path).replace(b".png", b"\xe9.png"))
     expected = [f"{i // 3}/{i}\\xe9.png" for i in range(COUNT)]
@@ -674,7 +674,7 @@ def test_names_that_are_no_utf_8_are_read_and_written_with_escapes(folder):
         everything(open_source(**as_folder(folder), seed=0))
 
 
-def test_the_case_of_an_ending_does_not_count(folder):
+def test_the_case_of_an_ending_does_not_matter(folder):
     (folder / "0/0.png").rename(folder / "0/0.PNG")
     found = open_source(**as_folder(folder), match="*.png", seed=0)
     assert found.names[0] == "0/0.PNG" and found.count == COUNT
@@ -696,7 +696,7 @@ def test_why_files_were_left_out_is_the_same_in_each_run(folder):
     assert "0x" not in why
 
 
-def test_a_path_that_is_a_link_to_nothing_is_named(tmp_path):
+def test_a_path_that_is_a_broken_link_is_named(tmp_path):
     (tmp_path / "link").symlink_to("gone")
     with pytest.raises(FileNotFoundError, match="link: is a link to gone, where nothing is"):
         existing(str(tmp_path / "link"))
@@ -717,7 +717,7 @@ def test_a_tiff_of_12_bits_is_as_bright_as_one_of_16(tmp_path):
     np.testing.assert_array_equal(found, np.rint(values * (255 / 4095)))
 
 
-# Have the user's files changed?
+# Changes of the user's files.
 
 
 def listed(path, match=None):
@@ -763,7 +763,7 @@ def test_other_images_of_the_same_sizes_are_another_folder(tmp_path):
             Image.fromarray(image).save(tmp_path / f"bmp/{i}.bmp")
         found.append((listed(tmp_path / "a.zarr"), listed(tmp_path / "bmp")))
     assert found[0][0] != found[1][0] and found[0][1] != found[1][1]
-    assert found[1] == found[2]  # written anew, to the same content
+    assert found[1] == found[2]  # rewritten with the same content
 
 
 def test_files_are_read_once(folder, monkeypatch):
@@ -772,7 +772,7 @@ def test_files_are_read_once(folder, monkeypatch):
     assert listed(folder) == before
 
 
-def test_what_is_planned_lists_files_without_numpy():
+def test_planning_lists_files_without_numpy():
     code = "import study.files, sys; print(sorted({'numpy', 'torch', 'xarray'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT / "workflow", capture_output=True)
     assert done.stdout.strip() == b"[]", done

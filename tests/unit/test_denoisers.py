@@ -80,7 +80,7 @@ def test_norms_fold_into_convolutions(architecture):
     y = torch.randn(2, 1, 8, 8, dtype=torch.float64)
     torch.testing.assert_close(copy(y), network.eval()(y))
     torch.testing.assert_close(folded(copy)(y), network(y))
-    # Its weights are those of the same map, whoever loads them.
+    # Its weights define the same map when loaded.
     network.load_state_dict(copy.state_dict())
     torch.testing.assert_close(network(y), copy(y))
 
@@ -140,7 +140,7 @@ def test_a_large_batch_is_denoised_like_its_images_one_at_a_time():
     assert NetworkDenoiser(Doubles())(large, 0.1).shape == large.shape
 
 
-def test_a_network_that_needs_sigma_is_told_it_and_a_blind_one_is_not():
+def test_only_a_network_that_needs_sigma_is_told_it():
     class Known(nn.Module):
         needs_sigma = True
 
@@ -163,7 +163,7 @@ def test_a_network_that_needs_sigma_is_told_it_and_a_blind_one_is_not():
     torch.testing.assert_close(found, sigma)
     with pytest.raises(ValueError, match=r"shape \(2,\) for 3 images"):
         denoiser(some(3), sigma)
-    # A function of the user's is told numbers, level by level.
+    # A user's function is given numbers, level by level.
     function = Adapted(Known(), Convention("number", "noise"), "a function")
     found = NetworkDenoiser(function)(some(2), sigma)
     torch.testing.assert_close(found, expected)
@@ -191,13 +191,13 @@ def _norm(channels, dtype):
     return norm
 
 
-# In channels_last torch's kernel adds up thousands of float32 values one by one.
+# In channels_last, torch's kernel adds thousands of float32 values one by one.
 @pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
 @pytest.mark.parametrize(
     ("dtype", "error"), [(torch.float64, 1e-12), (torch.float32, 1e-4), (torch.bfloat16, 1e-2)]
 )
 def test_norm_against_autograd(dtype, error, memory_format):
-    """Forwards, backwards and running statistics, with a mean that is not small."""
+    """Forward pass, backward pass and running statistics, with a mean that is not small."""
     norm = _norm(24, torch.float32 if dtype == torch.bfloat16 else dtype).train()
     clean = torch.randn(16, 24, 9, 7) * torch.linspace(0.1, 3, 24).view(1, -1, 1, 1) + 3
     x = clean.to(dtype).contiguous(memory_format=memory_format).requires_grad_()

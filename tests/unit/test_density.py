@@ -56,7 +56,7 @@ def expected_mse(wiener: Wiener, images, sigmas) -> np.ndarray:
 
 
 def own_log_density(wiener: Wiener, images, sigma: float) -> np.ndarray:
-    """E_z log q_sigma(x + sigma z): the log-density at x, less half the trace of its curvature."""
+    """E_z log q_sigma(x + sigma z): the log-density at x minus half the trace of its curvature."""
     mean, C = dense(wiener)
     blurred = C + sigma**2 * np.eye(len(C))
     at_x = multivariate_normal(mean, blurred).logpdf(images.flatten(1).numpy())
@@ -88,7 +88,7 @@ def test_the_gaussians_own_log_density():
 
 
 def test_log_density_of_a_gaussian_to_a_thousandth_of_a_nat_for_each_entry():
-    """From its exact errors, on the default grid, as the difference to another Gaussian."""
+    """From its exact errors, on the default grid, as the difference from another Gaussian."""
     truth, other, sigmas = gaussian(1, 0), gaussian(0.5, 1), grid(-20, 40, 20)
     images = drawn(truth, 20)
     mse, of_other = (
@@ -110,13 +110,13 @@ def test_log_density_from_noise_is_right_within_its_standard_error():
     off = (found[-1] - own_log_density(truth, images, sigmas[-1])) / error[-1]
     # Student's t of a weighted sum over many levels: nearly normal.
     assert np.abs(off.mean()) < 4 / np.sqrt(200) and 0.8 < off.std() < 1.25
-    # The Gaussian that is taken off has most of the noise.
+    # The Gaussian that is subtracted has most of the noise.
     alone = log_density(mse, 0 * mse, 0 * found, sigmas)[1]
     assert np.square(error[-1]).mean() < np.square(alone[-1]).mean()
 
 
 def test_log_density_of_a_mixture_of_disks():
-    """Known exactly: every disk of a set as likely as any other, blurred."""
+    """Known exactly: a set of equally likely disks, blurred."""
     values = disks.parameters(0, np.arange(40))
     images = torch.from_numpy(disks.render(values, 8)).double()
     sigmas, index = grid(-26, 30, 56), np.arange(12)
@@ -162,7 +162,7 @@ def test_divergence_of_gaussians_to_one_percent():
     assert each.std() / np.sqrt(1000) < 0.03 * expected
 
 
-def test_a_network_trained_on_gaussian_images_loses_what_its_linearization_does():
+def test_a_network_trained_on_gaussian_images_loses_as_much_as_its_linearization():
     """KL to the truth, by samples, against the trace formula with the network's Jacobian."""
     truth = gaussian(0.8, 0)
     network = torch.nn.Conv2d(1, 1, 7, padding=3, bias=False)
@@ -211,8 +211,8 @@ def test_integrals_are_right_and_add_up():
     assert w[-1] @ values == pytest.approx(whole)
 
 
-def test_integration_error_is_that_of_the_rule():
-    """Of errors that do not fall with the noise, whose integral is known."""
+def test_the_integration_error_is_the_error_of_simpsons_rule():
+    """For errors that do not fall with the noise, whose integral is known."""
     for intervals in (8, 16, 32):
         sigmas = grid(0, 40, intervals)
         exact = (sigmas[-1] ** -2 - 1) / 2
@@ -225,12 +225,12 @@ def test_too_coarse_a_grid_is_refused_with_the_figure():
     sigmas = grid(0, 40, 4)
     with pytest.raises(ValueError, match=r"5 noise levels .* nats with an error of .*, \d+\.\d% "):
         integration_error(np.ones((5, 2, 1)), sigmas, 64)
-    # Of next to nothing, a part may be unsure.
+    # A part of a tiny integral may be uncertain.
     assert integration_error(1e-7 * np.ones((5, 2, 1)), sigmas, 64) < 0.064
 
 
-def test_noise_is_not_taken_for_a_coarse_grid():
-    """A fine grid and one image: what little is unsure comes from its two pairs of noises."""
+def test_noise_is_not_mistaken_for_a_coarse_grid():
+    """A fine grid and one image: the small uncertainty comes from its two pairs of noises."""
     sigmas = grid(0, 40, 32)
     for seed in range(20):
         spread = np.random.default_rng(seed).uniform(0.1, 1.9, (33, 2, 1))
@@ -240,7 +240,7 @@ def test_noise_is_not_taken_for_a_coarse_grid():
 # Errors.
 
 
-def test_noises_and_errors_depend_on_no_batch_and_on_no_count():
+def test_noises_and_errors_do_not_depend_on_batch_or_count():
     truth, sigmas = gaussian(1, 0), grid(0, 20, 4)
     images, index = drawn(truth, 10), np.array([7, 3, 90, 4, 11, 8, 1, 2, 5, 6])
     every = measured(truth, images, index, sigmas, pairs=2, seed=0)
@@ -275,7 +275,7 @@ def test_dimensions_of_a_gaussian_of_known_rank(rank):
     images, index = drawn(truth, 40), np.arange(40)
     mse, trace = measured(truth, images, index, [sigma], pairs=10, seed=0)
     A = truth.variances / (truth.variances + sigma**2)
-    # Squares of 400 standard normals for each direction.
+    # Sums of squares of 400 standard normals for each direction.
     assert trace.mean() == pytest.approx(float(A.sum()), abs=4 * np.sqrt(2 * rank / 400))
     assert mse.mean() / sigma**2 == pytest.approx(rank, abs=4 * np.sqrt(2 * rank / 400))
     at_clean = flipd(truth, images, index, [sigma], probes=20, seed=0)
@@ -283,12 +283,12 @@ def test_dimensions_of_a_gaussian_of_known_rank(rank):
     values = normal_bundle(truth, images[0], sigma, index=0, seed=0, batch=10)
     dimension, gap = at_gap(values)
     assert dimension == rank and gap > 5
-    # All normal directions alike: a matrix of independent numbers.
+    # All normal directions are equivalent: a matrix of independent numbers.
     assert 0.4 < values[: D - rank].min() and values.max() < 1.6
 
 
 def test_disks_have_five_dimensions():
-    """In the eyes of who projects on their tangent space."""
+    """According to a denoiser that projects onto their tangent space."""
     side, sigma = 24, 0.01
     values = np.array([[0.5, 0.48, 0.2, 0.9, 0.1]])
     image = torch.from_numpy(disks.render(values, side)).double()
@@ -345,7 +345,7 @@ def test_nats_lost_are_the_integral_of_the_excess():
     assert found["kl_between"] == pytest.approx(2 * factor, abs=0.1)
     assert found["memory"] == pytest.approx(-3 * factor, abs=0.1)
     assert found["kl_bits"] == pytest.approx(found["kl"] / (16 * np.log(2)))
-    # What all have in common is no error of the difference.
+    # A common error is not an error of the difference.
     assert found["kl_low"] < 3 * factor < found["kl_high"] < found["kl_low"] + 0.3
     assert found["noise_error"] < 0.1
     lost = nats.lost(made["one"], best).sel(set="test").mean(("pair", "image"))

@@ -1,4 +1,4 @@
-"""Figures of densities and dimensions, and their numbers, from small stores made here."""
+"""Figures of densities and dimensions, and their numbers, from small stores."""
 
 import numpy as np
 import pytest
@@ -15,12 +15,12 @@ def shown(sizes, *references) -> dict:
 
 @pytest.mark.parametrize("references", [[], ["wiener", "memorizer"]])
 def test_nats_are_lost_on_test_images_and_gained_on_training_images(references):
-    """Whose errors differ by excess sigma^2 lose and gain excess ln 100 nats, excess = 100 / N."""
+    """An excess error of excess sigma^2 loses and gains excess ln 100 nats, excess = 100 / N."""
     stores, values = density_stores(SIZES, references=references), shown(SIZES, *references)
     figure = nats.draw(stores, values)
     assert_legible(figure)
     for row in nats.numbers(stores, values):
-        # The best is one of the largest N.
+        # The best denoiser has the largest N.
         lost = (100 / row["N"] - 100 / max(SIZES)) * np.log(100)
         assert row["kl"] == pytest.approx(lost, abs=0.6)
         gained = (100 / row["N"] - 100 / max(SIZES)) * np.log(100)
@@ -32,7 +32,7 @@ def test_nats_are_lost_on_test_images_and_gained_on_training_images(references):
     named = {"wiener": "Wiener filter", "memorizer": "memorizer"}
     assert names[2:] == [f"lost by the {named[reference]}" for reference in references]
     assert sizes == ["1", "10", "100", "1,000"]
-    # The curve at the last cut-off is what stands on the left.
+    # The curve at the last cut-off agrees with the left panel.
     ends = [line.get_ydata()[-1] for line in right.lines if len(line.get_xdata()) == 9]
     np.testing.assert_allclose(ends, left.lines[0].get_ydata())
 
@@ -48,7 +48,7 @@ def test_log_densities_of_two_networks(sizes):
     assert [ax.get_title(loc="left") for ax in panels] == titles
     first = stores.first("density", N=sizes[0], subset="S1").log_density.isel(sigma=-1)
     np.testing.assert_allclose(panels[0].lines[0].get_xdata(), first.sel(set="test") / 64)
-    # Below, the likeliest first.
+    # Below, the likeliest image comes first.
     notes = words(figure.subfigs[1]).split("\n")
     found = np.array(
         [float(note) for note in notes if note.replace("-", "").replace(".", "").isdigit()]
@@ -82,8 +82,8 @@ def test_dimensions(references):
     assert all(row["trace"] == 6 and row["bundle_dimension"] == 5 for row in rows)
 
 
-def test_the_summary_of_densities_takes_the_gaussian_off():
-    """Training images that are likely in themselves are no memory."""
+def test_the_summary_of_densities_subtracts_the_gaussian():
+    """Training images that are likely in themselves are not memory."""
     data = density_store(excess=2.0)
     row = tables.over_seeds([nats.nats.log_densities(data)])
     alike = data.copy()

@@ -1,4 +1,4 @@
-"""What a GPU computes is what a CPU computes; `make gpu` runs these where there is one."""
+"""A GPU computes the same as a CPU; `make gpu` runs these tests on a GPU."""
 
 import copy
 
@@ -32,7 +32,7 @@ def _images(count=20):
     return torch.randint(256, (count, 1, 16, 16), generator=generator, dtype=torch.uint8)
 
 
-def test_the_norm_and_its_gradient_are_those_of_double_precision(device):
+def test_the_norm_and_its_gradient_agree_with_double_precision(device):
     x, slope = torch.randn(2, 6, 4, 8, 8, generator=torch.Generator().manual_seed(0))
     norm, found = BFBatchNorm2d(4, gain=0.3).to(device), {}
     given = x.to(device, memory_format=torch.channels_last).requires_grad_()
@@ -45,7 +45,7 @@ def test_the_norm_and_its_gradient_are_those_of_double_precision(device):
     torch.testing.assert_close(norm.running_sd.cpu().double(), 0.9 + 0.1 * sd, rtol=1e-5, atol=0)
 
 
-def test_a_denoiser_and_its_jacobian_are_those_of_the_cpu(device):
+def test_a_denoiser_and_its_jacobian_agree_with_the_cpu(device):
     denoiser = denoisers.NetworkDenoiser(_network())
     y, vectors = _images(3).float() / 255, torch.randn(5, 256)
     expected = denoiser(y, 0.1), Products(denoiser, y[0], 0.1).transposed(vectors)
@@ -56,7 +56,7 @@ def test_a_denoiser_and_its_jacobian_are_those_of_the_cpu(device):
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_streamed_and_compiled_trainings_are_those_that_are_held(device, precision):
+def test_streamed_and_compiled_trainings_give_the_same_as_others(device, precision):
     recipe = Recipe(
         6, 8, 0.02, loss="weighted", noise="mixed", optimizer="muon", ema=0.9, precision=precision
     )

@@ -1,4 +1,4 @@
-"""Folders that diffusers wrote, against its own schedulers."""
+"""Folders written by diffusers, against its own schedulers."""
 
 import json
 import shutil
@@ -25,7 +25,7 @@ def unet(seed=0, **options):
 
 
 def pipeline(folder, network=None, **schedule):
-    """Written as a training script writes it."""
+    """Written as by a training script."""
     scheduler = diffusers.DDPMScheduler(clip_sample=False, **schedule)
     diffusers.DDPMPipeline(network or unet(), scheduler).save_pretrained(folder)
     return scheduler
@@ -45,7 +45,7 @@ def test_the_schedulers_own_estimate_of_the_clean_image(tmp_path, schedule):
     network = unet()
     scheduler = pipeline(tmp_path, network, **schedule)
     found, network = NetworkDenoiser(read(tmp_path)[0]).double(), network.double()
-    # In float32 its own estimate has errors of 1e-7 of the noise, which may be 10,000.
+    # In float32 its own estimate has errors of 1e-7 times the noise, which may be 10,000.
     scheduler.alphas_cumprod = scheduler.alphas_cumprod.double()
     steps = scheduler.config.num_train_timesteps
     for t in (0, steps // 3, steps // 2, steps - 2):
@@ -58,7 +58,7 @@ def test_the_schedulers_own_estimate_of_the_clean_image(tmp_path, schedule):
             torch.testing.assert_close(2 * found(y, sigma) - 1, own, atol=1e-5, rtol=0)
 
 
-def test_what_is_kept_needs_nothing_of_the_folder(tmp_path):
+def test_the_imported_file_does_not_need_the_folder(tmp_path):
     pipeline(tmp_path / "run", prediction_type="v_prediction")
     network, described = read(tmp_path / "run")
     denoisers.save(network, tmp_path / "kept.safetensors", **described)
@@ -70,7 +70,7 @@ def test_what_is_kept_needs_nothing_of_the_folder(tmp_path):
         torch.testing.assert_close(after(y, sigma), before(y, sigma), atol=1e-5, rtol=1e-5)
 
 
-def test_a_network_with_its_scheduler_beside_it(tmp_path):
+def test_a_network_with_its_scheduler_next_to_it(tmp_path):
     unet(1).save_pretrained(tmp_path)
     diffusers.DDIMScheduler().save_pretrained(tmp_path)
     network, _ = read(tmp_path)

@@ -31,19 +31,19 @@ def generate():
 @pytest.mark.parametrize(
     "name", ["config.md", "architecture.md", "../workflow/schemas/config.schema.json"]
 )
-def test_pages_that_are_made_from_the_code_are_current(generate, name):
+def test_generated_pages_are_current(generate, name):
     page = (ROOT / "docs" / name).read_text()
     assert page == generate.PAGES[name](), "`make docs` brings it up to date"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_numbers_are_those_of_the_gallery(generate, page):
+def test_numbers_agree_with_the_gallery(generate, page):
     assert page.read_text() == generate.numbered(page), "`make docs` brings them up to date"
 
 
 @pytest.fixture
 def numbered(generate, tmp_path, monkeypatch):
-    """What becomes of a text whose gallery has one file, `a.csv`."""
+    """The result for a text if the gallery has one file, `a.csv`."""
     gallery = tmp_path / "docs" / "gallery"
     gallery.mkdir(parents=True)
     (gallery / "a.csv").write_text(
@@ -71,7 +71,7 @@ def numbered(generate, tmp_path, monkeypatch):
         ("a.csv N=10 {r:.0%}, {N=1000 r:.1%}", "-13 %, -0.1 %"),
     ],
 )
-def test_a_number_in_a_line_is_of_its_file_row_and_column(numbered, marker, number):
+def test_a_number_in_a_line_comes_from_its_file_row_and_column(numbered, marker, number):
     before, after = f"It is <!-- {marker} -->", "<!-- -->."
     number = number.replace("-", "\N{MINUS SIGN}")
     assert numbered(f"{before}old{after}") == f"{before}{number}{after}"
@@ -103,7 +103,7 @@ def test_a_marker_that_leads_nowhere_is_named(numbered, text, said):
 
 
 def anchors(page) -> set[str]:
-    """The anchors that GitHub gives to the headings of a page."""
+    """The anchors that GitHub gives the headings of a page."""
     titles = re.findall(r"^#+ (.*)$", page.read_text(), re.M)
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
@@ -120,11 +120,11 @@ def test_links_lead_somewhere(page):
         assert not anchor or anchor in anchors(target), link
 
 
-NEW = ROOT / "docs" / "extending.md"  # its files are not there yet
+NEW = ROOT / "docs" / "extending.md"  # its files do not exist yet
 
 
 @pytest.mark.parametrize("page", sorted({*PAGES} - {NEW}), ids=lambda p: str(p.relative_to(ROOT)))
-def test_files_and_names_of_the_code_that_pages_speak_of_are_there(page):
+def test_files_and_names_mentioned_on_pages_exist(page):
     text = page.read_text()
     for path in re.findall(r"`(?:workflow/)?((?:gahb|study|scripts|rules|schemas)/[\w./]*)`", text):
         assert "NAME" in path or (ROOT / "workflow" / path).exists(), path
@@ -132,7 +132,7 @@ def test_files_and_names_of_the_code_that_pages_speak_of_are_there(page):
         exec(line)
 
 
-def test_the_script_that_is_run_by_hand_takes_these_arguments():
+def test_the_script_for_manual_runs_takes_these_arguments():
     (example,) = re.findall(r"^```python\n(from scripts.*?)^```$", NEW.read_text(), re.M | re.S)
     (call,) = (node for node in ast.walk(ast.parse(example)) if isinstance(node, ast.Call))
     exec(example.partition("\n")[0], names := {})
@@ -154,7 +154,7 @@ def test_the_config_of_the_readme_is_valid():
     assert sum(map(len, shown)) == 9
 
 
-def test_the_tests_that_the_page_of_cases_names_are_there():
+def test_the_tests_named_on_the_page_of_cases_exist():
     page = (ROOT / "docs" / "cases.md").read_text()
     there, file, found = {}, "", 0
     for path in (ROOT / "tests").rglob("test_*.py"):
@@ -167,7 +167,7 @@ def test_the_tests_that_the_page_of_cases_names_are_there():
     assert found > 40
 
 
-def test_the_numbers_of_the_paper_are_those_of_the_gallery():
+def test_the_numbers_in_the_paper_agree_with_the_gallery():
     page = (ROOT / "paper" / "paper.md").read_text()
     names, _, *rows = (line.strip("| ").split(" | ") for line in re.findall(r"^\|.*$", page, re.M))
     with open(ROOT / "docs" / "gallery" / "summary.csv") as file:
@@ -175,7 +175,7 @@ def test_the_numbers_of_the_paper_are_those_of_the_gallery():
     assert rows == [[row[name] for name in names] for row in known] and len(rows) == 4
 
 
-def test_the_paper_cites_what_its_bibliography_holds():
+def test_the_paper_cites_all_entries_of_its_bibliography():
     page, entries = ((ROOT / "paper" / f"paper.{kind}").read_text() for kind in ("md", "bib"))
     assert set(re.findall(r"@(\w+)", page)) == set(re.findall(r"^@\w+\{(\w+),$", entries, re.M))
 
@@ -189,7 +189,7 @@ def test_the_citation_has_the_version_of_the_package():
 
 
 def texts(path) -> list[str]:
-    """The texts in a file of Python, with … for what is filled in."""
+    """The strings in a Python file, with … for inserted values."""
 
     def text(node) -> str:
         if isinstance(node, ast.JoinedStr):
@@ -201,7 +201,7 @@ def texts(path) -> list[str]:
 
 
 def quoted(*sections: str) -> list[str]:
-    """The messages that are headings of these sections of the FAQ."""
+    """The messages in the headings of these sections of the FAQ."""
     found = re.findall(r"^## (.*?)\n(.*?)(?=^## |\Z)", FAQ, re.M | re.S)
     chosen = "".join(text for title, text in found if title in sections)
     return re.findall(r"^### `(.*)`$", chosen, re.M)
@@ -213,11 +213,11 @@ def is_said(message: str, said: list[str]) -> bool:
 
 
 @pytest.mark.parametrize("message", quoted("The config", "Jobs"))
-def test_messages_of_the_faq_are_said_by_the_code(message):
+def test_messages_in_the_faq_are_in_the_code(message):
     said = [t for path in (ROOT / "workflow").rglob("*.py") for t in texts(path)]
     assert is_said(message, said)
 
 
 @pytest.mark.parametrize("message", quoted("Snakemake"))
-def test_messages_of_the_faq_are_said_by_snakemake(message):
+def test_messages_in_the_faq_are_snakemakes(message):
     assert is_said(message, texts(Path(snakemake.exceptions.__file__)))

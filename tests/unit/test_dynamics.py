@@ -1,4 +1,4 @@
-"""Dynamics against cases in which what a network knows, and when, is known."""
+"""Dynamics in cases where it is known what a network has learned at which time."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ def images(count: int, seed: int = 0) -> torch.Tensor:
 
 
 def memorized(N: int, samples: int = 400, seed: int = 0) -> np.ndarray:
-    """Labels (step, sample) of which half are set at 1,000 N."""
+    """Labels (step, sample), half of which are set at 1,000 N."""
     level = np.random.default_rng([seed, N]).random(samples)
     return level < (1 / (1 + (1000 * N / STEPS) ** 2))[:, None]
 
@@ -51,7 +51,7 @@ def test_injected_labels_give_back_their_exponent_and_collapse():
 
 
 def test_shuffled_labels_show_no_transition():
-    """Labels dealt out over steps and N anew: no N begins later, and no exponent helps."""
+    """Labels shuffled over steps and N: no N begins later, and no exponent helps."""
     rng = np.random.default_rng(0)
     sizes = (1, 3, 10, 30, 100)
     every = np.stack([memorized(N) for N in sizes])
@@ -63,7 +63,7 @@ def test_shuffled_labels_show_no_transition():
     assert not any(np.isfinite(t[0]) and t[0] > STEPS[0] for t in found.values())
 
 
-def test_a_time_that_is_not_reached_is_infinite_and_counts_in_no_exponent():
+def test_times_that_are_not_reached_are_infinite_and_ignored_by_the_exponent():
     assert times.crossing([1, 10, 100], [0, 0.2, 0.5]) == np.inf
     assert times.crossing([1, 10, 100], [0.8, 0.2, 0.9]) == 1
     assert times.crossing([1, 10, 100], [0, 0.4, 0.8]) == pytest.approx(10**1.25)
@@ -73,7 +73,7 @@ def test_a_time_that_is_not_reached_is_infinite_and_counts_in_no_exponent():
     assert np.isnan(times.collapse({1: ([1, 10], [0, 0.9]), 10: ([1, 10], [0, 0.1])})).all()
 
 
-def test_the_interval_of_the_exponent_holds_it_as_often_as_it_says():
+def test_the_interval_of_the_exponent_has_its_coverage():
     rng = np.random.default_rng(0)
     held = 0
     for _ in range(400):
@@ -89,7 +89,7 @@ def test_the_largest_memorized_size():
     assert times.best([1, 2, 3], [3.0, 1.0, 2.0]) == 2
 
 
-# What is measured at a step.
+# Measurements at a step.
 
 
 @pytest.mark.parametrize("N", [1, 2, 5, 20])
@@ -107,15 +107,15 @@ def test_a_network_that_is_the_memorizer_is_memorized_at_every_size(N):
     assert (found["agreement"] > 0.9999).all()
 
 
-def test_nothing_is_memorized_of_images_that_a_denoiser_has_not_seen():
-    """The labels of the two training sets exchanged: no transition at any N."""
+def test_images_that_a_denoiser_has_not_seen_are_not_memorized():
+    """With the two training sets exchanged there is no transition at any N."""
     starts = gaussian(0, torch.arange(24), images(50, 1), sigma=1.0)
     for N in (2, 5, 20):
         samples = followed(Memorizer(images(N)), starts, SIGMAS)
         assert not memory(samples, images(N, seed=3))[0].any()
 
 
-def test_samples_that_are_not_finite_have_no_numbers():
+def test_samples_that_are_not_finite_give_nan():
     samples = images(3)
     samples[1, 0, 0, 0] = torch.nan
     memorized, closest = memory(samples, images(3))
@@ -158,7 +158,7 @@ def trained(ts) -> list[torch.Tensor]:
     return found
 
 
-def test_the_dynamics_of_a_linear_network_are_the_exact_ones():
+def test_the_dynamics_of_a_linear_network_are_exact():
     ts = [0.02, 0.1, 0.5, 2.0, 8.0]
     clean = gaussian_images(2000, 1)
     judged = noisy(clean, [SIGMA], 0)
@@ -178,8 +178,8 @@ def test_the_dynamics_of_a_linear_network_are_the_exact_ones():
         assert error == pytest.approx(known, rel=0.05)
 
 
-def test_the_best_time_of_a_linear_network_is_the_one_of_its_closed_form():
-    """Of few images the test error has a minimum: noise is fitted along axes of no variance."""
+def test_the_best_time_of_a_linear_network_agrees_with_its_closed_form():
+    """With few images the test error has a minimum: noise is fitted along axes of no variance."""
     truth = torch.tensor([1.0, 0.0], dtype=torch.float64)
     seen = torch.tensor([1.0, 0.8], dtype=torch.float64)  # a training set's own spectrum
     ts = np.geomspace(0.01, 10, 200)
@@ -232,7 +232,7 @@ def test_the_stage_measures_every_snapshot(tmp_path):
     assert int(found.parameters) == sum(
         p.numel() for p in denoisers.build("bfcnn", channels=4, layers=4).parameters()
     )
-    # Beside itself a network makes the same samples; without another subset there is no `between`.
+    # A network agrees with itself; without another subset there is no `between`.
     same = run("b.zarr", histories["S1"], [histories["S1"]])
     np.testing.assert_allclose(same.between, 1, atol=1e-5)
     alone = run("c.zarr", histories["S1"], [])

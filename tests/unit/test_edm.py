@@ -1,4 +1,4 @@
-"""The UNet that is told sigma: EDM's preconditioning, and what kind of map it is."""
+"""The UNet that is told sigma: EDM's preconditioning, and its properties as a map."""
 
 import pytest
 import torch
@@ -16,7 +16,7 @@ SIGMAS = torch.tensor([0.01, 0.2, 1.0], dtype=torch.float64)
 
 
 def made(image_channels=1, drawn=True):
-    """One of few channels in double precision, its weights all drawn or as a training starts."""
+    """A network of few channels in double precision, with random weights or as training starts."""
     network = denoisers.initialized("edm", 0, image_channels=image_channels, channels=8, blocks=2)
     network = network.double().requires_grad_(False)
     generator = torch.Generator().manual_seed(1)
@@ -43,22 +43,22 @@ def test_parameters_are_counted():
 
 @pytest.mark.parametrize("sigma", [SIGMA, SIGMAS])
 def test_it_starts_as_the_shrinkage_of_white_images(sigma):
-    """F = 0: the posterior mean of x ~ N(1/2, SD^2), which has their mean squared error."""
+    """F = 0 gives the posterior mean of x ~ N(1/2, SD^2), with its mean squared error."""
     f, y = denoisers.NetworkDenoiser(made(drawn=False)), some(3)
     noise = torch.as_tensor(sigma, dtype=torch.float64).reshape(-1, 1, 1, 1)
     expected = 0.5 + SD**2 / (SD**2 + noise**2) * (y - 0.5)
     torch.testing.assert_close(f(y, sigma), expected)
 
 
-def test_without_noise_it_returns_what_it_is_given():
+def test_without_noise_it_returns_its_input():
     f, y = denoisers.NetworkDenoiser(made()), some(2)
     torch.testing.assert_close(f(y, 0.0), y)
     assert (f(y, 1e-6) - y).abs().max() < 1e-4
 
 
 @pytest.mark.parametrize("sigma", [0.01, 0.3, 2.0])
-def test_what_the_inner_network_is_given_and_is_to_return_has_unit_variance(sigma, monkeypatch):
-    """Of white images: F's best answer is the target (x - c_skip u) / c_out."""
+def test_input_and_target_of_the_inner_network_have_unit_variance(sigma, monkeypatch):
+    """For white images: the target of F is (x - c_skip u) / c_out."""
     network, given = made(), []
     monkeypatch.setattr(network, "predicted", lambda x, level: given.append(x) or 0 * x)
     generator = torch.Generator().manual_seed(0)
@@ -70,20 +70,20 @@ def test_what_the_inner_network_is_given_and_is_to_return_has_unit_variance(sigm
     assert float((off / (sigma * SD / whole)).var()) == pytest.approx(1, rel=0.02)
 
 
-def test_images_of_a_batch_are_denoised_apart():
+def test_images_of_a_batch_are_denoised_independently():
     f, y = denoisers.NetworkDenoiser(made(3)), some(3, 3)
     alone = [f(one[None], float(sigma)) for one, sigma in zip(y, SIGMAS, strict=True)]
     torch.testing.assert_close(f(y, SIGMAS), torch.cat(alone))
 
 
-def test_it_listens_to_sigma_and_is_not_homogeneous():
+def test_it_depends_on_sigma_and_is_not_homogeneous():
     f, y = denoisers.NetworkDenoiser(made()), some(2)
     assert not f.blind
     assert (f(y, 0.2) - f(y, 0.3)).norm() > 0.01 * f(y, 0.2).norm()
     assert (f(2 * y, SIGMA) - 2 * f(y, SIGMA)).norm() > 0.1 * f(2 * y, SIGMA).norm()
 
 
-def test_the_jacobian_by_either_mode_is_that_of_finite_differences():
+def test_the_jacobian_by_either_mode_agrees_with_finite_differences():
     f, y = denoisers.NetworkDenoiser(made()), some(1)[0]
     unit, h = torch.eye(y.numel(), dtype=torch.float64), 1e-5
     ahead, behind = (f(y + s * h * unit.reshape(-1, *y.shape), SIGMA) for s in (1, -1))
@@ -93,7 +93,7 @@ def test_the_jacobian_by_either_mode_is_that_of_finite_differences():
     torch.testing.assert_close(pushed.T, expected, rtol=1e-5, atol=1e-8)
 
 
-def test_it_learns_flat_images_and_counts_its_operations():
+def test_it_learns_flat_images_and_its_operations_are_counted():
     network = denoisers.initialized("edm", 0, channels=8, blocks=2)
     assert training_flop(network, (1, SIDE, SIDE)) > 0
     images = torch.arange(0, 256, 4, dtype=torch.uint8).view(-1, 1, 1, 1).expand(-1, 1, SIDE, SIDE)

@@ -1,4 +1,4 @@
-"""Similarity by a network's features where it is known; of two networks, and of one alone."""
+"""Similarity by a network's features where it is known, for two networks and for one."""
 
 import numpy as np
 import pytest
@@ -49,10 +49,10 @@ def folder(tmp_path, monkeypatch):
     (tmp_path / "features_of_mine.py").write_text(MODULE)
     monkeypatch.chdir(tmp_path)
     generator = np.random.default_rng(0)
-    # Blocks of 4 x 4 pixels, which averages keep.
+    # Blocks of 4 x 4 pixels, which averaging preserves.
     images = generator.random((30, 1, 2, 2)).repeat(4, 2).repeat(4, 3).astype(np.float32)
     parts = {"S1": range(10), "S2": range(10, 20), "test": range(20, 30)}
-    # Noise that no block's mean sees.
+    # Noise that does not change the mean of any block.
     noise = 0.3 * generator.normal(size=(3, 1, 8, 8))
     means = noise.reshape(3, 1, 2, 4, 2, 4).mean((3, 5), keepdims=True)
     noise = (noise.reshape(3, 1, 2, 4, 2, 4) - means).reshape(3, 1, 8, 8)
@@ -79,7 +79,7 @@ def compared(subsets=("S1", "S2"), **more) -> xr.Dataset:
     return store.open_store("similarity.zarr").load()
 
 
-def test_cosines_of_a_projection_are_those_of_the_projected_pixels():
+def test_cosines_of_a_projection_are_cosines_of_the_projected_pixels():
     images, among = torch.rand(2, 40, 1, 8, 8, generator=torch.Generator().manual_seed(1))
     network = nn.Sequential(nn.Flatten(), nn.Linear(64, 16, bias=False)).requires_grad_(False)
     network[1].weight.copy_(PROJECTION.T)
@@ -100,25 +100,25 @@ def test_images_of_bytes_and_blank_ones():
     assert (known[4] == 0).all() and nearest(known[4:5], known)[0].item() == 0
 
 
-def test_the_ratio_is_that_of_the_distances():
+def test_the_ratio_is_the_ratio_of_distances():
     unit = nn.functional.normalize(torch.randn(50, 3, dtype=torch.float64), dim=1).float().numpy()
     cosine, index = nearest(unit[:10], unit[10:], 2)
     distance = np.linalg.norm(unit[:10, None] - unit[10:][index], axis=2)
     np.testing.assert_allclose(ratio(cosine), distance[:, 0] / distance[:, 1], rtol=1e-3)
-    # An image is its own copy; between two equally near ones none is memorized.
+    # An image is its own copy; an image equally near to two is not memorized.
     assert ratio(nearest(unit[:1], unit, 2)[0]) == 0
     np.testing.assert_array_equal(ratio(np.array([[0.5, 0.5], [1.0, 1.0]])), [1, 0])
     np.testing.assert_allclose(ratio(np.array([[0.5], [0.9]])), np.sqrt([0.5, 0.1]), rtol=1e-6)
 
 
-def test_what_the_function_draws_is_the_same_each_time(folder):
+def test_random_numbers_of_the_function_are_the_same_each_time(folder):
     state = torch.random.get_rng_state()
     first, second = (embedding.embedding("features_of_mine:random")[1].weight for _ in range(2))
     torch.testing.assert_close(first, second, rtol=0, atol=0)
     assert (torch.random.get_rng_state() == state).all()
 
 
-def test_a_blur_sees_no_noise_and_pixels_do(folder):
+def test_a_blur_ignores_noise_that_pixels_show(folder):
     found = compared(embedding="features_of_mine:blur")
     by_features = found.closest_embedded.sel(subset="S1").values
     np.testing.assert_allclose(by_features[:3], 1, atol=1e-6)
@@ -126,12 +126,12 @@ def test_a_blur_sees_no_noise_and_pixels_do(folder):
     np.testing.assert_array_equal(found.closest_image_embedded[0, :3], [0, 1, 2])
     np.testing.assert_array_equal(found.memorized_embedded[0, :5], [1, 1, 1, 0, 0])
     assert found.memorized_fraction_embedded.sel(subset="S1", bound="estimate") == 3 / 5
-    # Those that diverged are left out.
+    # Diverged ones are left out.
     assert np.isnan(by_features[5]) and found.closest_image_embedded[0, 5] == -1
     assert np.isnan(found.between_embedded[5]) and found.sizes["test_image"] == 10
-    # Positive blocks: no cosine is low, and only those of others tell what is high.
+    # Positive blocks: no cosine is low, and only other images show which are high.
     assert found.closest_test_embedded.min() > 0.8
-    # Without an embedding the store has nothing of it, and the rest is the same.
+    # Without an embedding its variables are missing, and the rest is the same.
     without = compared()
     assert not [name for name in without.variables if "embedded" in name]
     alike = found.drop_vars([n for n in found.variables if n.endswith("_embedded")])

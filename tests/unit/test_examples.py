@@ -16,7 +16,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "denoisers.md"
 
 
 class Unet(torch.nn.Module):
-    """Called as lucidrains' is: images in [-1, 1], steps (image,)."""
+    """Called like lucidrains': images in [-1, 1], steps (image,)."""
 
     def __init__(self, dim, dim_mults, channels=3):
         super().__init__()
@@ -36,19 +36,19 @@ def installed(monkeypatch, name, **contents):
 
 
 def example(function, folder, monkeypatch):
-    """mynets.py as the page has it, in the working directory."""
+    """mynets.py from the page, in the working directory."""
     code = re.search(
         rf"```python\n(# mynets\.py[^\n]*\n[^`]*def {function}\(.*?)```", PAGE.read_text(), re.S
     )
     (folder / "mynets.py").write_text(code[1])
     monkeypatch.chdir(folder)
     monkeypatch.syspath_prepend(folder)
-    monkeypatch.setitem(sys.modules, "mynets", None)  # so that it is forgotten afterwards
+    monkeypatch.setitem(sys.modules, "mynets", None)  # so that it is removed afterwards
     del sys.modules["mynets"]
 
 
 def test_a_checkpoint_of_lucidrains_trainer(tmp_path, monkeypatch):
-    """Saved as its Trainer saves it: an EMA of a GaussianDiffusion, whose network is `model`."""
+    """Saved as by its Trainer: an EMA of a GaussianDiffusion, whose network is `model`."""
     installed(monkeypatch, "denoising_diffusion_pytorch", Unet=Unet)
     example("lucidrains", tmp_path, monkeypatch)
     network, steps = Unet(3, [1, 2], 1), torch.linspace(0.999, 1e-4, 1000)
@@ -66,8 +66,8 @@ def test_a_checkpoint_of_lucidrains_trainer(tmp_path, monkeypatch):
     torch.testing.assert_close(y - found(y, sigma), (clean + 1) / 2, atol=1e-4, rtol=0)
 
 
-def test_a_closed_form_of_the_users_own(tmp_path, monkeypatch):
-    """The page's module is N(mean, v I)'s posterior mean, from a file, too, and for bytes."""
+def test_the_users_own_closed_form(tmp_path, monkeypatch):
+    """The page's module is the posterior mean of N(mean, v I), also from a file and for bytes."""
     (code,) = re.findall(r"```python\n(# mytheory\.py\n.*?)```", PAGE.read_text(), re.S)
     (tmp_path / "mytheory.py").write_text(code)
     (tmp_path / "notimages.py").write_text(
@@ -104,7 +104,7 @@ class NoiseAndVariance(Unet):
 
 
 def test_a_checkpoint_of_guided_diffusion(tmp_path, monkeypatch):
-    """Its network predicts a variance after the noise, which does not count."""
+    """Its network also predicts a variance, which is ignored."""
 
     def create(image_size, learn_sigma, channels):
         return NoiseAndVariance(3, [1], channels), Diffusion
@@ -130,7 +130,7 @@ def test_a_checkpoint_of_guided_diffusion(tmp_path, monkeypatch):
 
 
 class Preconditioned(torch.nn.Module):
-    """The posterior mean of N(0, 1/4) images in [-1, 1], called as EDM's networks are."""
+    """The posterior mean of N(0, 1/4) images in [-1, 1], called like EDM's networks."""
 
     def forward(self, x, sigma, class_labels=None):
         return x / (1 + 4 * sigma.reshape(-1, 1, 1, 1) ** 2)

@@ -1,4 +1,4 @@
-"""Figures over several seeds, what they declare, and the scripts that draw and count them."""
+"""Figures over several seeds, their declarations, and the scripts that draw them."""
 
 import ast
 import csv
@@ -68,7 +68,7 @@ def test_curves_are_medians_in_bands():
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_several_seeds_are_drawn_and_said(name):
+def test_several_seeds_are_drawn_and_mentioned(name):
     figure = FIGURES[name]
     stores, shown = several(3)[figure]
     assert_legible(figure.draw(stores, shown))
@@ -89,7 +89,7 @@ def test_several_seeds_are_drawn_and_said(name):
         assert row["slope"] - row["slope_low"] == pytest.approx(0.02)
 
 
-def test_histograms_hold_the_samples_of_all_seeds_and_pairs_stand_once():
+def test_histograms_hold_the_samples_of_all_seeds_and_pairs_once():
     figure = pairs.draw(sample_stores([10], diverged=2, seeds=3), {"sizes": [10]})
     for count in ("S_2$ (10)", "networks (12)", "image (24)"):
         assert count in words(figure)
@@ -108,14 +108,14 @@ def test_medians_over_seeds():
 
 
 @pytest.mark.parametrize("count", [2, 3, 5])
-def test_the_interval_holds_the_true_median_as_often_as_it_says(count):
+def test_the_interval_of_the_median_has_its_coverage(count):
     found = np.random.default_rng(0).exponential(size=(4000, count))
     rows = [tables.over_seeds([{"x": x} for x in each]) for each in found]
     held = np.mean([row["x_low"] < np.log(2) < row["x_high"] for row in rows])
     assert held == pytest.approx(1 - 2 ** (1 - count), abs=0.03)
 
 
-def test_ceiling_is_drawn_and_said_where_it_is_asked_for():
+def test_the_ceiling_is_drawn_and_mentioned_where_requested():
     shown = {"sizes": [1, 10, 100]}
     stores = sample_stores(shown["sizes"], diverged=2, seeds=3, same=True)
     figure = samples.draw(stores, shown)
@@ -134,7 +134,7 @@ def test_ceiling_is_drawn_and_said_where_it_is_asked_for():
     assert "ceiling" not in samples.numbers(without, shown)[0]
 
 
-def test_stores_of_the_same_seed_are_not_taken_for_seeds():
+def test_stores_of_the_same_seed_are_not_mistaken_for_seeds():
     with pytest.raises(ValueError, match=r"more than one store of samples.*seed 0"):
         sample_stores([10]).of("samples", N=10)
 
@@ -143,7 +143,7 @@ def test_stores_of_the_same_seed_are_not_taken_for_seeds():
 
 
 def declared(figure) -> dict:
-    """What the planning reads of a figure, without running its module."""
+    """A figure's declaration as read by the planning, without running its module."""
     for statement in ast.parse(Path(figure.__file__).read_text()).body:
         if isinstance(statement, ast.Assign) and statement.targets[0].id == "FIGURE":
             return ast.literal_eval(statement.value)
@@ -160,7 +160,7 @@ def test_every_figure_is_tested():
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_figures_say_beforehand_what_they_read_and_use(name):
+def test_figures_declare_what_they_read_and_use(name):
     figure = declared(FIGURES[name])
     assert figure == FIGURES[name].FIGURE
     module = Path(FIGURES[name].__file__).read_text()
@@ -170,7 +170,7 @@ def test_figures_say_beforehand_what_they_read_and_use(name):
     assert set(re.findall(r'shown\["(\w+)"\]', module)) <= given
     words = set(re.findall(r"shown\.(\w+)", caption(name)))
     assert words <= given | {"linear", "seeds", "jobs", "private", "drawn"}
-    # What is declared is used.
+    # All declared stores are used.
     assert set(figure["uses"]) <= words | set(re.findall(r'shown\["(\w+)"\]', module))
 
 
@@ -178,11 +178,11 @@ def test_figures_say_beforehand_what_they_read_and_use(name):
     ("name", "seeds"),
     [*itertools.product([*FIGURES, "page", "summary"], (1, 3)), ("samples", 0), ("patches", 0)],
 )
-def test_captions_can_be_read(name, seeds, tmp_path):
-    """As reStructuredText without a warning; seeds and a ceiling are said where there are some."""
+def test_captions_are_valid(name, seeds, tmp_path):
+    """As reStructuredText without a warning; seeds and a ceiling are mentioned where they exist."""
     numbers = tmp_path / "a.csv"
     numbers.write_text("N,slope\n1,0.5\n")
-    pair = {"pair": ["single", "disjoint", "same"][min(seeds, 2)]}  # 0 of one network alone
+    pair = {"pair": ["single", "disjoint", "same"][min(seeds, 2)]}  # 0 for a single network
     row = {"stores": {"psnr": ["a"] * seeds} | ({"ceiling": ["a"]} if seeds > 1 else {})}
     values = RANGE | {
         "denoiser": "unet", "datasets": ["one"], "sizes": [1, 10], "seeds": seeds, "rows": [row],
@@ -211,8 +211,8 @@ def test_captions_can_be_read(name, seeds, tmp_path):
 @pytest.mark.parametrize(
     ("figure", "ranks"), [(shrinkage, 64), (geometry, 64), (disks, 16), (slopes, 8)]
 )
-def test_of_eigenbases_only_what_is_shown_is_read(figure, ranks, tmp_path, monkeypatch):
-    """Everything else may be damaged."""
+def test_only_the_part_of_eigenbases_that_is_shown_is_read(figure, ranks, tmp_path, monkeypatch):
+    """All other parts may be damaged."""
     # A chunk holds 8 ranks of one image at one noise level.
     monkeypatch.setattr(store, "CHUNK_BYTES", 8 * 8 * SIDE**2)
     basis = eigenbasis_store(images=5, sigmas=[0.1, 0.2])
@@ -271,7 +271,7 @@ def test_script_of_the_page(tmp_path):
     assert "data:image/png;base64" in (tmp_path / "a.html").read_text()
 
 
-def test_summary_has_columns_of_what_the_studies_have(tmp_path):
+def test_the_summary_has_the_columns_that_the_studies_need(tmp_path):
     stores = sample_stores([10], seeds=3, same=True)
     same = stores.of("similarity", N=10, pair="same")
     paths = saved(
@@ -320,7 +320,7 @@ def test_summary_has_columns_of_what_the_studies_have(tmp_path):
     first, second = table(file)
     assert first["seeds"] == first["ceiling"] == second["dimension"] == ""
     assert (second["seeds"], second["minimax_slope"]) == ("2", "0.500")
-    assert "at_risk" not in second  # of one N that was tested
+    assert "at_risk" not in second  # for a single N that was tested
     found = [second[name] for name in ("slope_low", "slope", "slope_high", "ceiling")]
     assert found == ["0.500", "0.650", "0.800", "0.905"]
     write(two, two | {"N": 100}, two | {"N": 100, "denoiser": "other"})

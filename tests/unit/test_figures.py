@@ -1,4 +1,4 @@
-"""Figures drawn from small stores made here: what they say, and that it can be read."""
+"""Figures drawn from small stores: their content, and that it is legible."""
 
 import re
 from pathlib import Path
@@ -87,7 +87,7 @@ def test_samples(sizes, channels):
     top, bottom = figure.axes
     each = 3 if len(sizes) < 10 else 1
     assert len(top.images) == 4 * each * len(sizes)
-    # Cosines stand below the images of their N.
+    # Cosines are below the images of their N.
     edges = [ax.get_window_extent().intervalx for ax in (top, bottom)]
     np.testing.assert_allclose(*edges, atol=3)
     memorized = [4 if N <= 10 else 0 for N in sizes]
@@ -104,7 +104,7 @@ def test_samples(sizes, channels):
 @pytest.mark.parametrize("sizes", [*ONE_AND_TEN, [10, 100], [3500]])
 @pytest.mark.parametrize("same", [True, False])
 def test_new_images(sizes, same):
-    """At N = 10 all samples are copies, above none: the largest N is shown and counted."""
+    """At N = 10 all samples are copies, above that none: the largest N is shown and counted."""
     stores = sample_stores(sizes, diverged=2, same=same)
     figure = new_images.draw(stores, {"sizes": sizes})
     assert_legible(figure)
@@ -265,7 +265,7 @@ def test_pairs(N, channels, dtype):
     assert_legible(figure)
     top = figure.axes[0]
     assert len(top.images) == 2 * N
-    # The most similar pair stands first, S1 above S2.
+    # The most similar pair comes first, S1 above S2.
     best = int(similarity.closest_pair.values.argmax())
     assert top.texts[0].get_text() == f"{float(similarity.closest_pair[best]):.3f}"
     first, second = sorted(top.images, key=lambda im: im.get_extent()[::3])[:2]
@@ -295,7 +295,7 @@ def test_patches(sizes, channels, patch):
     assert {t.get_text() for t in bottom.get_xticklabels()} <= {"4/4\n2 lost", "0/4\n2 lost"}
 
 
-def test_patchwork_of_the_images_that_the_sample_was_cut_from():
+def test_patchwork_of_a_sample_cut_from_images():
     images = np.random.default_rng(0).integers(0, 256, (4, 1, SIDE, SIDE)).astype(np.uint8)
     sample = np.empty((1, SIDE, SIDE), np.float32)
     for image, (row, column) in zip(images, np.ndindex(2, 2), strict=True):
@@ -334,7 +334,7 @@ def test_agreement(sizes):
     assert len(figure.axes) == min(len(sizes), agreement.COLUMNS)
     lines = {line.get_label(): line for line in figure.axes[0].lines}
     np.testing.assert_allclose(lines["memorizer"].get_xdata(), [0.5, 0.2, 0.05])
-    # A half less than R^2: 0.3 for the second theory, 0.95 for other networks.
+    # Half less than R^2: 0.3 for the second theory, 0.95 for other networks.
     np.testing.assert_allclose(lines["memorizer"].get_ydata(), -0.2)
     np.testing.assert_allclose(lines["a network trained on other images"].get_ydata(), 0.45)
     best = 1 - 1 / (1 + len(sizes)) - 0.7
@@ -344,7 +344,7 @@ def test_agreement(sizes):
     assert said in words(figure).replace("\n", " ")
 
 
-def test_theories_far_below_the_wiener_filter_stand_at_the_edge():
+def test_theories_far_below_the_wiener_filter_are_drawn_at_the_edge():
     found = agreement_store(0.5)
     figure = agreement.draw(
         stores_of(agreement={10: found.assign(r2_beyond_wiener=found.r2 - 9)}), {"sizes": [10]}
@@ -354,7 +354,7 @@ def test_theories_far_below_the_wiener_filter_stand_at_the_edge():
     assert {y for line in marks for y in line.get_ydata()} == {agreement.LOWEST}
 
 
-def test_the_verdict_names_the_closest_theory_and_what_is_left():
+def test_the_verdict_names_the_closest_theory_and_the_rest():
     rows = agreement.numbers(agreement_stores([1, 10]), {"sizes": [1, 10]})
     assert [(row["N"], row["sigma"]) for row in rows] == [
         (N, level) for N in (1, 10) for level in (0.5, 0.2, 0.05)
@@ -400,7 +400,7 @@ def test_matrix(sizes, theories):
         assert f"the {closest}, to 0.50; two such theories to 0.80." in said
         assert f"{closest}, S1" in said
     if len(theories) > 1:
-        assert "\N{EN DASH}" in said  # of two theories nothing is left
+        assert "\N{EN DASH}" in said  # nothing is left of two theories
         assert "\n.90\n" in words(figure) and "\N{MINUS SIGN}.00" not in said
     rows = matrix.numbers(stores, {"sizes": sizes})
     count = 3 + 2 * len(theories)
@@ -414,7 +414,7 @@ SIZES = [1, 10, 100, 1000]
 
 
 def looks():
-    """Every figure, of stores that never change."""
+    """Every figure, from stores that never change."""
     drawn, shown = sample_stores(SIZES, diverged=2), {"sizes": SIZES}
     curves, basis = [psnr_store(slope) for slope in (0.5, 0.65)], eigenbasis_store()
     return {
@@ -434,7 +434,7 @@ def looks():
 
 
 def test_figures_look_as_they_did(tmp_path):
-    """A picture that has changed on purpose is copied over the one in looks/."""
+    """If a picture is changed on purpose, copy it over the one in looks/."""
     changed = []
     for name, figure in looks().items():
         path = tmp_path / f"{name}.png"
@@ -478,7 +478,7 @@ def test_numbers_of_bases():
     assert all(r["dimension"] == pytest.approx(trace) and r["above_1"] == 0 for r in rows)
     assert all(r["denoised_psnr"] > r["noisy_psnr"] for r in rows)
     assert [(r["oracle_dct"], r["oracle_wavelet"]) for r in rows] == [(20, 21)] * 3
-    # What the eigenvectors' coefficients leave of the image is lost.
+    # The part of the image outside the eigenvectors is lost.
     squares, sigma = np.square(basis.clean_coefficients[0, 0]), 0.15
     lost = max(0, float(np.square(basis.clean[0]).sum() - squares.sum()))
     error = float((squares * sigma**2 / (squares + sigma**2)).sum()) + lost
@@ -490,7 +490,7 @@ def test_numbers_of_bases():
     original, other = geometry.numbers(stores, RANGE | {"datasets": DATASETS[:2]})
     assert (original["images"], other["images"]) == ("original", "shuffled")
     assert original["roughness"] == pytest.approx(1, abs=0.2)
-    # A third of the coefficients, of four images; one alone has no other.
+    # A third of the coefficients, for four images; a single one has no others.
     assert original["adaptive"] == pytest.approx(2 / 3)
     assert original["adaptive_p"] == pytest.approx(1 / 24) and "adaptive" not in other
     around = harmonics_store(geometry="disk")
@@ -516,7 +516,7 @@ def test_numbers_of_samples_leave_out_those_that_diverged():
     assert row["nearest_pair"] == pytest.approx(float(similarity.closest_pair.max()))
 
 
-def test_where_most_samples_diverged_there_are_no_numbers_of_the_others():
+def test_there_are_no_numbers_where_most_samples_diverged():
     stores, shown = sample_stores([10], diverged=4), {"sizes": [10]}
     (row,) = samples.numbers(stores, shown)
     assert (row["samples"], row["diverged"]) == (6, 4)
@@ -546,7 +546,7 @@ def test_tables_are_csv(tmp_path):
 # Parts.
 
 
-def test_colors_of_eigenvectors_are_centred_on_zero():
+def test_colors_of_eigenvectors_are_centered_on_zero():
     vector = np.zeros((1, SIDE, SIDE))
     vector[0, 0, :2] = -0.5, 0.5
     red, _, blue = np.moveaxis(pictures.signed(vector), -1, 0)
@@ -589,7 +589,7 @@ def test_pdf_has_text_as_text_and_png_has_200_dots_per_inch(tmp_path):
     assert (width, height) == tuple((200 * figure.get_size_inches()).round())
 
 
-def test_own_settings_of_the_user_do_not_matter(tmp_path):
+def test_the_users_own_settings_do_not_matter(tmp_path):
     def saved(name):
         figure = draw_curves([10])
         style.save(figure, [tmp_path / name])

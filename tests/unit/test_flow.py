@@ -1,7 +1,7 @@
-"""Samplers against what they do to a Gaussian, known exactly axis by axis.
+"""Samplers applied to a Gaussian, where the result is known exactly along each axis.
 
-Wiener's filter is linear, so is every step of a sampler, and along each eigenvector of the data's
-covariance, of variance l, mean and variance of y are those of a scalar recursion.
+The Wiener filter is linear, hence so is every step of a sampler, and along each eigenvector of the
+data's covariance, with variance l, mean and variance of y follow a scalar recursion.
 """
 
 import itertools
@@ -14,7 +14,7 @@ from gahb.samples.flow import noise_levels, probability_flow
 from gahb.samples.sampler import sample
 
 SHAPE = (1, 4, 4)
-#: From far above to far below the noise that samples start with.
+#: From far above to far below the initial noise of samples.
 VARIANCES = torch.logspace(1, -5, 16, dtype=torch.float64)
 MEAN = torch.linspace(0.1, 0.9, 16, dtype=torch.float64).reshape(SHAPE)
 
@@ -32,7 +32,7 @@ def along(y, axes) -> torch.Tensor:
 
 
 def gains(steps: int, sigma: float = 1.0, sigma_min: float = 0.01):
-    """What the flow makes of one unit along each axis: y at sigma_min, and the sample."""
+    """The gain of the flow along each axis, for y at sigma_min and for the sample."""
     denoiser = wiener()
     y = MEAN + denoiser.axes.T.reshape(16, *SHAPE)
     *_, (last, samples, _) = probability_flow(denoiser, y, noise_levels(sigma, sigma_min, steps))
@@ -40,7 +40,7 @@ def gains(steps: int, sigma: float = 1.0, sigma_min: float = 0.01):
 
 
 def test_the_flow_of_a_gaussian_is_followed_along_each_axis():
-    """y - m goes as (l + sigma^2)^1/2, and axes do not mix."""
+    """y - m is proportional to (l + sigma^2)^1/2, and axes do not mix."""
     last, samples = gains(400)
     expected = ((VARIANCES + 0.01**2) / (VARIANCES + 1)).sqrt()
     torch.testing.assert_close(last, expected.diag(), rtol=1e-3, atol=1e-9)
@@ -54,13 +54,13 @@ def test_the_error_falls_as_the_square_of_the_steps():
     for coarse, fine in itertools.pairwise(errors):
         assert (coarse / fine).min() > 3
         assert (coarse / fine).median() == pytest.approx(4, rel=0.1)
-    # The default's 20 steps lose little contrast where there is any.
+    # The default's 20 steps lose little contrast along axes that have some.
     variances = (gains(20)[1].diag() ** 2 * (VARIANCES + 1))[VARIANCES > 0.01]
     torch.testing.assert_close(variances, VARIANCES[VARIANCES > 0.01], rtol=0.05, atol=0)
 
 
-def test_only_starts_with_the_datas_covariance_keep_it():
-    """The samples' covariance is A S A^T, S that of the start and A what the flow does."""
+def test_only_starts_with_the_covariance_of_the_data_keep_it():
+    """The samples' covariance is A S A^T, with S the covariance of starts and A the flow's map."""
     A = gains(400, sigma_min=0.001)[1]
     data = VARIANCES + 1
     torch.testing.assert_close(A @ data.diag() @ A.T, VARIANCES.diag(), rtol=0.02, atol=1e-5)
@@ -71,7 +71,7 @@ def test_only_starts_with_the_datas_covariance_keep_it():
     assert kept < 0.3
 
 
-def test_levels_are_those_of_edm():
+def test_levels_agree_with_edm():
     levels = noise_levels(80.0, 0.002, 18)
     i = np.arange(18) / 17
     np.testing.assert_allclose(
@@ -83,7 +83,7 @@ def test_levels_are_those_of_edm():
             noise_levels(*wrong)
 
 
-def test_each_step_gives_its_level_y_and_estimate_for_two_evaluations():
+def test_each_step_yields_its_level_y_and_estimate_and_takes_two_evaluations():
     calls = []
 
     def denoiser(y, sigma):
@@ -100,7 +100,7 @@ def test_each_step_gives_its_level_y_and_estimate_for_two_evaluations():
         torch.testing.assert_close(estimate, at / (1 + level**2))
 
 
-def test_images_do_not_notice_each_other():
+def test_images_do_not_influence_each_other():
     denoiser, levels = wiener(), noise_levels(1.0, 0.01, 10)
     y = MEAN + torch.randn(5, *SHAPE, generator=torch.Generator().manual_seed(0)).double()
     *_, (_, together, _) = probability_flow(denoiser, y, levels)
@@ -111,8 +111,8 @@ def test_images_do_not_notice_each_other():
 
 
 @pytest.mark.parametrize("beta", [0.2, 1.0])
-def test_the_ascent_has_the_mean_and_the_variance_of_its_recursion_at_each_step(beta):
-    """Of y_t, before its step t: mean and variance along each axis, from the start 0 + z.
+def test_the_ascent_follows_the_recursion_of_mean_and_variance(beta):
+    """Mean and variance of y_t before step t along each axis, from the start 0 + z.
 
     With a = l / (l + sigma_t^2) the step is y <- y - h_t (1 - a) (y - m) + gamma_t z, and
     sigma_{t+1} = (1 - beta h_t) sigma_t.

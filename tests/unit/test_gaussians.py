@@ -1,4 +1,4 @@
-"""Mixtures of learned means, partial memorizers, and where the first become the second."""
+"""Mixtures with learned means, partial memorizers, and the crossover between them."""
 
 import math
 
@@ -64,7 +64,7 @@ def test_the_jacobian_is_the_posterior_covariance():
     torch.testing.assert_close(pushed.T, covariance / SIGMA**2)
 
 
-def test_gradients_of_the_weights_are_those_of_finite_differences():
+def test_gradients_of_the_weights_agree_with_finite_differences():
     network, y = Gaussians(2, side=SIDE, means=3).double(), some(3, 1)
     names, start = zip(*network.named_parameters(), strict=True)
 
@@ -98,8 +98,8 @@ def test_images_of_another_shape_are_refused():
         Gaussians(2, side=SIDE, means=3)(torch.zeros(1, 1, SIDE, SIDE), SIGMA)
 
 
-def test_a_training_tells_it_the_noise_level():
-    """One mean learns mean and variance of Gaussian images, of which a blind one knows no sigma."""
+def test_training_tells_it_the_noise_level():
+    """One mean learns the mean and variance of Gaussian images, impossible without sigma."""
     generator = torch.Generator().manual_seed(0)
     images = 0.4 + 0.1 * torch.randn(400, 2, SIDE, SIDE, generator=generator)
     network = denoisers.initialized("gaussians", 0, image_channels=2, side=SIDE, means=1)
@@ -125,7 +125,7 @@ def test_the_memorizer_of_all_images_and_of_some():
         partial_memorizer.fit(images, memorized=8)
 
 
-# Where the one is predicted to become the other.
+# The predicted crossover.
 
 
 def test_predicted_errors_are_equal_at_the_predicted_crossover():
@@ -136,7 +136,7 @@ def test_predicted_errors_are_equal_at_the_predicted_crossover():
     assert crossover.predicted(60, 0.04, 0.2) == pytest.approx(30)
 
 
-def test_the_generalizers_error_is_the_optimums_of_one_template():
+def test_the_error_of_the_generalizer_is_the_optimum_for_one_template():
     x, z = torch.randn(2, 4000, 1, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
     f = Mixture(torch.zeros(1, 1, SIDE, SIDE), 0.2)
     error = (f(0.2 * x + SIGMA * z, SIGMA) - 0.2 * x).square().flatten(1).sum(1).mean()
@@ -145,7 +145,7 @@ def test_the_generalizers_error_is_the_optimums_of_one_template():
 
 
 @pytest.mark.parametrize("noise", LEVELS)
-def test_levels_are_those_of_the_training(noise):
+def test_levels_agree_with_training(noise):
     drawn = LEVELS[noise](100_000, torch.Generator().manual_seed(0)).flatten().sort().values
     np.testing.assert_allclose(np.sort(crossover.levels(noise, 100_000)), drawn, atol=0.01)
 

@@ -20,7 +20,7 @@ from study.stages import STAGES
 
 @pytest.fixture(autouse=True, scope="module")
 def few_divisions():
-    """Which division is taken is not asked here."""
+    """The choice among divisions is not tested here."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("gahb.split.DIVISIONS", 20)
         yield
@@ -55,7 +55,7 @@ def test_tables_that_are_refused(tmp_path, text, words):
 
 
 def data_set(folder, group, picture=None):
-    """Stores of images that lie in a folder for each group."""
+    """Stores of images with a folder for each group."""
     names = np.array([f"{g}/{i}.png" for i, g in enumerate(group)])
     images = np.random.default_rng(0).random((len(group if picture is None else picture), 1, 8, 8))
     found = xr.Dataset({"images": (("image", "channel", "y", "x"), images)})
@@ -70,7 +70,7 @@ def data_set(folder, group, picture=None):
 
 @settings(deadline=None, max_examples=10)
 @given(sizes=st.lists(st.integers(1, 12), min_size=5, max_size=12), test=st.integers(1, 4))
-def test_no_group_is_on_two_sides(tmp_path_factory, sizes, test):
+def test_no_group_is_divided(tmp_path_factory, sizes, test):
     paths = data_set(tmp_path_factory.mktemp("grouped"), np.repeat(np.arange(len(sizes)), sizes))
     try:
         scripts.split.main(*paths, groups="folder", test=test, seed=0)
@@ -99,7 +99,7 @@ def test_patches_are_in_the_group_of_their_picture(tmp_path):
     assert made.group_name.values[made.group.values].tolist() == list(np.repeat(list("abc"), 10))
 
 
-def test_too_few_groups_and_names_of_no_image(tmp_path, capsys):
+def test_too_few_groups_and_unknown_names(tmp_path, capsys):
     paths = data_set(tmp_path, list("aabb"))
     with pytest.raises(TooFewImages, match=r"4 images of 2 groups are too few .* share no group"):
         scripts.split.main(*paths, groups="folder", test=1, seed=0)
@@ -144,7 +144,7 @@ def test_a_mistake_in_groups_is_named_before_any_job(tmp_path):
 
 
 def test_a_size_that_whole_groups_cannot_give_is_named_before_any_job(tmp_path):
-    """Three videos of 10 frames: one has the test images, and each network one of the others."""
+    """Three videos of 10 frames: one for the test set, and one for each network."""
     for video, frame in itertools.product("abc", range(10)):
         (tmp_path / f"{video}_{frame}.png").touch()
     study = {"datasets": ["mine"], "denoisers": ["tiny"], "figures": ["samples"]}
@@ -160,8 +160,8 @@ def test_a_size_that_whole_groups_cannot_give_is_named_before_any_job(tmp_path):
         checked(found[11, False])
 
 
-def test_groups_change_the_split_and_no_image(tmp_path):
-    """And nothing of data sets without groups, of which no value speaks of them."""
+def test_groups_change_the_split_but_no_image(tmp_path):
+    """Data sets without groups do not change: no value of theirs mentions groups."""
     (tmp_path / "a.png").touch()
     sides = [checked(config(tmp_path, groups)) for groups in ("folder", None)]
 

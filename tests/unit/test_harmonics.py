@@ -1,4 +1,4 @@
-"""Measures of a basis on bases whose answer is known."""
+"""Measures of bases for which the answer is known."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ def dct(side: int = SIDE) -> np.ndarray:
 
 
 def wavelets(side: int = SIDE) -> np.ndarray:
-    """Daubechies' wavelets, coarse ones first."""
+    """Daubechies wavelets, coarse ones first."""
     every = torch.eye(side**2, dtype=torch.float64).reshape(-1, side, side)
     place = np.maximum.outer(np.arange(side), np.arange(side)).ravel()
     return bases.combined(every, bases.basis("wavelet", side)).numpy()[
@@ -42,7 +42,7 @@ def orthonormal(columns) -> np.ndarray:
 
 
 def rotated_cosines(angle: float = 0.5) -> np.ndarray:
-    """Cosines in a square that lies askew around the image."""
+    """Cosines in a rotated square around the image."""
     y, x = np.mgrid[:SIDE, :SIDE] / (1.45 * SIDE) - 0.5 / 1.45
     y, x = np.cos(angle) * y - np.sin(angle) * x + 0.5, np.sin(angle) * y + np.cos(angle) * x + 0.5
     pairs = sorted(np.ndindex(20, 20), key=lambda pair: np.hypot(*pair))[:LEADING]
@@ -102,7 +102,7 @@ def random() -> np.ndarray:
     ],
 )
 def test_bases_are_named_right(basis, name, random):
-    """By how concentrated their spectra are, and over how much of the image they extend."""
+    """By the concentration of their spectra, and the part of the image over which they extend."""
     found = oscillation(basis()[:LEADING, None], EIGENVALUES, random, 0)
     extends = "wide" if found.extent.mean() > 0.2 else "narrow"
     sizes = {"harmonics": (0.95, 1), "wavelets": (0.5, 0.9), "noise": (-0.1, 0.1)}
@@ -118,7 +118,7 @@ def test_bases_are_named_right(basis, name, random):
 
 
 def noise_in_windows(places) -> np.ndarray:
-    """Vectors of noise in a quarter of the image, one after the other at these places."""
+    """Vectors of noise in a quarter of the image, at each of these places in turn."""
     generator, found = np.random.default_rng(3), np.zeros((LEADING, SIDE, SIDE))
     for k, vector in enumerate(found):
         y, x = places[k % len(places)]
@@ -129,14 +129,14 @@ def noise_in_windows(places) -> np.ndarray:
 @pytest.mark.parametrize(
     "places", [[(6, 6)], [(0, 0), (0, 12), (12, 0), (12, 12)]], ids=["window", "quadrants"]
 )
-def test_noise_that_is_localized_has_no_waves(places, random):
-    """Signs find none. Permuting spreads the vectors, and takes them for waves."""
+def test_localized_noise_has_no_waves(places, random):
+    """The signs null finds none. Permuting spreads the vectors, and mistakes them for waves."""
     found = oscillation(noise_in_windows(places)[:, None], EIGENVALUES, random, 0)
     p = dict(zip(NULLS, (statistics.p_value(found.harmonic, n) for n in found.nulls), strict=True))
     assert p["permuted"] == 0.01 and p["signs"] > 0.05
 
 
-def test_of_localized_noise_every_p_value_of_signs_is_as_likely():
+def test_p_values_of_signs_are_uniform_for_localized_noise():
     generator, p = np.random.default_rng(2), []
     shape, window = (6, 1, 12, 12), np.zeros((12, 12), bool)
     window[1:8, 3:10] = True
@@ -150,21 +150,21 @@ def test_of_localized_noise_every_p_value_of_signs_is_as_likely():
 
 
 def test_constants_are_left_out(random):
-    """One among vectors of noise is no wave; nor are two that hold it together."""
+    """A constant among vectors of noise is no wave; nor are two vectors that span one."""
     found = oscillation(permuted(dct())[:LEADING, None], EIGENVALUES, random, 0)
     p = [statistics.p_value(found.harmonic, null) for null in found.nulls]
     assert abs(found.harmonic) < 0.05 and min(p) > 0.05
     turned = permuted(dct())[:LEADING].copy()
     turned[:2] = np.tensordot(np.array([[0.8, 0.6], [-0.6, 0.8]]), turned[:2], 1)
     assert abs(oscillation(turned[:, None], EIGENVALUES, random[:9], 0).harmonic) < 0.05
-    # Nor is one mixed into a wave, which rotated by itself stays what it is.
+    # Nor is a constant next to a single wave, which rotation leaves unchanged.
     pair = oscillation(dct()[[0, 5], None], np.ones(2), random[:, :2], 0)
     np.testing.assert_allclose(pair.nulls[NULLS.index("mixed")], pair.harmonic)
     constant = np.full((1, 1, SIDE, SIDE), 1 / SIDE)
     assert np.isnan(oscillation(constant, np.ones(1), random[:, :1], 0).harmonic)
 
 
-def test_frequencies_are_those_of_the_waves():
+def test_frequencies_of_waves_are_found():
     """Of k half periods in each direction, to within what a window of 12 pixels resolves."""
     waves = scipy.fft.dct(np.eye(SIDE), axis=0, norm="ortho")
     _, frequency = local_spectra(np.einsum("ky,kx->kyx", waves, waves)[:, None])
@@ -172,14 +172,14 @@ def test_frequencies_are_those_of_the_waves():
     assert np.abs(frequency - np.sqrt(2) * np.arange(SIDE) / (2 * SIDE)).mean() < 0.03
 
 
-def test_colours_of_a_wave_count_together(random):
+def test_colors_of_a_wave_count_together(random):
     gray = dct()[:LEADING, None]
     for colours in (gray.repeat(3, 1) / np.sqrt(3), gray * np.reshape([1, 0, 0], (3, 1, 1))):
         np.testing.assert_allclose(local_spectra(colours), local_spectra(gray), rtol=1e-4)
 
 
-def test_of_random_bases_every_p_value_is_as_likely():
-    """So that a basis of noise has one above 0.05 in nineteen of twenty."""
+def test_p_values_are_uniform_for_random_bases():
+    """So a basis of noise has a p-value above 0.05 in nineteen of twenty cases."""
     generator, p = np.random.default_rng(2), []
     shape = (8, 1, 12, 12)
     random = random_bases(shape, 99, 1)
@@ -196,7 +196,7 @@ def test_of_random_bases_every_p_value_is_as_likely():
 
 
 def test_images_are_sparse_in_their_own_basis_and_in_no_other():
-    """Images of 5, 10 and 20 coefficients in bases of their own; swapped, nothing is left of it."""
+    """Images of 5, 10 and 20 coefficients in their own bases; swapping removes the effect."""
     generator = np.random.default_rng(0)
     every = [np.linalg.qr(generator.normal(size=(100, 100)))[0] for _ in range(4)]
     images = np.array([basis[:n].sum(0) for basis, n in zip(every, (5, 10, 20, 20), strict=True)])
@@ -212,7 +212,7 @@ def test_images_are_sparse_in_their_own_basis_and_in_no_other():
     assert statistics.p_value(adaptive(rolled), swapped(rolled, 99, 0)) > 0.2
 
 
-def test_one_image_has_no_other_and_part_of_a_basis_may_not_hold_an_image():
+def test_a_single_image_and_part_of_a_basis_give_nan():
     assert np.isnan(adaptive(np.array([[5.0]]))) and np.isnan(swapped(np.ones((1, 1)), 9, 0)).all()
     x = np.arange(1.0, 5)
     assert np.isnan(needed(x[:, None] / 2, np.array([x @ x])))
@@ -227,7 +227,7 @@ def test_exponents_of_the_decay(alpha):
     assert np.isnan(decay(0 * coefficients, 576)).all()
 
 
-def test_colours_lose_their_means():
+def test_the_mean_of_each_color_is_removed():
     images = np.random.default_rng(0).random((2, 3, 4, 4))
     np.testing.assert_allclose(centred(images).mean((-2, -1)), 0, atol=1e-12)
 
@@ -236,7 +236,7 @@ def test_colours_lose_their_means():
 
 
 def test_contours_are_where_the_background_changes():
-    """A pixel is beside the contour if and only if its box holds both backgrounds."""
+    """A pixel is next to the contour if and only if its box holds both backgrounds."""
     contours = calpha.geometry(
         xr.Dataset({"contour": (("image", "x"), images_of_calpha.rows(0, 8, SIDE, 2))}),
         np.arange(8), 0,
@@ -250,7 +250,7 @@ def test_contours_are_where_the_background_changes():
 
 
 def test_waves_along_a_contour_and_across_it():
-    """A slanted contour; the waves fade away from it, or do not come near it."""
+    """A slanted contour with waves that decay away from it, or stay away from it."""
     y, x = np.mgrid[:SIDE, :SIDE]
     contour = 6 + np.round(np.arange(SIDE) / 2)
     level = np.array([6.0] * SIDE)
@@ -269,7 +269,7 @@ def test_waves_along_a_contour_and_across_it():
 # Disks.
 
 
-def test_the_tangent_space_is_recovered_where_the_basis_is_built_from_it():
+def test_the_tangent_space_is_recovered_from_a_basis_built_from_it():
     disk, *others = parameters(0, np.arange(20))
     generator = np.random.default_rng(0)
     space = disks.tangents(disk, SIDE).reshape(5, -1)
@@ -283,7 +283,7 @@ def test_the_tangent_space_is_recovered_where_the_basis_is_built_from_it():
     assert found["outside_tangent"] == pytest.approx(1.5 / 6.5)
 
 
-def test_the_tangent_space_holds_what_the_parameters_change():
+def test_the_tangent_space_holds_changes_of_the_parameters():
     """To second order, by Taylor."""
     disk = parameters(1, np.arange(1))[0]
     space = disks.tangents(disk, SIDE).reshape(5, -1)
@@ -294,7 +294,7 @@ def test_the_tangent_space_holds_what_the_parameters_change():
         assert np.linalg.norm(outside) < 0.15 * np.linalg.norm(change)
 
 
-def test_orders_of_harmonics_around_a_centre():
+def test_orders_of_harmonics_around_a_center():
     centre = np.array([0.45, 0.55])
     y, x = np.mgrid[:SIDE, :SIDE] + 0.5 - SIDE * centre[:, None, None]
     radius, angle = np.hypot(y, x), np.arctan2(y, x)

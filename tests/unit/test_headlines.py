@@ -104,7 +104,7 @@ def ending(output: str, correlation: float) -> dict:
 
 
 NAN = math.nan
-#: Of each figure: what its headline is made from, and what it says then.
+#: For each figure, the numbers behind its headline, and the resulting text.
 TRUTHS = {
     "agreement": [
         (([explained(10, 0.1, local=0.3, other_images=0.8), explained(10, 0.2, local=0.2)],),
@@ -112,7 +112,7 @@ TRUTHS = {
          "trained on other images explains 0.80 there."),
         (([explained(10, 0.1, local=-0.3, wiener=0.9)],), "no theory explains anything."),
         (([explained(10, 0.1, other_images=0.8)],), "There is no theory"),
-        # Only the largest N; what is as good at another level is not mixed up with it.
+        # Only the largest N; equally good theories at another level are not confused with it.
         (([explained(1, 0.1, local=0.9), explained(10, 0.1, local=0.2, memorizer=0.5),
            explained(10, 0.2, local=0.5, memorizer=0.1)],), "the local machine, explains 0.50 of "
          "the network at σ = 0.2."),
@@ -277,7 +277,7 @@ def test_a_headline_says_what_the_numbers_say(name, given, said):
     assert "nan" not in sentence and not re.search(r"\b0.0 dB|-\d", sentence)
 
 
-def test_every_headline_has_at_least_two_truths():
+def test_every_headline_has_at_least_two_cases():
     """The verdict's are in test_verdict.py."""
     assert {name for name, truths in TRUTHS.items() if len(truths) > 1} == set(FIGURES) - {
         "verdict"
@@ -299,7 +299,7 @@ def test_amounts(value, said):
     assert words.amount(value) == said
 
 
-def test_numbers_and_their_intervals_lie_on_a_side_or_on_none():
+def test_numbers_lie_on_a_side_if_their_intervals_do():
     row = bounded("x", 2, 1)
     assert [words.side(row, "x", other) for other in (0, 1, 2, 3.5)] == [1, 0, 0, -1]
     assert words.side({"x": 2}, "x", 2.1) == -1 and words.side({"x": NAN}, "x") == 0

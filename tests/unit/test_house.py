@@ -1,4 +1,4 @@
-"""The house: every stage has its rule, nothing is forgotten, imports point one way."""
+"""The structure of the project: every stage has its rule, and imports point one way."""
 
 import ast
 import copy
@@ -58,7 +58,7 @@ def config(tmp_path_factory) -> dict:
 
 
 def _rules() -> dict[str, dict[str, str]]:
-    """The blocks of each rule, by keyword; that of all figures is called "figure_"."""
+    """The blocks of each rule, by keyword; the rule of all figures is called "figure_"."""
     found = {}
     for path in (WORKFLOW / "rules").glob("*.smk"):
         text = path.read_text()
@@ -95,13 +95,13 @@ def test_every_stage_is_a_rule_with_its_script_values_code_and_marker():
         assert (WORKFLOW / "scripts" / f"{stage.script}.py").is_file()
         for said in (f'values=values(f"{call}")', f'code=code(f"{call}")'):
             assert said in rule["params"].replace('("', '(f"'), name
-        if name != "fetched":  # its file says nothing of itself; its hash is checked
+        if name != "fetched":  # its file has no record; its hash is checked
             assert f'stale=stale(f"{call}")' in rule["input"].replace('("', '(f"'), name
 
 
 @pytest.mark.parametrize("name", STAGES)
-def test_a_script_takes_its_inputs_outputs_and_values_and_nothing_else(config, name):
-    """So an input that is not declared cannot be read, and one that is cannot be forgotten."""
+def test_a_script_takes_only_its_inputs_outputs_and_values(config, name):
+    """So an undeclared input cannot be read, and a declared one cannot be forgotten."""
     rule, stage = rule_of(name), STAGES[name]
     inputs = [n for n in names_in(rule.get("input", "")) if n != "stale"]
     outputs = names_in(rule["output"])
@@ -123,7 +123,7 @@ UNMEASURED = {"figure_", "page", "summary", "fetched", "imported", "split", "ora
 
 
 def test_a_log_and_a_benchmark_for_each_job():
-    """Their paths tell all jobs of a rule apart; light jobs need no benchmark."""
+    """Their paths are unique among the jobs of a rule; light jobs need no benchmark."""
     for name, rule in RULES.items():
         wildcards = set(re.findall(r"\{(\w+)\}", rule["output"].replace("{{", "{"))) - {"figure"}
         logs = [rule["log"], *([rule["benchmark"]] if "benchmark" in rule else [])]
@@ -134,7 +134,7 @@ def test_a_log_and_a_benchmark_for_each_job():
 
 def test_nothing_but_its_module_and_caption_names_a_figure():
     texts = {path: path.read_text() for path in [*MODULES, *(WORKFLOW / "rules").glob("*.smk")]}
-    del texts[WORKFLOW / "study" / "config" / "studies.py"]  # says what old names are now
+    del texts[WORKFLOW / "study" / "config" / "studies.py"]  # gives the new names of old keys
     # Words that also name something else: stages, stores, keys, variables and a source.
     others = "agreement samples dimension optimum disks history patches shrinkage dynamics phase "
     others += "harmonics verdict pairs properties along matrix"
@@ -158,11 +158,11 @@ def imported(path) -> set[str]:
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(WORKFLOW)))
 def test_imports_point_one_way(path):
-    """scripts -> science, which knows no study; planning computes and figures train nothing."""
+    """scripts -> science, which knows no study; planning computes, and figures train, nothing."""
     room, *inner = path.relative_to(WORKFLOW).parts
     names = imported(path)
     if room == "gahb":
-        # As a library it is installed with these alone; Pillow comes with matplotlib.
+        # As a library it is installed with only these; Pillow comes with matplotlib.
         outer = {name.partition(".")[0] for name in names} - set(sys.stdlib_module_names)
         assert outer <= {"gahb", "matplotlib", "numpy", "scipy", "torch", "xarray", "zarr", "PIL"}
     if inner[0] == "figures":
@@ -197,7 +197,7 @@ def test_formatting_is_never_switched_off():
     assert [path for path in MODULES if "fmt: skip" in path.read_text()] == []
 
 
-#: Planning imports neither what computes nor what draws.
+#: Planning imports neither computing nor drawing packages.
 PLANS = """
 import sys
 from study import config, costs, figures, missing, order, origins, planned, stages, written
@@ -218,7 +218,7 @@ def test_a_dry_run_imports_nothing_that_computes(tmp_path):
 
 
 @pytest.mark.parametrize(("found", "warned"), [("9.27.1", 0), ("9.30", 0), ("9.9", 1), ("10.0", 1)])
-def test_unknown_versions_of_snakemake_are_warned_of(monkeypatch, found, warned):
+def test_unknown_versions_of_snakemake_give_a_warning(monkeypatch, found, warned):
     monkeypatch.setattr(version.importlib.metadata, "version", lambda name: found)
     said = version.unknown_snakemake()
     assert len(said) == warned and all(f"Snakemake {found} is installed" in line for line in said)

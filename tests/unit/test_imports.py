@@ -1,4 +1,4 @@
-"""Denoisers that were trained elsewhere, in the config and in the plan."""
+"""Denoisers trained elsewhere, in the config and in the plan."""
 
 import copy
 from pathlib import Path
@@ -13,7 +13,7 @@ JOB = {"dataset": "photo", "denoiser": "own", "subset": "S1", "N": "16", "seed":
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """A working directory with files of weights and a module of the user's."""
+    """A working directory with files of weights and a user's module."""
     for name in ("one.pt", "net-S1-8.pt", "net-S2-8.pt", "net-S1-16.pt"):
         (tmp_path / name).write_bytes(name.encode())
     (tmp_path / "mine").mkdir()
@@ -67,7 +67,7 @@ def test_mistakes_are_named_before_anything_is_read(folder, denoiser, sizes, fig
         (MODULE, [16], ["shrinkage", "samples", "patches"]),
     ],
 )
-def test_what_can_be_done_is_planned_and_nothing_imported(folder, denoiser, sizes, figures):
+def test_valid_studies_are_planned_without_importing_anything(folder, denoiser, sizes, figures):
     made = Study(folder, study(denoiser, sizes, figures)).stale()
     assert f"photo/own/S1-{sizes[0]}-seed0/denoiser.safetensors" in made
     assert {f"figures/own/{figure}_photo_own.png" for figure in figures} <= made
@@ -93,4 +93,4 @@ def test_only_the_content_of_a_file_counts(folder):
     assert made_with({"weights": "moved.pt"}) == before
     (folder / "moved.pt").write_bytes(b"other weights")
     imported, eigenbasis = made_with({"weights": "moved.pt"})
-    assert imported != before[0] and eigenbasis == before[1]  # which is stale through its input
+    assert imported != before[0] and eigenbasis == before[1]  # it is stale through its input

@@ -1,4 +1,4 @@
-"""Jacobians and eigenbases against linear maps and networks whose own are known."""
+"""Jacobians and eigenbases of linear maps and networks for which they are known."""
 
 import numpy as np
 import pytest
@@ -45,7 +45,7 @@ def test_the_jacobian_of_a_linear_map_is_its_matrix(chunk):
     torch.testing.assert_close(found, matrix)
 
 
-def test_products_are_those_of_the_dense_jacobian(denoiser):
+def test_products_agree_with_the_dense_jacobian(denoiser):
     y = image(1, (1, 8, 8))
     products = Products(denoiser, y, 0.1)
     dense, vectors = products.dense(), torch.randn(5, 64, dtype=torch.float64)
@@ -55,14 +55,14 @@ def test_products_are_those_of_the_dense_jacobian(denoiser):
     torch.testing.assert_close(products.value, denoiser(y[None], 0.1)[0])
 
 
-def test_what_is_0_is_symmetric_and_linear():
+def test_the_zero_map_is_symmetric_and_linear():
     for keep in (None, 3):
         basis = eigenbasis(linear(torch.zeros(D, D).double()), image(0), image(1), 0.1, keep)
         assert (basis.shrinkage == 0).all()
         assert basis.trace == basis.asymmetry == basis.linearity == 0
 
 
-def test_the_jacobian_of_a_network_is_that_of_finite_differences(denoiser):
+def test_the_jacobian_of_a_network_agrees_with_finite_differences(denoiser):
     y, step = image(1, (1, 8, 8)), 1e-6
     directions = torch.eye(64, dtype=torch.float64).reshape(64, 1, 8, 8)
     with torch.no_grad():
@@ -80,7 +80,7 @@ def test_a_projection():
     assert basis.asymmetry < 1e-12
     vectors = torch.from_numpy(basis.vectors[:5]).flatten(1)
     torch.testing.assert_close(vectors.T @ vectors, axes @ axes.T)
-    # Nothing of x is lost: the error is that of the noise in the plane.
+    # Nothing of x is lost: the error is the noise in the plane.
     np.testing.assert_allclose(np.square(basis.clean_coefficients[:5]).sum(), 55)
     np.testing.assert_allclose(
         basis.squared_error, np.square((axes.T @ y - axes.T @ x).numpy()).sum()
@@ -125,7 +125,7 @@ def test_a_wiener_filter():
 
 
 def test_sure_is_right_on_average():
-    """Of a Wiener filter the expected squared error is sigma^2 sum lambda_k."""
+    """The expected squared error of a Wiener filter is sigma^2 sum lambda_k."""
     sigma = 0.3
     denoiser, axes, variances, shrinkage = gaussian(sigma)
     generator = torch.Generator().manual_seed(0)
@@ -144,7 +144,7 @@ def test_sure_is_right_on_average():
 
 @pytest.mark.parametrize("block", [1, 3, 8])
 @pytest.mark.parametrize("keep", [1, 10, D])
-def test_leading_eigenpairs_are_those_of_a_dense_decomposition(block, keep):
+def test_leading_eigenpairs_agree_with_a_dense_decomposition(block, keep):
     axes = orthogonal(4)
     values = torch.linspace(-1.5, 2, D, dtype=torch.float64)
     matrix = axes @ torch.diag(values) @ axes.T
@@ -159,7 +159,7 @@ def test_leading_eigenpairs_are_those_of_a_dense_decomposition(block, keep):
 @pytest.mark.parametrize("block", [2, 8])
 @pytest.mark.parametrize("ranks", [0, 3, D])
 def test_leading_eigenpairs_of_matrices_with_few_eigenvalues(ranks, block, precision):
-    """Krylov's subspaces of these end at once: 0, a projection, a multiple of the identity."""
+    """Krylov subspaces of these end at once: 0, a projection, a multiple of the identity."""
     axes = orthogonal(4)[:, :ranks].to(precision)
     matrix = 0.9 * axes @ axes.T
     found, vectors = leading_eigenpairs(
@@ -218,7 +218,7 @@ def test_the_error_bar_of_the_trace_is_honest():
 
 
 @pytest.mark.parametrize("wrong", [{"keep": 0}, {"keep": 37}])
-def test_what_cannot_be_computed_is_refused(wrong):
+def test_impossible_requests_are_refused(wrong):
     with pytest.raises(ValueError, match="keep"):
         eigenbasis(linear(torch.eye(D).double()), image(0), image(1), 0.1, **wrong)
 

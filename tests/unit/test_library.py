@@ -1,4 +1,4 @@
-"""gahb as a library: installed by itself, beside six packages and what these need."""
+"""gahb as a library: installed alone, with six packages and their dependencies."""
 
 import copy
 import importlib.util
@@ -11,7 +11,7 @@ import pytest
 from conftest import ROOT
 from gahb import selftest
 
-#: Refuses what is neither of the library's dependencies nor needed by them, then runs a file.
+#: Refuses imports outside the library's dependencies and their own, then runs a file.
 ALONE = """
 import importlib, importlib.metadata, pkgutil, re, sys
 sys.path.insert(0, sys.argv[1])
@@ -76,7 +76,7 @@ for needs in (lambda: photographs(side=8, stride=8, scales=[1], seed=0),
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory):
-    """A folder in which the wheel of the project is installed, and nothing else."""
+    """A folder in which only the wheel of the project is installed."""
     folder = tmp_path_factory.mktemp("library")
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         (folder / name).write_bytes((ROOT / name).read_bytes())
@@ -91,7 +91,7 @@ def installed(tmp_path_factory):
     return folder / "installed"
 
 
-def test_it_needs_six_packages_and_what_these_need(installed):
+def test_it_needs_six_packages_and_their_dependencies(installed):
     assert not list(installed.glob("study*"))
     files = {"alone.py": ALONE, "analysis.py": ANALYSIS}
     for name, text in files.items():
@@ -114,7 +114,7 @@ def test_it_needs_six_packages_and_what_these_need(installed):
         ("audit", "NEW", selftest.IMAGES),
     ],
 )
-def test_the_selftest_fails_where_something_is_wrong(monkeypatch, check, place, wrong):
+def test_the_selftest_finds_mistakes(monkeypatch, check, place, wrong):
     gain = selftest._gain()
     monkeypatch.setattr(selftest, "_gain", lambda: gain)
     monkeypatch.setattr(selftest, place, wrong)
@@ -122,8 +122,8 @@ def test_the_selftest_fails_where_something_is_wrong(monkeypatch, check, place, 
         getattr(selftest, check)()
 
 
-def test_the_notebook_shows_what_it_shows(tmp_path, monkeypatch):
-    """What its cells print is what is stored, but for digits, which differ between machines."""
+def test_the_notebook_reproduces_its_outputs(tmp_path, monkeypatch):
+    """Its cells print the stored text, except for digits, which differ between machines."""
     stored = json.loads((ROOT / "docs" / "library.ipynb").read_text())
     spec = importlib.util.spec_from_file_location("notebook", ROOT / "docs" / "notebook.py")
     module = importlib.util.module_from_spec(spec)

@@ -1,4 +1,4 @@
-"""Optimal denoisers against what an optimum must be, and their log densities."""
+"""Identities that optimal denoisers must satisfy, and their log densities."""
 
 import math
 
@@ -52,7 +52,7 @@ def noisy(x, sigma, seed=0):
 @pytest.mark.parametrize("sigma", [0.05, 0.3, 1.0])
 @pytest.mark.parametrize("name", NAMES)
 def test_the_optimum_is_miyasawas_formula_of_its_log_density(name, sigma):
-    """f(y) - y = sigma^2 grad log p_sigma(y), along some directions."""
+    """f(y) - y = sigma^2 grad log p_sigma(y), along a few directions."""
     truth, y, step = optimum(name), noisy(images(name, 0, 2), sigma), 1e-2 * sigma
     for seed in range(4):
         v = noisy(torch.zeros_like(y[:1]), 1.0, seed)
@@ -65,7 +65,7 @@ def test_the_optimum_is_miyasawas_formula_of_its_log_density(name, sigma):
 @pytest.mark.parametrize("name", NAMES)
 def test_the_squared_error_is_the_posterior_variance(name, sigma):
     """E |x - f(y)|^2 = E tr Cov(x | y) = sigma^2 E tr J(y), within four standard errors; the trace
-    is that of a random direction (Hutchinson)."""
+    is estimated with a random direction (Hutchinson)."""
     truth, x = optimum(name), images(name, 0, 100)
     y, v = noisy(x, sigma), noisy(torch.zeros_like(x), 1.0, 1)
     errors = (truth(y, sigma) - x).square().flatten(1).sum(1)
@@ -74,13 +74,13 @@ def test_the_squared_error_is_the_posterior_variance(name, sigma):
     apart = errors - sigma**2 * (v * along).flatten(1).sum(1)
     error = apart.std() / math.sqrt(len(x))
     assert abs(apart.mean()) < 4 * error
-    # The error bar is no wider than what is compared.
+    # The error bar is narrower than the compared values.
     assert 4 * error < errors.mean()
 
 
 @pytest.fixture(scope="module")
 def networks() -> dict:
-    """A UNet for each source, after 150 steps on images that are not the ones judged."""
+    """A UNet for each source, after 150 steps on images other than those tested."""
     found = {}
     for name in NAMES:
         network = denoisers.initialized("unet", 0, channels=8, blocks=2, gain=0.1)
@@ -97,7 +97,7 @@ def networks() -> dict:
 
 
 def apart(best, other, x, y, sigma):
-    """By how much `other` errs more, and <x - best, other - best>: both (image,), sums."""
+    """The excess error of `other`, and <x - best, other - best>: both (image,), sums."""
     found, with_it = best(y, sigma), other(y, sigma)
     more = (with_it - x).square() - (found - x).square()
     along = (x - found) * (with_it - found)
@@ -111,8 +111,8 @@ def standard_error(values) -> float:
 @pytest.mark.parametrize("sigma", [0.03, 0.1, 0.3, 1.0])
 @pytest.mark.parametrize("name", NAMES)
 def test_no_denoiser_is_better_than_the_optimum(networks, name, sigma):
-    """Neither a network nor a closed form. The error of the optimum is orthogonal to all that a
-    denoiser can do otherwise: E <x - f, g - f> = 0 for every g."""
+    """Neither a network nor a closed form. The error of the optimum is orthogonal to every other
+    denoiser's difference from it: E <x - f, g - f> = 0 for every g."""
     training, x = images(name, 500, 3000).float(), images(name, 0, 60).float()
     y, best = noisy(x, sigma).float(), optimum(name, torch.float32)
     for other in (networks[name], Wiener(**fit(training)), Memorizer(training)):
@@ -124,15 +124,15 @@ def test_no_denoiser_is_better_than_the_optimum(networks, name, sigma):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_an_optimum_that_is_wrong_would_be_noticed(networks, name):
-    """One that takes the noise for twice as strong as it is."""
+def test_a_wrong_optimum_would_be_noticed(networks, name):
+    """One that assumes noise twice as strong."""
     sigma, x = 0.1, images(name, 0, 60).float()
     y, best = noisy(x, sigma).float(), optimum(name, torch.float32)
     _, along = apart(lambda y, s: best(y, 2 * s), networks[name], x, y, sigma)
     assert abs(along.mean()) > 4 * standard_error(along)
 
 
-# Each in closed form or by brute force.
+# Each optimum in closed form or by brute force.
 
 
 def dense(truth: Gaussian) -> tuple[torch.Tensor, torch.Tensor]:
@@ -142,7 +142,7 @@ def dense(truth: Gaussian) -> tuple[torch.Tensor, torch.Tensor]:
     return truth.mean.expand(SIDE**2), filtered.flatten(1)
 
 
-def test_the_gaussian_is_that_of_its_covariance():
+def test_the_gaussian_agrees_with_its_covariance():
     truth, sigma = optimum("gaussian"), 0.2
     mean, C = dense(truth)
     y = noisy(images("gaussian", 0, 3), sigma).flatten(1)
@@ -154,7 +154,7 @@ def test_the_gaussian_is_that_of_its_covariance():
     torch.testing.assert_close(truth(shaped, sigma).flatten(1), filtered)
 
 
-def test_the_mixture_is_that_of_its_components():
+def test_the_mixture_agrees_with_its_components():
     truth, sigma = optimum("mixture"), 0.15
     y = noisy(images("mixture", 0, 4), sigma).flatten(1)
     total = (0.1**2 + sigma**2) * torch.eye(SIDE**2).double()
@@ -170,8 +170,8 @@ def test_the_mixture_is_that_of_its_components():
     torch.testing.assert_close(truth(shaped, sigma).flatten(1), expected, rtol=0, atol=1e-6)
 
 
-def test_the_optimum_of_disks_is_the_mean_over_disks_that_are_drawn():
-    """At much noise, a sum over 200,000 disks of the prior is close to all of them."""
+def test_the_optimum_of_disks_agrees_with_a_mean_over_random_disks():
+    """At high noise, a sum over 200,000 disks from the prior is close to the exact integral."""
     sigma, count = 1.0, 200_000
     low, high = np.array(list(disks.RANGES.values())).T
     values = low + (high - low) * np.random.default_rng(0).random((count, 5))
@@ -186,8 +186,8 @@ def test_the_optimum_of_disks_is_the_mean_over_disks_that_are_drawn():
 
 
 def test_five_parameters_cost_five_dimensions_at_little_noise():
-    """Mean squared error 5 sigma^2 / d, within four standard errors of 5 x 60 squares; a bit less,
-    as ranges end and disks of little contrast tell nothing of their edges."""
+    """Mean squared error 5 sigma^2 / d, within four standard errors of 5 x 60 squares; slightly
+    less, since ranges are bounded and disks of low contrast have invisible edges."""
     side, sigma = 16, 10 ** (-35 / 20)
     values = disks.parameters(11, np.arange(200))
     chosen = values[np.abs(values[:, 3] - values[:, 4]) > 0.3][:60]
@@ -208,8 +208,8 @@ def test_finer_boxes_change_nothing(monkeypatch):
 
 
 @pytest.mark.parametrize("sigma", [0.15, 0.5])
-def test_the_density_of_disks_is_that_of_a_dense_grid(sigma):
-    """To 0.002 nats. All boxes alike, so that errors of the middles cancel."""
+def test_the_density_of_disks_agrees_with_a_dense_grid(sigma):
+    """To 0.002 nats. All boxes are equal, so that errors of the centers cancel."""
     truth, y = Disks(SIDE), noisy(images("disks", 0, 3), sigma)
     low, high = SIDE * torch.tensor(list(disks.RANGES.values())[:3], dtype=torch.float64).T
     unit = torch.cartesian_prod(*((torch.arange(n).double() + 0.5) / n for n in (60, 60, 24)))
@@ -242,8 +242,8 @@ def test_images_are_the_same_in_any_range_and_all_different(name):
 
 
 @pytest.mark.parametrize("name", ["gaussian", "mixture"])
-def test_images_have_the_distribution_that_is_distribution(name):
-    """Their mean and covariance, by 3,000 of them."""
+def test_images_have_the_stated_distribution(name):
+    """Their mean and covariance, from 3,000 images."""
     truth, x = optimum(name), images(name, 0, 3000)
     if name == "gaussian":
         mean, C = dense(truth)
@@ -259,7 +259,7 @@ def test_images_have_the_distribution_that_is_distribution(name):
     assert (flat.mean(0) - mean).norm() < 3 * (variance / len(x)).sqrt()
 
 
-def test_gaussian_images_are_like_the_data_set_that_they_are_of():
+def test_gaussian_images_imitate_their_data_set():
     source = open_source("gaussian", original=DISKS, images=3000, seed=3)
     drawn, originals = source.read(0, 3000), DISKS.read(0, 3000)
     assert drawn.mean() == pytest.approx(originals.mean(), abs=0.02)

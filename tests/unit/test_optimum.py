@@ -1,4 +1,4 @@
-"""Distances to the optimum, on curves whose distance is known, and which stores figures read."""
+"""Distances to the optimum, for curves at a known distance, and the stores that figures read."""
 
 import copy
 
@@ -18,9 +18,9 @@ from study.stages import STAGES
 from study.stages.figures import summarized
 
 
-def test_distances_are_taken_image_by_image_at_levels_of_both():
+def test_distances_are_taken_per_image_at_common_levels():
     curves, best = psnr_store(0.6, 11), optimum_store(0.6, 13)
-    # What differs between images cancels; the optimum has two of the three, and four levels.
+    # Differences between images cancel; the optimum has two of the three, and four levels.
     found = optimum.below(curves, best)
     assert found.sizes == {"input_psnr": 4, "image": 2}
     np.testing.assert_allclose(found, 2)
@@ -42,7 +42,7 @@ def test_other_images_are_refused():
 
 
 def test_a_mean_over_chains_is_as_far_from_the_exact_one_as_its_error_says():
-    """The squared error of a noisy mean is that of the exact one plus the variance of the noise."""
+    """The squared error of a noisy mean is the error of the exact one plus the noise variance."""
     rng, d = np.random.default_rng(0), 100_000
     exact = 0.3 * rng.normal(size=d)
     found = exact + 0.2 * rng.normal(size=d)
@@ -54,13 +54,13 @@ def test_a_mean_over_chains_is_as_far_from_the_exact_one_as_its_error_says():
     np.testing.assert_array_equal(optimum.above_measured(closed_form), 0)
 
 
-def test_the_share_of_the_gap_that_is_closed():
+def test_the_closed_share_of_the_gap():
     found = optimum.closed(psnr_store(0.6, 12), psnr_store(0.6, 9), optimum_store(0.6, 13))
     assert found.keys() == {10, 15, 20, 30}
     np.testing.assert_allclose(found[20], 0.75)
 
 
-def test_curves_through_distances_are_those_that_they_were_made_from():
+def test_fitted_curves_recover_the_curves_of_the_distances():
     n = np.array([1e4, 4e4, 16e4, 64e4])
     far = 2.5e8
     line = 3 - 0.2 * np.log2(n / 1e4)
@@ -78,7 +78,7 @@ def test_curves_through_distances_are_those_that_they_were_made_from():
     assert "power_at_paper" not in optimum.extrapolated(n, line[:, None] - 2.8 + np.zeros(9))
 
 
-def test_intervals_of_curves_hold_the_truth_about_as_often_as_they_say():
+def test_intervals_of_curves_have_their_coverage():
     rng, n = np.random.default_rng(0), np.array([1e4, 4e4, 16e4])
     true = 2 - 0.1 * np.log2(n / 1e4)
     held = []
@@ -89,7 +89,7 @@ def test_intervals_of_curves_hold_the_truth_about_as_often_as_they_say():
     assert 0.87 < np.mean(held) < 1
 
 
-def test_the_figure_says_how_far_each_network_is():
+def test_the_figure_states_the_distance_of_each_network():
     stores, shown = networks_of(1)
     rows = figure.numbers(stores, shown)
     at = [row for row in rows if row["input_psnr"] == 20]
@@ -104,7 +104,7 @@ def test_the_figure_says_how_far_each_network_is():
     assert len(figure.draw(stores, shown | {"linear": None}).axes) == 1
     said = words(figure.draw(stores, shown)).replace("\n", " ")
     assert "four-times (N = 10), is 1.00 dB below the optimum and closes 0.75" in said
-    # The same number of images seen: no curve, and the networks' names below.
+    # With equal numbers of images seen: no curve, and the networks' names below.
     known = {
         name: {"psnr": {10: psnr_store(0.6, 11)}, "history": {10: one}}
         for name, one in zip(("wide", "deep"), stores.of("history", "once") * 2, strict=True)
@@ -115,7 +115,7 @@ def test_the_figure_says_how_far_each_network_is():
     assert "deep" in words(figure.draw(*alike))
 
 
-def test_references_stand_beside_networks_in_the_numbers():
+def test_the_numbers_list_references_next_to_networks():
     known = {"optimum": {"psnr": {10: optimum_store(0.6, 13)}},
              "linear": {"psnr": {10: psnr_store(0.5, 10, gap=1)}}}  # fmt: skip
     stores = stores_of(known, psnr={1: psnr_store(0.6, gap=3), 10: psnr_store(0.6, 11)})
@@ -154,7 +154,7 @@ def test_references_are_read_at_the_largest_size_and_only_where_they_are_shown()
 
 
 def with_optimum(**study) -> dict:
-    """A checked config in which the reference `flexible` stands for the optimum."""
+    """A checked config in which the reference `flexible` takes the place of the optimum."""
     found = config(references=["wiener", "flexible"], **study)
     found["denoisers"]["flexible"] = {"reference": "optimum"}
     return found

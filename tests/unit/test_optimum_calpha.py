@@ -1,4 +1,4 @@
-"""The optimum of C^alpha images against dense algebra, importance sampling and what it must be."""
+"""The optimum of C^alpha images against dense algebra, importance sampling and identities."""
 
 import math
 
@@ -55,9 +55,8 @@ def dense(mask, gains, sigma, alpha=ALPHA):
 
 
 @pytest.mark.parametrize("alpha", [1.0, 2.0, 4.0])
-def test_masks_are_those_of_the_images(alpha):
-    """x is one background where the mask is 1 and the other where it is 0: the images have no other
-    values of the mask that they were made from."""
+def test_masks_agree_with_the_images(alpha):
+    """x is one background where the mask is 1 and the other where it is 0, as in the generator."""
     noise = np.random.default_rng(0).uniform(-1, 1, (20, SIDE)).astype(np.float32)
     rows = Contours(SIDE, alpha)(torch.from_numpy(noise)).round().numpy()
     np.testing.assert_array_equal(rows, source.contours(noise, alpha))
@@ -67,7 +66,7 @@ def test_masks_are_those_of_the_images(alpha):
 
 
 @pytest.mark.parametrize("sigma", [0.3, 0.05])
-def test_the_likelihood_with_all_harmonics_is_the_dense_one(sigma, monkeypatch):
+def test_the_likelihood_with_all_harmonics_agrees_with_dense_algebra(sigma, monkeypatch):
     monkeypatch.setattr(fields, "LEAST", SIDE**2 - 1)
     monkeypatch.setattr(fields, "MOST", SIDE**2 - 1)
     x, mask = images(5, SIDE, ALPHA)
@@ -121,14 +120,14 @@ def test_the_oracle_is_the_dense_solve_at_its_gains():
     )
     nearest = (solved - found).abs().amax((2, 3)).amin(0)
     assert (nearest < 1e-3).all()
-    # The two sides of a contour are alike.
+    # The two sides of a contour are equivalent.
     torch.testing.assert_close(
         truth.given(1 - mask, y, sigma)[:, 0] - 0.5, found, atol=1e-3, rtol=0
     )
 
 
 def test_chains_find_the_mean_that_importance_sampling_finds():
-    """On few pixels at much noise the posterior mean is a weighted mean over draws of the prior."""
+    """With few pixels at high noise, the posterior mean is a weighted mean over prior draws."""
     sigma, draws = 0.3, 40_000
     y = noisy(images(4, SIDE, ALPHA)[0], sigma)
     truth = Calpha(ALPHA, SIDE, steps=400)
@@ -141,7 +140,7 @@ def test_chains_find_the_mean_that_importance_sampling_finds():
     mask = masks(Contours(SIDE, ALPHA)(noise).round(), SIDE)
     likelihood = Likelihood(data, sigma, ALPHA, float(truth.log_range.mean()))
     weights = likelihood.of_all(mask, gains).softmax(0)
-    assert (1 / weights.square().sum(0) > 200).all()  # draws that count
+    assert (1 / weights.square().sum(0) > 200).all()  # effective number of draws
     for i, one in enumerate(data):
         own = Likelihood(one[None], sigma, ALPHA, float(truth.log_range.mean()))
         leading = weights[:, i].topk(2000)
@@ -152,9 +151,9 @@ def test_chains_find_the_mean_that_importance_sampling_finds():
         assert off < 0.03 * found.variance[i], (i, off, found.variance[i])
 
 
-def test_the_optimum_of_smooth_images_is_what_was_measured():
-    """alpha = 4, 24x24, 10 dB: 25.6 dB on average of another 12 images, 0.5 its standard error as
-    is that of these; less than where the contour is known; two estimates of its error agree."""
+def test_the_optimum_of_smooth_images_agrees_with_earlier_measurements():
+    """alpha = 4, 24x24, 10 dB: 25.6 dB on average for another 12 images, with a standard error of
+    0.5 for both sets; less than with a known contour; two estimates of its error agree."""
     x, mask = images(16, 24, 4.0)
     sigma = 10 ** (-10 / 20)
     y, truth = noisy(x, sigma), Calpha(4.0, 24, steps=200)
@@ -167,9 +166,9 @@ def test_the_optimum_of_smooth_images_is_what_was_measured():
     assert 10 * math.log10(1 + found.error.mean() / found.variance.mean()) < 0.3
 
 
-def test_what_a_filter_does_otherwise_is_orthogonal_to_the_optimums_error():
-    """E <x - f, g - f> = 0 for every g, within four standard errors; not if f knows too little of
-    the noise."""
+def test_the_difference_of_a_filter_is_orthogonal_to_the_error_of_the_optimum():
+    """E <x - f, g - f> = 0 for every g, within four standard errors; not if f assumes too little
+    noise."""
     x, _ = images(210, SIDE, ALPHA)
     sigma, truth, wiener = 0.2, Calpha(ALPHA, SIDE, steps=200), Wiener(**fit(x[60:]))
     y = noisy(x[:60], sigma)
@@ -185,7 +184,7 @@ def test_what_a_filter_does_otherwise_is_orthogonal_to_the_optimums_error():
 
 @pytest.mark.parametrize("alpha", [1.0, 4.0])
 def test_log_p_of_contours_given_fields_is_the_sum_over_pixels(alpha):
-    """Also of contours that leave the image, and of those that are flat."""
+    """Also for contours that leave the image, and for flat ones."""
     y = noisy(images(3, SIDE, alpha)[0], 0.1)[:, 0] - 0.5
     options = {"groups": 1, "chains": 2, "starts": 50, "seed": 0}
     chain = Chain(y, 0.1, alpha, Calpha(alpha, SIDE).log_range, **options)
@@ -201,7 +200,7 @@ def test_log_p_of_contours_given_fields_is_the_sum_over_pixels(alpha):
     torch.testing.assert_close(found, expected, atol=2e-3, rtol=1e-5)
 
 
-def test_chains_that_did_not_mix_say_so():
+def test_chains_that_did_not_mix_are_reported():
     x, _ = images(8, 24, 2.0)
     sigma = 10 ** (-30 / 20)
     found = Calpha(2.0, 24, steps=20).posterior(noisy(x, sigma), sigma)
@@ -235,7 +234,7 @@ def test_images_without_a_contour_have_no_such_oracle():
         optimum.fit(None, {"source": "disks", "side": 16}, contour="known")
 
 
-def test_images_of_several_noise_levels_are_those_of_each_level():
+def test_batches_with_several_noise_levels_agree_with_single_levels():
     truth, y = Calpha(ALPHA, SIDE, steps=20), noisy(images(4, SIDE, ALPHA)[0], 0.2)
     found = truth(y, torch.tensor([0.1, 0.3, 0.1, 0.3]))
     for sigma, at in ((0.1, [0, 2]), (0.3, [1, 3])):

@@ -30,20 +30,20 @@ def test_bases_are_orthogonal(name, side):
     steps = bases.basis(name, side)
     images = some(side**2, side).double()
     found = bases.coefficients(images, steps)
-    # Inner products are kept, and images come back.
+    # Inner products are preserved, and images are recovered.
     flat, other = images.flatten(1), found.flatten(1)
     torch.testing.assert_close(other @ other.T, flat @ flat.T, atol=1e-9, rtol=0)
     torch.testing.assert_close(bases.combined(found, steps), images, atol=1e-12, rtol=0)
 
 
-def test_cosines_are_those_of_the_discrete_cosine_transform():
+def test_cosines_are_the_discrete_cosine_transform():
     images = some(3, 8).double()
     found = bases.coefficients(images, bases.basis("dct", 8))
     expected = scipy.fft.dctn(images.numpy(), axes=(2, 3), norm="ortho")
     np.testing.assert_allclose(found, expected, atol=1e-12)
 
 
-def test_wavelets_do_not_see_planes_but_at_the_border():
+def test_wavelets_ignore_planes_except_at_the_border():
     """Four taps have two vanishing moments: a plane has no details where nothing wraps around."""
     y, x = np.mgrid[:16, :16].astype(float)
     (step, *_) = bases.basis("wavelet", 16)
@@ -68,7 +68,7 @@ def test_the_oracle_has_the_expected_error_of_its_shrinkage():
     shrunk = (c**2 / (c**2 + sigma**2)) * (c + sigma * rng.normal(size=(200_000, 12)))
     error = np.square(shrunk @ basis - x).mean()
     assert oracle_psnr(c, sigma) == pytest.approx(-10 * np.log10(error), abs=0.03)
-    # Where a basis is not whole, what it does not span is lost.
+    # If a basis is incomplete, the component outside its span is lost.
     error = np.square(shrunk[:, :5] @ basis[:5] - x).mean()
     found = oracle_psnr(c[:5], sigma, (np.square(x).sum(), 12))
     assert found == pytest.approx(-10 * np.log10(error), abs=0.03)
@@ -77,7 +77,7 @@ def test_the_oracle_has_the_expected_error_of_its_shrinkage():
 @pytest.mark.parametrize("name", ["dct", "wavelet"])
 @pytest.mark.parametrize("sigma", [0.02, 0.2, 1])
 def test_a_threshold_keeps_what_donoho_and_johnstone_promise(name, sigma):
-    """Its error is less than (2 ln d + 1) (sigma^2 + sum min(c_k^2, sigma^2)), and no oracle's."""
+    """Error below (2 ln d + 1) (sigma^2 + sum min(c_k^2, sigma^2)), above the oracle's."""
     y, x = np.mgrid[:16, :16] / 16
     image = torch.from_numpy(np.cos(2 * np.pi * x) * y + (x > 0.4)).float()[None, None]
     denoiser = threshold.build(threshold.fit(image, basis=name), image)
@@ -89,15 +89,15 @@ def test_a_threshold_keeps_what_donoho_and_johnstone_promise(name, sigma):
 
 
 @pytest.mark.parametrize("name", ["dct", "wavelet"])
-def test_thresholds_leave_nothing_of_noise_and_keep_the_mean(name):
-    """The largest of d Gaussians is below sigma sqrt(2 ln d) nearly always."""
+def test_thresholds_remove_noise_and_keep_the_mean(name):
+    """The largest of d Gaussians is almost always below sigma sqrt(2 ln d)."""
     flat, sigma = torch.full((50, 3, 16, 16), 0.4), 0.1
     tensors = threshold.fit(flat, basis=name)
     found = threshold.build(tensors, flat)(noisy(flat, sigma), sigma)
     kept = 3 * int(tensors["kept"]) ** 2
     assert kept == {"dct": 3, "wavelet": 12}[name]
     error = (found - flat).square().flatten(1).sum(1).mean() / sigma**2
-    # Of 50 x 768 coefficients a few are above the threshold, by little.
+    # A few of 50 x 768 coefficients are slightly above the threshold.
     assert kept * 0.8 < error < kept * 1.2 + 2
 
 
@@ -113,8 +113,8 @@ def test_thresholds_have_derivatives_projections_in_the_basis():
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_nonlocal_means_of_what_repeats(channels):
-    """Many equal patches: nearly all noise goes. Images do not change each other."""
+def test_nonlocal_means_of_repeated_patches(channels):
+    """Many equal patches: nearly all noise is removed. Images do not influence each other."""
     stripes = torch.zeros(4, channels, 24, 24)
     stripes[..., ::4], stripes[..., 1::4] = 1, 1
     y, sigma = noisy(stripes, 0.1), 0.1

@@ -1,4 +1,4 @@
-"""What results say that they were made with, and jobs that refuse to run what was not planned."""
+"""Records of how results were made, and jobs that refuse to run unplanned code or values."""
 
 import os
 import sys
@@ -22,13 +22,13 @@ def folder(tmp_path, monkeypatch):
 
 
 def saved(path: str, parameters: dict = MADE, value: float = 1.0) -> str:
-    """A store; the file that stands for it in rules."""
+    """Write a store and return the file that represents it in rules."""
     attributes = store.provenance("Example", parameters)
     store.save(xr.Dataset({"a": store.variable("x", [value], "a")}, attrs=attributes), path)
     return f"{path}/zarr.json"
 
 
-def test_weights_say_what_they_were_made_with_in_the_same_bytes_each_time():
+def test_weights_record_their_provenance_in_the_same_bytes_each_time():
     network, written = denoisers.initialized("bfcnn", 0, channels=4, layers=3), set()
     for _ in range(8):
         denoisers.save(network, "a.safetensors", "bfcnn", channels=4, layers=3, parameters=MADE)
@@ -38,14 +38,14 @@ def test_weights_say_what_they_were_made_with_in_the_same_bytes_each_time():
     assert origin("a.safetensors") == MADE and content("a.safetensors")
 
 
-def test_a_stores_metadata_change_with_its_data_and_with_nothing_else():
+def test_the_metadata_of_a_store_change_only_with_its_data():
     files = [saved(f"{number}.zarr", value=value) for number, value in enumerate((1.0, 1.0, 2.0))]
     texts = [open(file).read() for file in files]
     assert texts[0] == texts[1] != texts[2]
     assert content(files[0]) == content(files[1]) != content(files[2])
 
 
-def test_what_says_nothing_has_no_origin(tmp_path):
+def test_files_without_a_record_have_no_origin(tmp_path):
     (tmp_path / "a.png").write_bytes(b"PNG")
     (tmp_path / "half.zarr").mkdir()
     for path in ("a.png", "half.zarr/zarr.json", "none.zarr/zarr.json"):
@@ -65,7 +65,7 @@ def test_a_result_is_unlike_with_other_values_code_wildcards_and_inputs():
     assert unlike(path, *NOW) == [f"{images} is not the one that it was made from"]
 
 
-def test_a_marker_is_newer_and_never_the_same():
+def test_a_marker_is_newer_and_always_different():
     path = saved("a.zarr")
     later = time.time() + 1000
     os.utime(path, (later, later))
@@ -79,7 +79,7 @@ def test_a_marker_is_newer_and_never_the_same():
     assert kept_lines([path]) == []  # nobody has accepted it
 
 
-def test_what_is_kept_is_listed_until_something_else_changes():
+def test_kept_results_are_listed_until_something_else_changes():
     paths = [saved(f"{number}.zarr") for number in range(20)]
     keep((path, *LONGER) for path in paths)
     assert [marker(path, *LONGER) for path in paths] == [[]] * 20
@@ -94,7 +94,7 @@ def test_what_is_kept_is_listed_until_something_else_changes():
 
 @pytest.fixture
 def plan(tmp_path, monkeypatch):
-    """The code of a job, a script of one module, and what it was planned with."""
+    """The code of a job with one module, and its plan."""
     (tmp_path / "scripts").mkdir()
     (tmp_path / "gahb").mkdir()
     for name, text in (("scripts/a.py", "import gahb.b\n"), ("gahb/b.py", "B = 1\n")):
@@ -119,7 +119,7 @@ def edited(text: str, when: float) -> None:
     fingerprint.content.cache_clear()
 
 
-def test_a_job_runs_what_was_planned_and_nothing_else(plan):
+def test_a_job_runs_only_what_was_planned(plan):
     planned.check("a.zarr", plan)
     with pytest.raises(planned.Changed, match=r"count was 4, is 5\. The run was planned before"):
         planned.check("a.zarr", plan | {"values": {"count": 5}})
@@ -140,7 +140,7 @@ def test_code_that_is_written_while_a_job_starts_is_refused(plan):
 
 
 def test_a_job_imports_all_its_modules_before_it_is_compared_with_its_plan(tmp_path, monkeypatch):
-    """So a later edit of a module that only the config names is not run."""
+    """So later edits of modules that only the config names are not run."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.setenv(planned.VARIABLE, "")

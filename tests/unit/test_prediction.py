@@ -1,4 +1,4 @@
-"""What the covariance predicts, against Monte Carlo, closed forms and the Wiener filter itself."""
+"""Predictions from the covariance, against Monte Carlo, closed forms and the Wiener filter."""
 
 import numpy as np
 import pytest
@@ -32,11 +32,11 @@ def test_kappa_solves_its_equation():
         k = prediction.kappa(VARIANCES, n, s)
         assert k == pytest.approx(s + k / n * (VARIANCES / (VARIANCES + k)).sum(), rel=1e-6)
     assert prediction.kappa(VARIANCES, 1e9, 0.3) == pytest.approx(0.3)
-    # Without noise nothing is left to shrink once there are as many images as axes.
+    # Without noise there is no shrinkage once there are as many images as axes.
     assert prediction.kappa(VARIANCES, 10 * D, 0.0) == pytest.approx(0, abs=1e-10)
 
 
-def test_the_shrinkage_is_that_of_kappa_within_two_standard_errors():
+def test_the_shrinkage_agrees_with_kappa_within_two_standard_errors():
     """E[C_n (C_n + s)^-1] along the axes of C, over splits; kappa = s is far off."""
     N, s = 50, 0.04
     found = []
@@ -55,7 +55,7 @@ def test_the_shrinkage_is_that_of_kappa_within_two_standard_errors():
 
 @pytest.mark.parametrize("N", [30, 100, 300])
 @pytest.mark.parametrize("sigma", [0.1, 0.5])
-def test_errors_are_those_of_wiener_filters_of_n_images(N, sigma):
+def test_errors_agree_with_wiener_filters_of_n_images(N, sigma):
     filters = [fitted(N, [2, N, split]) for split in range(20)]
     train = [sigma**2 * float((f.variances / (f.variances + sigma**2)).sum()) for f in filters]
     test = [exact_test_error(f, sigma) for f in filters]
@@ -88,12 +88,12 @@ def test_samples_of_two_filters_agree_as_the_theory_says(N):
         a, b = (p - p.mean(1, keepdim=True) for p in pair)
         products.append(float((a * b).sum()))
         squares.append(float(a.norm() * b.norm()))
-    # Of few images the filter's mean counts, too: without it, 0.04 more at N = 10.
+    # For few images the filter's mean counts, too: without it, 0.04 more at N = 10.
     assert np.sum(products) / np.sum(squares) == pytest.approx(expected, abs=0.002 + 0.3 / N)
 
 
 @pytest.mark.parametrize("N", [1, 20, 200])
-def test_errors_of_a_filter_are_those_of_denoising(N):
+def test_errors_of_a_filter_agree_with_denoising(N):
     """The mean over the noise is exact: Monte Carlo of it agrees."""
     f, sigma, training, test = fitted(N, 8), 0.3, draw(N, 8), draw(50, 9)
     found = prediction.wiener_errors(f, test, sigma)
@@ -101,7 +101,7 @@ def test_errors_of_a_filter_are_those_of_denoising(N):
     for one, clean in zip(found, (training, test), strict=True):
         x = clean.repeat(-(-4000 // len(clean)), 1, 1, 1)
         y = x + sigma * torch.randn(x.shape, generator=generator, dtype=torch.float64)
-        # Of float32 images, as the filter takes them.
+        # For float32 images, as the filter takes them.
         assert float((f(y, sigma) - x).square().mean()) == pytest.approx(one, rel=0.03, abs=1e-9)
 
 

@@ -22,7 +22,7 @@ def seen(monkeypatch):
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_only_samples_that_are_no_copies_are_shown(name, seen):
+def test_only_samples_that_are_not_copies_are_shown(name, seen):
     stores, shown = several(1)[FIGURES[name]]
     with pictures.hiding(True):
         FIGURES[name].draw(stores, shown)
@@ -42,7 +42,7 @@ def test_only_samples_that_are_no_copies_are_shown(name, seen):
     assert all(any(np.array_equal(image, sample) for sample in new) for image in seen)
 
 
-def test_everything_is_shown_of_a_data_set_that_is_not_private(seen):
+def test_everything_is_shown_if_a_data_set_is_not_private(seen):
     stores, shown = several(1)[samples]
     samples.draw(stores, shown)
     images = stores.first("images").images.values
@@ -86,7 +86,7 @@ def test_a_data_set_made_of_a_private_one_is_private(tmp_path):
             assert STAGES[f"figure_{figure}"].values(config, job)["private"] is private
 
 
-def test_privacy_changes_figures_and_nothing_that_is_computed(tmp_path):
+def test_privacy_changes_figures_but_no_computation(tmp_path):
     job = {"dataset": "a", "denoiser": "unet", "subset": "S1", "N": "10", "seed": "0"}
     open_, hidden = _config(False, tmp_path), _config(True, tmp_path)
     for stage in ("images", "split", "training", "samples", "psnr"):

@@ -1,4 +1,4 @@
-"""What is pinned, and that it is pinned the same way everywhere."""
+"""Pinned packages, the same everywhere."""
 
 import re
 import tomllib
@@ -22,7 +22,7 @@ def test_conda_installs_the_same_pins():
     assert pins == LOCK
 
 
-def test_what_the_project_asks_for_is_pinned():
+def test_all_requirements_are_pinned():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     asked = sum(project["optional-dependencies"].values(), project["dependencies"])
     pinned = {re.sub("[._]", "-", line.split("==")[0].lower()) for line in LOCK}

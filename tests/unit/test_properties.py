@@ -1,4 +1,4 @@
-"""Properties of denoisers of which they are known: filters, among them Wiener's."""
+"""Properties of denoisers for which they are known: filters, including the Wiener filter."""
 
 import numpy as np
 import pytest
@@ -19,31 +19,31 @@ def noisy(seed=0):
 
 
 class Filter(nn.Module):
-    """Periodic filter of weight 1/2 here, and 1/8 two pixels from here in each direction."""
+    """Periodic filter with weight 1/2 at a pixel, and 1/8 two pixels away in each direction."""
 
     def forward(self, y, sigma):
         around = sum(y.roll(s, axis) for s in (-2, 2) for axis in (2, 3))
         return y / 2 + around / 8
 
 
-def test_a_filter_is_all_that_a_linear_equivariant_denoiser_is():
+def test_a_filter_is_linear_homogeneous_and_equivariant():
     found = properties(Filter(), noisy(), 0.3, ALL)
     assert max(found.homogeneity, found.linearity, found.equivariance) < 1e-12
     middle = SIDE - 1
-    # The mean over those entries from whose border the pixel is not out of sight.
+    # The mean over entries for which the pixel is inside the image.
     assert found.field[middle, middle] == pytest.approx(1 / 2)
     assert found.field[middle + 2, middle] == found.field[middle, middle - 2] == 1 / 8
     assert found.field[middle + 1, middle] == found.field[middle + 2, middle + 2] == 0
 
 
-def test_the_radius_of_a_filter_is_that_of_its_weights():
+def test_the_radius_of_a_filter_is_the_radius_of_its_weights():
     inside = torch.tensor([SIDE * 3 + 4, SIDE * 4 + 3])
     found = properties(Filter(), noisy(), 0.3, inside)
     assert found.radius == pytest.approx(np.sqrt(4 / 2))
 
 
-def test_a_field_that_is_alike_everywhere_has_the_radius_of_the_image():
-    """Two coordinates, each a difference of two that are uniform on SIDE pixels."""
+def test_a_uniform_field_has_the_radius_of_the_image():
+    """Two coordinates, each the difference of two uniform ones on SIDE pixels."""
     field, radius = receptive_field(torch.ones(len(ALL), 3 * len(ALL)), ALL, (3, SIDE, SIDE))
     assert radius == pytest.approx(np.sqrt(2 * (SIDE**2 - 1) / 6))
     np.testing.assert_allclose(field, 3)
@@ -51,7 +51,7 @@ def test_a_field_that_is_alike_everywhere_has_the_radius_of_the_image():
 
 @pytest.mark.parametrize("mean", [0.0, 0.5])
 def test_wieners_filter_is_linear_around_its_mean(mean):
-    """f(y) = m + W (y - m): what its tangent misses is (I - W) m, known here."""
+    """f(y) = m + W (y - m): its tangent misses (I - W) m, which is known here."""
     generator = torch.Generator().manual_seed(1)
     axes = torch.linalg.qr(torch.randn(SIDE**2, SIDE**2, generator=generator).double())[0]
     variances = torch.linspace(1, 0.01, SIDE**2, dtype=torch.float64)
@@ -70,12 +70,12 @@ def test_wieners_filter_is_linear_around_its_mean(mean):
     assert found.equivariance > 0.1
 
 
-def test_entries_are_different_and_no_more_than_there_are():
+def test_entries_are_distinct_and_at_most_all():
     assert len(set(entries(SHAPE, 20, 0).tolist())) == 20
     assert torch.equal(entries(SHAPE, 1000, 0), ALL)
 
 
-def test_the_figure_says_what_the_stores_hold():
+def test_the_figure_agrees_with_the_stores():
     rows = figure.numbers(
         properties_stores(["a", "b"], 2), {"denoisers": ["a", "b"], "sizes": [100]}
     )

@@ -1,4 +1,4 @@
-"""PSNR curves against errors that are known."""
+"""PSNR curves for known errors."""
 
 from types import SimpleNamespace
 
@@ -20,7 +20,7 @@ def test_psnr_of_a_known_error():
     np.testing.assert_allclose(sigma_from_psnr(input_psnr(np.array([0.01, 0.3]))), [0.01, 0.3])
 
 
-def test_no_error_at_all_has_a_psnr():
+def test_zero_error_has_a_psnr():
     assert (psnr(some(4), some(4)) > 140).all() and psnr(some(4), some(4)).isfinite().all()
 
 
@@ -40,7 +40,7 @@ def test_curves_are_averages_over_repeats_and_the_same_in_batches():
     one = psnr_curve(lambda y, _: 0.5 * y, images, [0.2], seed=3, batch=10)
     assert not np.array_equal(one, psnr_curve(lambda y, _: 0.5 * y, images, [0.2], seed=4))
     many = psnr_curve(lambda y, _: 0.5 * y, images, [0.2], seed=3, repeats=400)
-    # PSNRs with a single noise scatter; of those with 400, what is left are the images'.
+    # PSNRs with a single noise scatter; with 400, only the scatter between images is left.
     again = psnr_curve(lambda y, _: 0.5 * y, images, [0.2], seed=5, repeats=400)
     assert np.abs(many - again).max() < 0.2 * np.abs(one - many).max()
     bytes_ = psnr_curve(lambda y, _: y, (images * 255).round().to(torch.uint8), [0.2], seed=3)
@@ -48,14 +48,14 @@ def test_curves_are_averages_over_repeats_and_the_same_in_batches():
     np.testing.assert_allclose(bytes_, floats, atol=1e-4)
 
 
-def test_the_first_images_see_the_same_noise_however_many_follow():
+def test_the_noise_of_an_image_does_not_depend_on_how_many_follow():
     images, sigmas = torch.rand(40, 1, 16, 16), [0.1, 0.5]
     all_of_them = psnr_curve(lambda y, _: y.clamp(0, 1), images, sigmas, seed=2, batch=30)
     few = psnr_curve(lambda y, _: y.clamp(0, 1), images[:5], sigmas, seed=2)
     np.testing.assert_array_equal(few, all_of_them[:, :5])
 
 
-def test_a_posterior_is_of_the_same_noisy_images():
+def test_posterior_statistics_use_the_same_noisy_images():
     class Truth:
         def posterior(self, y, sigma):
             each = y.mean((1, 2, 3))

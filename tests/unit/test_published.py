@@ -59,7 +59,7 @@ def bias_free_denoising():
             f"{norm}.weight": torch.randn(CHANNELS) * 1e-2,
             f"{norm}.bias": torch.randn(CHANNELS),
             f"{norm}.running_mean": torch.randn(CHANNELS),
-            # Small enough for the 1e-5 that is added to the standard deviation to be seen.
+            # Small enough that the 1e-5 added to the standard deviation is visible.
             f"{norm}.running_var": (torch.rand(CHANNELS) + 0.5) * 1e-4,
             f"{norm}.num_batches_tracked": torch.tensor(9),
         }
@@ -81,7 +81,7 @@ def check(path, network):
     y = torch.rand(2, 1, 12, 12)
     torch.testing.assert_close(found(y), network(y))
     assert found(3 * y).allclose(3 * found(y), atol=1e-4)
-    # Imported weights are kept like those of a network trained here.
+    # Imported weights are stored like the weights of a network trained here.
     kept = path.with_name("kept.safetensors")
     denoisers.save(found, kept, **described)
     torch.testing.assert_close(denoisers.load(kept)(y, 0.1), y - found(y))
@@ -259,7 +259,7 @@ def test_a_wrong_file_is_refused_by_name(tmp_path, what):
         published.read(tmp_path / "net.pt")
 
 
-def test_no_file_and_no_torch_file(tmp_path):
+def test_missing_and_invalid_files(tmp_path):
     with pytest.raises(UnreadableWeights, match="no such file"):
         published.read(tmp_path / "none.pt")
     (tmp_path / "text.pt").write_text("these are no weights")
@@ -324,7 +324,7 @@ def users_own(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("predicts", ["denoised", "noise"])
 @pytest.mark.parametrize("needs_sigma", [True, False])
-def test_a_function_of_the_users(users_own, tmp_path, predicts, needs_sigma):
+def test_a_users_function(users_own, tmp_path, predicts, needs_sigma):
     described = {
         "architecture": "function", "function": "users_own:make", "predicts": predicts,
         "needs_sigma": needs_sigma,
@@ -334,7 +334,7 @@ def test_a_function_of_the_users(users_own, tmp_path, predicts, needs_sigma):
     output = network.network(y, *sigma)
     expected = output if predicts == "noise" else y - output
     torch.testing.assert_close(network(y, *sigma), expected)
-    # Its weights, which are drawn at random, are kept, though one is held twice.
+    # Its random weights are kept, though one is stored twice.
     denoisers.save(network, tmp_path / "kept.safetensors", **described)
     kept = denoisers.load(tmp_path / "kept.safetensors")
     assert kept.blind == (not needs_sigma)
@@ -356,7 +356,7 @@ def users(function):
     return NetworkDenoiser(denoisers.build("function", function=f"users_own:{function}", **options))
 
 
-def test_what_has_no_forward_mode_is_refused_by_leading_eigenpairs_alone(users_own):
+def test_only_leading_eigenpairs_refuse_modules_without_forward_mode(users_own):
     y = torch.rand(1, 4, 4)
     assert eigenbasis(users("backward"), y, y, 0.1).shrinkage == pytest.approx([0.5] * 16)
     with pytest.raises(ValueError, match="forward-mode"):
@@ -371,6 +371,6 @@ def test_what_has_no_forward_mode_is_refused_by_leading_eigenpairs_alone(users_o
         ("nowhere:make", ImportError),
     ],
 )
-def test_a_function_that_makes_no_denoiser(users_own, function, error):
+def test_a_function_that_does_not_make_a_denoiser(users_own, function, error):
     with pytest.raises(error, match=r"none|nn\.Module|nowhere"):
         denoisers.build("function", function=function, predicts="noise", needs_sigma=False)

@@ -18,7 +18,7 @@ def generator() -> torch.Generator:
     return torch.Generator().manual_seed(0)
 
 
-def test_mixed_levels_are_distributed_as_they_say():
+def test_mixed_levels_have_their_distribution():
     """Three fifths log-uniform on [LOWEST, 1], the others square roots of U(0, 1)."""
     sigma = torch.cat([mixed_levels(64, g) for g in [generator()] for _ in range(500)]).flatten()
     assert sigma.min() >= LOWEST and sigma.max() <= 1
@@ -28,16 +28,17 @@ def test_mixed_levels_are_distributed_as_they_say():
     assert float(sigma.square().mean()) == pytest.approx(BLANK_LOSS["mixed"], abs=0.003)
 
 
-def test_each_batch_sees_all_levels_alike():
-    """The quantiles of a batch are a regular grid: its mean varies far less than of free draws."""
+def test_each_batch_covers_all_levels_evenly():
+    """The quantiles of a batch are a regular grid: its mean varies far less than with free
+    draws."""
     g = generator()
     means = torch.stack([mixed_levels(64, g).log().mean() for _ in range(200)])
     free = torch.stack([mixed_levels(1, g).log().mean() for _ in range(2000)])
     assert means.std() < free.std() / 64**0.5 / 5
 
 
-def test_a_weight_by_noise_level_makes_every_level_count_alike():
-    """Of errors e(sigma) that only depend on sigma the weighted loss tends to 1 at each level."""
+def test_weighting_by_noise_level_makes_every_level_count_equally():
+    """For errors e(sigma) that depend only on sigma, the weighted loss tends to 1 at each level."""
     error, g = RunningError(torch.device("cpu")), generator()
     for _ in range(400):
         sigma = mixed_levels(64, g).flatten()
@@ -46,7 +47,7 @@ def test_a_weight_by_noise_level_makes_every_level_count_alike():
     assert float(weighted.mean()) == pytest.approx(1, abs=0.1)
 
 
-def test_the_weight_depends_on_the_level_alone():
+def test_the_weight_depends_only_on_the_level():
     """So the posterior mean stays the optimum: two images at one level keep the ratio of errors."""
     error = RunningError(torch.device("cpu"))
     sigma = torch.full((2,), 0.1)
@@ -66,7 +67,7 @@ def test_muon_keeps_the_singular_vectors_and_levels_the_values(shape):
     assert core.diag().min() > 0.5 and core.diag().max() < 1.3
 
 
-def test_matrices_of_one_size_are_made_orthogonal_together_as_alone():
+def test_matrices_are_orthogonalized_together_as_alone():
     g = generator()
     matrices = [torch.randn(*s, generator=g) for s in ((6, 30), (30, 6), (6, 50), (9, 9))]
     together = orthogonal(matrices)
@@ -75,7 +76,7 @@ def test_matrices_of_one_size_are_made_orthogonal_together_as_alone():
 
 
 def test_muon_finds_the_minimum_of_a_quadratic():
-    """Whatever the scale of its gradient: the step has the size of the learning rate."""
+    """At any scale of its gradient, the step has the size of the learning rate."""
     target = torch.randn(8, 4, 3, 3, generator=generator())
     for scale in (1e-3, 1e3):
         weight = torch.nn.Parameter(torch.zeros_like(target))

@@ -1,4 +1,4 @@
-"""Clusters of near-duplicates and pairs on two sides, of images whose copies are known."""
+"""Clusters of near-duplicates and pairs across the split, for images with known copies."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from study.job import Job
 
 
 def copies(of, side=16):
-    """Images of noise, the same one where `of` is the same, of other contrast and brightness."""
+    """Noise images, equal where `of` is equal except for contrast and brightness."""
     rng = np.random.default_rng(0)
     drawn = rng.standard_normal((max(of) + 1, 1, side, side))[np.array(of)]
     scale, level = rng.uniform(0.05, 0.1, len(of)), rng.uniform(0.4, 0.6, len(of))
@@ -25,7 +25,7 @@ def copies(of, side=16):
 def test_clusters_are_the_copies_of_an_image(of, block, data):
     of = np.array(of)
     side = np.array(data.draw(st.lists(st.integers(0, 2), min_size=len(of), max_size=len(of))))
-    parts = [np.flatnonzero(side == s) for s in (0, 1)]  # those of 2 are on no side
+    parts = [np.flatnonzero(side == s) for s in (0, 1)]  # copies of 2 are on no side
     found = redundancy(features(copies(of)), parts, 0.95, block=block)
     assert found.cluster.tolist() == [of.tolist().index(name) for name in of]
     assert different(found.cluster, parts[0]) == len(set(of[parts[0]]))
@@ -61,7 +61,7 @@ def test_mirror_images_are_near_duplicates(side):
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
-def test_blank_images_are_near_duplicates_whatever_their_gray(dtype):
+def test_blank_images_are_near_duplicates_at_any_gray_level(dtype):
     images = copies([0, 1, 2, 3, 4, 5, 6], side=40)
     images[[1, 2, 4]] = np.array([0, 0.5, 1])[:, None, None, None]
     images[6] = np.indices((40, 40)).sum(0) % 2  # which pooling leaves flat, but which is not blank
@@ -72,24 +72,24 @@ def test_blank_images_are_near_duplicates_whatever_their_gray(dtype):
 
 
 def test_a_chain_is_one_cluster():
-    """Neighbours on a circle are near-duplicates, its ends are not."""
+    """Neighbors on an arc are near-duplicates, its ends are not."""
     angle = np.linspace(0, 1, 9)
     unit = np.stack([np.cos(angle), np.sin(angle)], 1).astype(np.float32)
     found = redundancy(unit[::-1], [], 0.99, block=2)
     assert (found.cluster == 0).all()
 
 
-def test_what_near_duplicates_keeps_is_not_redundant():
+def test_images_kept_by_near_duplicates_are_not_redundant():
     unit = np.random.default_rng(0).standard_normal((400, 3)).astype(np.float32)
     unit /= np.linalg.norm(unit, axis=1, keepdims=True)
     kept = np.setdiff1d(np.arange(400), near_duplicates(unit, 0.95)[0])
     found = redundancy(unit, [kept[::2], kept[1::2]], 0.95)
     assert found.pairs.sum() == 0
-    assert different(found.cluster) < len(kept)  # joined by those that are dropped
+    assert different(found.cluster) < len(kept)  # joined by dropped ones
 
 
 def saved(folder, images) -> list[str]:
-    """The stores that the script reads, of eight images, and the one that it writes."""
+    """Paths of the stores that the script reads, with eight images, and of the one it writes."""
     paths = data_set(folder, images, S1=[0, 1, 2, 3], S2=[3, 4], test=[5, 6, 7])
     return [*paths, str(folder / "redundancy.zarr")]
 
@@ -108,7 +108,7 @@ def test_the_store_and_the_warning(tmp_path, capsys):
     assert sorted(map(tuple, found.crossing.values)) == [(0, 3), (1, 7)]
 
 
-def test_how_many_images_are_blank_is_said_before_training(tmp_path, capsys):
+def test_the_number_of_blank_images_is_reported_before_training(tmp_path, capsys):
     images = copies([*range(8)])
     images[::3] = np.array([0, 0.5, 1])[:, None, None, None]
     scripts.redundancy.main(*saved(tmp_path, images), threshold=0.95, of_files=True, job=Job())

@@ -32,7 +32,7 @@ def brute_force(images, y, sigma):
 
 
 class Counted:
-    """Images that are read when indexed; how many blocks of them are held at once."""
+    """Images that are read when indexed; counts how many blocks are held at once."""
 
     nbytes = 2**40  # as if there were too many to keep
 
@@ -61,7 +61,7 @@ def test_the_memorizer_is_the_posterior_mean_in_blocks_of_any_size(sigma, block)
         torch.testing.assert_close(found, brute_force(images, y, sigma), atol=1e-10, rtol=0)
 
 
-def test_bytes_are_images_in_0_to_1():
+def test_bytes_are_images_in_the_unit_interval():
     images, y = (255 * some(50)).to(torch.uint8), some(9, 1)
     found = Memorizer(images, 7).double()
     assert found.training_set.few.dtype == torch.uint8
@@ -121,7 +121,7 @@ def test_a_large_training_set_is_never_held():
     products.dense()
     products.forward(torch.eye(12))
     gc.collect()
-    assert images.most <= 4  # the one in use, the next one, and those that change places
+    assert images.most <= 4  # the one in use, the next one, and those being exchanged
 
 
 # Wiener's filter.

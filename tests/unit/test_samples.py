@@ -16,7 +16,7 @@ SHAPE = (1, 4, 4)
 
 
 def gaussian(spread=0.5) -> tuple[Wiener, torch.Tensor, torch.Tensor]:
-    """A denoiser of N(mean, C), C with variances from spread^2 / 16 to spread^2, and the two."""
+    """A denoiser of N(mean, C), with variances from spread^2 / 16 to spread^2; mean and C."""
     generator = torch.Generator().manual_seed(1)
     axes = torch.linalg.qr(torch.randn(16, 16, generator=generator))[0]
     covariance = axes @ torch.diag(spread**2 * torch.linspace(1 / 16, 1, 16)) @ axes.T
@@ -38,7 +38,7 @@ class Blind(torch.nn.Module):
 
 
 def shrunk(y):
-    """Shrinks towards 1/2, whatever the noise: f is the identity of no density but contracts."""
+    """Shrink towards 1/2 at any noise: f is no posterior mean, but contracts."""
     return 0.5 + 0.2 * (y - 0.5)
 
 
@@ -65,7 +65,7 @@ def test_the_denoiser_of_a_finite_set_samples_that_set():
     found = nearest(samples, images, 2)
     assert memorized_by_distance(samples, found).all()
     assert found.distance[:, 0].max() < 1e-3
-    assert len(found.by_distance[:, 0].unique()) > 3  # and not one image alone
+    assert len(found.by_distance[:, 0].unique()) > 3  # rather than a single image
 
 
 def test_noise_is_standard_normal_and_independent():
@@ -88,7 +88,7 @@ def test_noise_is_standard_normal_and_independent():
 
 
 @pytest.mark.parametrize("order", [[5, 2, 9], [9], [0, 1, 2, 5]])
-def test_noise_depends_on_seed_sample_and_step_alone(order):
+def test_noise_depends_only_on_seed_sample_and_step(order):
     every = noise(1, torch.arange(10), 4, SHAPE)
     torch.testing.assert_close(
         noise(1, torch.tensor(order), 4, SHAPE), every[order], atol=0, rtol=0
@@ -107,7 +107,7 @@ def test_the_same_samples_whatever_the_batch_and_the_count():
         np.testing.assert_allclose(apart.trajectory, together.trajectory[:count], atol=1e-5)
 
 
-def test_the_steps_are_those_of_the_algorithm():
+def test_the_steps_follow_the_algorithm():
     """Algorithm 1 in plain loops, one image at a time."""
     h0, beta, sigma_min = 0.1, 0.4, 0.02
     drawn = sample(Blind(shrunk), SHAPE, 3, seed=5, h0=h0, beta=beta, sigma_min=sigma_min)
@@ -125,7 +125,7 @@ def test_the_steps_are_those_of_the_algorithm():
         assert np.isnan(drawn.sigma[i, t:]).all()
 
 
-def test_a_sampler_goes_on_with_those_that_it_is_sent():
+def test_a_sampler_continues_with_the_samples_it_is_sent():
     denoiser, *_ = gaussian()
     numbers = torch.arange(6)
     y = paper(2, numbers, SHAPE, mean=0.5, sd=1.0)
@@ -138,9 +138,9 @@ def test_a_sampler_goes_on_with_those_that_it_is_sent():
             torch.testing.assert_close(a[going], b)
 
 
-def test_those_that_run_away_are_marked_and_the_others_go_on():
+def test_samples_that_diverge_are_marked_and_the_others_continue():
     def explodes(y):
-        """Images that start bright explode, those that start very dark become NaN."""
+        """Images that start bright explode, and very dark ones become NaN."""
         mean = y.mean((1, 2, 3), keepdim=True)
         good = shrunk(y)
         return torch.where(mean > 0.6, 10 * y, torch.where(mean < 0.3, torch.nan, good))
@@ -157,14 +157,14 @@ def test_those_that_run_away_are_marked_and_the_others_go_on():
     np.testing.assert_allclose(drawn.images[~lost], alone.images[~lost], atol=1e-5)
 
 
-def test_one_that_never_ends_is_marked():
+def test_a_sample_that_never_ends_is_marked():
     drawn = sample(Blind(lambda y: y + 0.1), SHAPE, 2, seed=0, max_steps=5)
     assert drawn.diverged.all()
     assert (drawn.steps == 5).all()
 
 
 @pytest.mark.parametrize("kind", ["inpainting", "super-resolution"])
-def test_samples_agree_with_what_was_measured_and_are_right_on_average(kind):
+def test_samples_agree_with_measurements_and_are_right_on_average(kind):
     denoiser, mean, covariance = gaussian()
     image = torch.rand(SHAPE, generator=torch.Generator().manual_seed(2)) * 2 - 0.5
     known = torch.zeros(SHAPE, dtype=torch.bool)
@@ -186,7 +186,7 @@ def test_samples_agree_with_what_was_measured_and_are_right_on_average(kind):
     innovation = (measurement.measured - measurement.project(mean[None])[0]).flatten().double()
     expected = mean.flatten() + gain @ innovation
     error = (samples.double().mean(0).flatten() - expected).norm()
-    # Of what the measurement says of the pixels that it does not hold, a fifth may be wrong.
+    # A fifth of the inferred part of unmeasured pixels may be wrong.
     assert error < 0.2 * (mean.flatten() + innovation - expected).norm()
 
 

@@ -47,7 +47,7 @@ def denoiser(request, data, tmp_path_factory):
             initialization_seed=0, seed=0,
         )  # fmt: skip
     elif name == "imported":
-        # It predicts next to no noise, so that it is no worse than its input.
+        # It predicts almost no noise, so that it is no worse than its input.
         network = denoisers.initialized("bfcnn", 0, channels=4, layers=4, gain=1e-3)
         torch.save(network.state_dict(), folder / "net.pt")
         scripts.imported.main(*data, [str(folder / "net.pt")], path, subset="S1", N=N)
@@ -56,7 +56,7 @@ def denoiser(request, data, tmp_path_factory):
     return name, path
 
 
-def test_images_that_hardly_vary_are_warned_of(tmp_path, capsys):
+def test_images_that_hardly_vary_give_a_warning(tmp_path, capsys):
     masks = np.random.default_rng(0).integers(0, 2, (3, SIDE, SIDE), np.uint8)
     for factor, words in ((1, "if they are of 0 and 1, multiply them by 255"), (255, "")):
         np.save(tmp_path / "a.npy", masks * factor)
@@ -78,15 +78,15 @@ def test_psnr(data, denoiser, tmp_path):
     assert dict(found.psnr.sizes) == {"set": 2, "sigma": 3, "image": 16}
     np.testing.assert_allclose(-20 * np.log10(found.sigma), found.input_psnr)
     mean = found.psnr.mean("image")
-    if name == "memorizer":  # it knows the one set by heart, and the other not at all
+    if name == "memorizer":  # it has memorized one set, and does not know the other
         assert (mean.sel(set="train")[1:] > 40).all()
         assert (mean.sel(set="test") < mean.sel(set="train")).all()
-    if name == "wiener":  # its own images lie in its plane: better than the input
+    if name == "wiener":  # its own images are in its plane, so it is better than the input
         assert (mean.sel(set="train") > found.input_psnr).all()
 
 
 def test_density(data, denoiser, tmp_path):
-    """Of S1, of which there are N, and of as many test images as are asked for."""
+    """For the N images of S1, and as many test images as requested."""
     name, path = denoiser
     output = str(tmp_path / "density.zarr")
     scripts.density.main(
@@ -108,8 +108,8 @@ def test_density(data, denoiser, tmp_path):
     xr.testing.assert_equal(first.log_density.rename(None), first.log_density_gaussian.rename(None))
 
 
-def test_without_training_images_test_images_are_judged(data, tmp_path):
-    """And the numbers and figures of what is judged are those of the test set alone."""
+def test_without_training_images_test_images_are_used(data, tmp_path):
+    """Then numbers and figures refer only to the test set."""
     network, paths = str(tmp_path / "net.safetensors"), {}
     denoisers.save(
         denoisers.initialized("bfcnn", 0, channels=4, layers=3), network, "bfcnn", channels=4,
@@ -154,7 +154,7 @@ def test_samples(data, denoiser, start, sampler, tmp_path):
     if name == "memorizer":
         distance = np.abs(found.samples.values - images).max((2, 3))
         assert distance.min(1).max() < 1e-3
-    if name == "wiener":  # of a Gaussian on the plane of the training images
+    if name == "wiener":  # samples of a Gaussian in the plane of the training images
         flat = images.reshape(N, -1)
         axes = np.linalg.svd(flat - flat.mean(0), full_matrices=False)[2][: N - 1]
         centered = found.samples.values.reshape(5, -1) - flat.mean(0)
@@ -163,7 +163,7 @@ def test_samples(data, denoiser, start, sampler, tmp_path):
 
 
 @pytest.mark.parametrize("denoiser", ["memorizer"], indirect=True)
-def test_samples_most_of_which_diverge_are_warned_of(data, denoiser, tmp_path, capsys):
+def test_a_warning_if_most_samples_diverge(data, denoiser, tmp_path, capsys):
     for max_steps, words in ((1, "Warning: 5 of 5 samples diverged"), (200, "")):
         scripts.samples.main(
             *data, denoiser[1], str(tmp_path / "samples.zarr"), count=5, start="paper",
@@ -187,7 +187,7 @@ def test_eigenbasis(data, denoiser, tmp_path):
         assert list(found.image) == [59, 55]
         assert found.vectors.shape == (2, 2, keep or SIDE**2, 1, SIDE, SIDE)
         assert found.attrs["method"] == ("matrix-free" if keep else "dense")
-    if name in ("memorizer", "wiener"):  # theirs are gradients: symmetric
+    if name in ("memorizer", "wiener"):  # their denoisers are gradients, hence symmetric
         assert (found.asymmetry < 1e-5).all() and (found.shrinkage > -1e-6).all()
     if name == "wiener":
         images = store.open_store(data[0]).images.values[20 : 20 + N].reshape(N, -1)
@@ -197,14 +197,14 @@ def test_eigenbasis(data, denoiser, tmp_path):
             np.testing.assert_allclose(at.shrinkage[0, :N], shrinkage, atol=2e-4)
 
 
-def test_more_images_than_there_are_are_refused(data, tmp_path):
+def test_requests_for_too_many_images_are_refused(data, tmp_path):
     with pytest.raises(ValueError, match=r"N = 21, but .*split\.zarr gives only 20 images to S1"):
         scripts.reference.main(
             *data, [], str(tmp_path / "none"), reference="wiener", subset="S1", N=21
         )
 
 
-def test_what_cannot_denoise_these_images_is_refused(data, tmp_path):
+def test_networks_that_cannot_denoise_these_images_are_refused(data, tmp_path):
     def take_in(network, name):
         torch.save(network.state_dict(), tmp_path / name)
         scripts.imported.main(
@@ -233,7 +233,7 @@ def load(path, parametrization):
 
 
 def test_a_function_with_arguments_is_kept_with_its_schedule(data, tmp_path, monkeypatch):
-    """A network of 16 images that it knows by heart, in the form of DDPM."""
+    """A network that has memorized 16 images, in the form of DDPM."""
     images, split = (store.open_store(path) for path in data)
     known = torch.from_numpy(images.images.values[split.S1.values[:N]])
     torch.save(2 * known - 1, tmp_path / "known.pt")
@@ -255,7 +255,7 @@ def test_a_function_with_arguments_is_kept_with_its_schedule(data, tmp_path, mon
         )
 
 
-def test_an_optimum_found_by_monte_carlo_says_how_well(data, tmp_path, monkeypatch, capsys):
+def test_an_optimum_found_by_monte_carlo_reports_its_accuracy(data, tmp_path, monkeypatch, capsys):
     class Truth(torch.nn.Module):
         def posterior(self, y, sigma):
             each = torch.full((len(y),), sigma)
@@ -276,7 +276,7 @@ def test_an_optimum_found_by_monte_carlo_says_how_well(data, tmp_path, monkeypat
     assert "67% of the posteriors have not mixed" in capsys.readouterr().out
 
 
-def test_the_optimum_is_made_of_what_the_images_know(tmp_path):
+def test_the_optimum_is_built_from_the_stored_distribution(tmp_path):
     original = open_source("disks", side=SIDE, images=9, seed=0)
     source = open_source("mixture", original=original, templates=2, sd=0.1, images=9, seed=0)
     dims = ("image", "channel", "y", "x")

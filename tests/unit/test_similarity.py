@@ -58,7 +58,7 @@ def test_bright_images_of_low_contrast(contrast):
     torch.testing.assert_close(found.distance[:, 0].double(), expected.values, rtol=1e-5, atol=0)
 
 
-def test_near_copies_are_told_apart():
+def test_near_copies_are_distinguished():
     """Their squared distances of 1e-6 and 4e-6 are below the rounding of squares of 500."""
     images, others = some(10, side=80), some(50, 1, 80)
     step = torch.randn(images.shape, generator=torch.Generator().manual_seed(2))
@@ -70,7 +70,7 @@ def test_near_copies_are_told_apart():
 
 
 @pytest.mark.parametrize("block", [3, 64])
-def test_of_equally_near_images_the_first_comes_first(block):
+def test_among_equally_near_images_the_first_comes_first(block):
     among = some(20)
     among[15] = among[4]
     among[11] = among[4]
@@ -80,7 +80,7 @@ def test_of_equally_near_images_the_first_comes_first(block):
 
 
 @pytest.mark.parametrize("mirrored", [False, True])
-def test_blank_images_are_equal_whatever_their_gray(mirrored):
+def test_blank_images_are_equal_at_any_gray_level(mirrored):
     among = some(6)
     among[2] = 0.7
     blank = torch.stack([torch.full((1, 8, 8), 0.1), torch.full((1, 8, 8), 1.0)])
@@ -112,8 +112,8 @@ def test_mirrored_images_are_compared_with_brute_force(width, block):
         assert not plain.mirrored.any()
 
 
-def test_bytes_are_images_in_0_to_1():
-    # Of several contrasts, so that the nearest by cosine and by distance differ.
+def test_bytes_are_images_in_the_unit_interval():
+    # Several contrasts, so that the nearest by cosine and by distance differ.
     contrast = torch.linspace(0.1, 1, 200)[:, None, None, None]
     among = ((0.5 + contrast * (some(200) - 0.5)) * 255).to(torch.uint8)
     images = some(3, 1)
@@ -158,7 +158,7 @@ def test_closest_pairs_are_the_same_in_blocks():
     torch.testing.assert_close(found.by_distance, expected.by_distance)
 
 
-def test_patches_find_what_an_image_was_put_together_of():
+def test_patches_find_the_parts_of_an_image():
     among = some(10)
     image = among[0].clone()
     image[:, :4, 4:] = 0.2 + 0.5 * among[7, :, :4, 4:]
@@ -248,7 +248,7 @@ def test_other_images_are_not_memorized(N):
         assert not judged(among[:1] + among[1:2], among).memorized.any()
 
 
-def test_no_change_of_contrast_or_brightness_changes_the_ratio():
+def test_contrast_and_brightness_do_not_change_the_ratio():
     among = some(20)
     images = among[:5] + 0.6 * some(5, 1)
     expected = judged(images, among)
@@ -274,14 +274,14 @@ def test_a_copy_of_an_image_with_duplicates_is_memorized(copies):
         assert fitted.memorized.all()
         assert fitted.index[0, 1] > copies
         assert fitted.ratio > 0.9 * judged(copy, among).ratio
-    # The mean of two images is a copy of neither, and of none of their duplicates.
+    # The mean of two images is not a copy of either, nor of their duplicates.
     assert not judged(among[:1] + among[1:2], torch.cat([among[:2]] * copies + [among])).memorized
 
 
 def test_a_cluster_ends_where_the_distance_trebles():
     distance = torch.tensor([
         [0.1, 0.2, 0.3, 0.4],  # nowhere
-        [0.1, 0.2, 0.5, 0.7],  # nowhere: it does not treble
+        [0.1, 0.2, 0.5, 0.7],  # nowhere: it does not triple
         [0.1, 0.11, 0.34, 0.7],  # after the second: it does, and a little more
         [0.1, 0.3, 0.5, 0.7],  # after the first
         [0.1, 0.1, 0.1, 0.3],  # after the third

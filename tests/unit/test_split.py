@@ -1,4 +1,4 @@
-"""Two sides and a test set: disjoint, nested, alike, of the images that are kept, or refused."""
+"""Two training sets and a test set: disjoint, nested, balanced, from kept images, or refused."""
 
 import dataclasses
 
@@ -24,21 +24,21 @@ def test_parts_are_disjoint_and_hold_every_image(count, data):
     assert len(parts.test) == test
     assert sorted([*parts.S1, *parts.test]) == sorted(set(range(count)) - dropped)
     assert len(parts.S2) == (count - len(dropped) - test) // 2
-    # Both networks of a pair, at any size that both can have.
+    # Both networks of a pair, at any possible size.
     for N in range(1, len(parts.S2) + 1):
         assert not set(parts.S1[:N]) & set(parts.S2[:N])
     assert not set(parts.S2) & set(parts.test)
     check(parts, count)
 
 
-def test_a_split_depends_on_its_seed_alone():
+def test_a_split_depends_only_on_its_seed():
     a, b, c = (split(50, 10, seed) for seed in (0, 0, 1))
     for name in ("S1", "S2", "test"):
         np.testing.assert_array_equal(getattr(a, name), getattr(b, name))
     assert (a.S1 != c.S1).any()
 
 
-def test_images_that_are_dropped_leave_the_others_in_order():
+def test_dropped_images_leave_the_others_in_order():
     every = split(100, 10, 0)
     order = [*every.test, *every.S1]
     some = split(100, 10, 0, dropped=np.array([order[3], order[50]]))
@@ -119,8 +119,8 @@ def test_every_part_gets_pictures_of_every_kind(seed):
         assert sorted(kinds[np.unique(group[part])]) == [0, 1, 2]
 
 
-def test_parts_are_not_made_alike_at_the_cost_of_images():
-    """They would be, if the large picture were the test set, of which 90 images go unused."""
+def test_parts_are_not_balanced_at_the_cost_of_images():
+    """They would be if the large picture were the test set, with 90 unused images."""
     sizes = np.array([100, *[10] * 10])
     group = np.repeat(np.arange(11), sizes)
     difficulty = np.repeat([0.0, *[-1, 1] * 5], sizes)[:, None]
@@ -129,7 +129,7 @@ def test_parts_are_not_made_alike_at_the_cost_of_images():
 
 
 def test_difficulties_are_the_psnrs_of_two_denoisers():
-    """Both written out, with much noise drawn; for smooth and rough images, and a blank one."""
+    """Both written out, with many noises, for smooth and rough images and a blank one."""
     images, _ = smooth_and_rough([0, 1, 2], each=1)
     images = np.concatenate([images, np.full((1, 1, 8, 8), 0.7)])
     found = difficulties(images)
@@ -159,8 +159,8 @@ def test_difficulties_do_not_depend_on_brightness_type_or_blocks(monkeypatch):
     np.testing.assert_allclose(difficulties(data), expected, atol=1e-4)
 
 
-def test_test_photographs_are_as_difficult_as_those_that_train():
-    """Judged by a Wiener filter of the training set, at each noise level."""
+def test_test_photographs_are_as_difficult_as_training_photographs():
+    """Measured by a Wiener filter of the training set, at each noise level."""
     source = open_source("photographs", side=16, stride=12, scales=[0.5, 0.25], seed=0)
     images = source.read(0, source.count)
     difficulty = difficulties(images)

@@ -1,4 +1,4 @@
-"""What is stale is said in few words."""
+"""Stale results are explained briefly."""
 
 import json
 
@@ -12,7 +12,7 @@ STYLE = ("code 12 paper.mplstyle=34", "code 12 paper.mplstyle=56")
 
 
 def said(before, now) -> str:
-    """Of other values, or of other code."""
+    """Differences of values, or of code."""
     sides = [
         {"values": side, "code": "code 12"} if isinstance(side, dict) else
         {"values": {}, "code": side}
@@ -43,7 +43,7 @@ def said(before, now) -> str:
         ({"recipe": {"steps": 60}}, {"recipe": {}}, "recipe.steps was 60, is None"),
     ],
 )  # fmt: skip
-def test_a_change_is_named_in_few_words(before, now, words):
+def test_changes_are_named_briefly(before, now, words):
     assert said(before, now) == words
 
 
@@ -52,7 +52,7 @@ def test_long_values_are_cut():
     assert len(words) < 2 * MOST and words.endswith("is 1")
 
 
-def test_the_reason_of_a_job_is_what_its_result_says(tmp_path, monkeypatch):
+def test_the_reason_for_a_job_comes_from_its_result(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     origin = {"parameters": {"values": {"count": 4}, "code": "code 12", "job": {}, "inputs": {}}}
     (tmp_path / "summary.json").write_text(json.dumps(origin))

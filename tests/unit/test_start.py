@@ -1,4 +1,4 @@
-"""Starts of samplers: their moments, and what they do not depend on."""
+"""Starts of samplers: their moments and invariances."""
 
 import numpy as np
 import pytest
@@ -37,7 +37,7 @@ def test_gaussian_starts_have_no_tails():
     assert standard.pow(3).mean(0).abs().max() < 4.5 * (15 / 40000) ** 0.5
 
 
-def test_a_start_depends_on_seed_and_number_alone():
+def test_a_start_depends_only_on_seed_and_number():
     images, numbers = some(600), torch.arange(9)
     for draw in (
         lambda seed, samples: start.gaussian(seed, samples, images, sigma=1.0),
@@ -60,7 +60,7 @@ def test_images_are_read_a_block_at_a_time_and_of_any_type():
 
 
 def test_bright_images_of_little_contrast_keep_their_covariance():
-    """The sum over 20,000 images cancels to a thousandth of what is added."""
+    """The sum over 20,000 images cancels to a thousandth of its terms."""
     images = 1 + 1e-4 * some(20000)
     drawn = start.gaussian(0, torch.arange(500), images, sigma=0.0).flatten(1).double()
     ratio = drawn.var(0) / images.flatten(1).double().var(0)

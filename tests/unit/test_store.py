@@ -63,7 +63,7 @@ def test_text_is_stored_in_a_type_that_zarr_specifies(tmp_path):
 @pytest.mark.parametrize("opened", [
     store.open_store, lambda path: xr.open_zarr(path).drop_encoding(),
 ])  # fmt: skip
-def test_what_was_opened_can_be_saved_in_any_form(tmp_path, opened, saved):
+def test_opened_stores_can_be_saved_in_any_form(tmp_path, opened, saved):
     store.save(example(), tmp_path / "a.zarr")
     saved(opened(tmp_path / "a.zarr"), tmp_path / "b")
     engine = "zarr" if (tmp_path / "b").is_dir() else "scipy"
@@ -127,7 +127,7 @@ def test_failed_write_leaves_the_old_store(tmp_path):
     assert_saved(store.open_store(tmp_path / "a.zarr").load(), example(1))
 
 
-def test_left_over_of_a_killed_write_is_overwritten(tmp_path):
+def test_leftovers_of_a_killed_write_are_overwritten(tmp_path):
     (tmp_path / "a.zarr.partial" / "junk").mkdir(parents=True)
     store.save(example(), tmp_path / "a.zarr")
     assert os.listdir(tmp_path) == ["a.zarr"]

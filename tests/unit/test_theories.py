@@ -29,7 +29,7 @@ def some(count, seed=0, shape=SHAPE):
 
 
 def sensitivity(shape=SHAPE, seed=0):
-    """Of a network at one noise level: what is near counts most."""
+    """Sensitivity of a network at one noise level: near pixels count most."""
     channels, height, width = shape
     y, x = np.mgrid[:height, :width].reshape(2, -1)
     near = np.exp(-np.hypot(y[:, None] - y, x[:, None] - x) / 1.5)
@@ -99,7 +99,7 @@ def of_windows(name, images, y, sigma, window):
 
 
 def of_masks(masks, images, y, sigma, own=None):
-    """Each mask gives all that it sees, an entry is the mean; or each gives one entry, its own."""
+    """Means over masks that each estimate the entries they see, or only their own entry."""
     flat, x = y.ravel(), images.reshape(len(images), -1)
     total, count, alone = np.zeros(flat.size), np.zeros(flat.size), np.full(flat.size, np.nan)
     for p, mask in enumerate(masks):
@@ -149,8 +149,8 @@ def loops(name, images, y, sigma, value):
 @pytest.mark.parametrize("name", ["local", "equivariant", "borderless", "patches"])
 @pytest.mark.parametrize("window", [3, 5, 7, 9, 11])
 @pytest.mark.parametrize("channels", [1, 3])
-def test_windows_are_their_definitions(name, window, channels):
-    """At little and at much noise, gray and in colour."""
+def test_windows_agree_with_their_definitions(name, window, channels):
+    """At low and at high noise, gray and in color."""
     shape = (channels, 12, 13)
     images, y = some(4, shape=shape), some(2, 1, shape)
     f = denoiser(name, images, window)
@@ -164,8 +164,8 @@ def test_windows_are_their_definitions(name, window, channels):
     [("pca_locality", 0.2), ("columns", 0.2), ("flexible", 0.3), ("flexible", 0.05)],
 )
 @pytest.mark.parametrize("channels", [1, 2])
-def test_masks_are_their_definitions(name, value, channels):
-    """Also where patches of a network hold some pixels not at all."""
+def test_masks_agree_with_their_definitions(name, value, channels):
+    """Also if some pixels are in no patch of a network."""
     shape = (channels, 5, 6)
     images, y = some(60, shape=shape), some(2, 1, shape)
     f = denoiser(name, images, value)
@@ -183,8 +183,8 @@ def test_rows_and_columns_of_the_mask_are_two_machines():
         pca_locality.fit(images, threshold=0.3, mask="row")
 
 
-def test_an_entry_that_hardly_varies_is_named():
-    """It would empty the masks of all others; one that does not vary at all takes its mean."""
+def test_an_almost_constant_entry_is_named():
+    """It would empty all other masks; an entry that does not vary at all takes its mean."""
     images, y = some(60), some(2, 1)
     mean = images[:, 1, 3, 4].mean()
     images[:, 1, 3, 4] = mean + 0.01 * (images[:, 0, 3, 4] - images[:, 0, 3, 4].mean())
@@ -195,8 +195,8 @@ def test_an_entry_that_hardly_varies_is_named():
     torch.testing.assert_close(found[:, 1, 3, 4], mean.expand(2))
 
 
-def test_what_no_patch_of_a_network_holds_is_its_own_patchs_mean():
-    """Every pixel looks at the first alone: all are weighed by it, and only it is in a patch."""
+def test_a_pixel_in_no_patch_takes_the_mean_of_its_own_patch():
+    """Every pixel looks only at the first, which determines the weights and is in all patches."""
     images, y = some(5), some(2, 1)
     seen = torch.zeros(1, 2, 30, 2, 30)
     seen[:, :, :, :, 0] = 1
@@ -232,7 +232,7 @@ def test_a_mixture_of_one_component_and_all_axes_is_wieners_filter():
     )
 
 
-def test_clusters_that_are_apart_are_found():
+def test_separate_clusters_are_found():
     images = torch.cat([some(5), 3 + some(15, 1)])
     fitted = mixture.fit(images, components=2, rank=2)
     assert sorted(fitted["weights"].tolist()) == pytest.approx([0.25, 0.75])
@@ -243,7 +243,7 @@ def test_clusters_that_are_apart_are_found():
 
 
 @pytest.mark.parametrize("name", LOCAL)
-def test_one_that_sees_all_is_the_memorizer(name):
+def test_a_theory_that_sees_everything_is_the_memorizer(name):
     images, y = some(6), some(3, 1)
     value = {"pca_locality": 1e-9, "flexible": 1.0}.get(name, 6)
     expected = memorizer.Memorizer(images)(y, SIGMA)
@@ -252,7 +252,7 @@ def test_one_that_sees_all_is_the_memorizer(name):
 
 @pytest.mark.parametrize("dim", [0, 1])
 @pytest.mark.parametrize("window", range(1, 15, 2))
-def test_sums_over_neighbours(window, dim):
+def test_sums_over_neighbors(window, dim):
     values = some(1, shape=(9, 6, 3))[0]
     moved = np.pad(values.numpy(), [(window // 2,) * 2 if d == dim else (0, 0) for d in range(3)])
     expected = np.lib.stride_tricks.sliding_window_view(moved, window, dim).sum(-1)
@@ -260,15 +260,15 @@ def test_sums_over_neighbours(window, dim):
 
 
 @pytest.mark.parametrize("name", [n for n in EVERY if n not in ("equivariant", "borderless")])
-def test_of_one_image_there_is_nothing_else_to_give(name):
+def test_a_single_training_image_is_returned(name):
     images, y = some(1), some(3, 1)
     f = denoiser(name, images)
     torch.testing.assert_close(f(y, SIGMA), images.expand(3, *SHAPE), atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("name", EVERY)
-def test_of_much_noise_the_mean_is_left(name):
-    """Over inner places, too, where patches may come from elsewhere."""
+def test_at_high_noise_only_the_mean_is_left(name):
+    """Also over inner places, if patches may come from elsewhere."""
     images, y = some(8), some(2, 1)
     mean = images.mean(0)
     if name == "equivariant":
@@ -306,8 +306,8 @@ def test_the_size_of_blocks_does_not_matter(name, block, monkeypatch):
 
 @pytest.mark.parametrize("name", ["memorizer", *LOCAL])
 @pytest.mark.parametrize("budget", [1, 10_000, 300_000, 2**22])
-def test_the_memory_does_not_matter_and_is_kept_to(name, budget, monkeypatch):
-    """Neither the images nor the parts that are taken together change a result."""
+def test_the_memory_limit_holds_and_does_not_change_results(name, budget, monkeypatch):
+    """Neither the images nor the parts in a group change a result."""
     images, y = some(20), some(3, 1)
     f = denoiser(name, images)
     expected, taken, blocks = f(y, 0.1), [], memory.TrainingSet.blocks
@@ -320,7 +320,7 @@ def test_the_memory_does_not_matter_and_is_kept_to(name, budget, monkeypatch):
     monkeypatch.setattr(memory, "BLOCK_BYTES", budget)
     monkeypatch.setattr(memory.TrainingSet, "blocks", counted)
     torch.testing.assert_close(f(y, 0.1), expected)
-    # One image is the least that can be taken.
+    # One image is the minimum.
     assert all(count == 1 or held <= budget for count, held in taken)
     assert budget > 1 or all(count == 1 for count, _ in taken)
 
@@ -337,7 +337,7 @@ def test_each_image_may_have_a_noise_level_of_its_own(name):
 
 
 @pytest.mark.parametrize("name", ["local", "equivariant", "patches", "flexible"])
-def test_images_of_several_levels_take_the_values_of_theirs(name):
+def test_images_of_several_levels_use_their_own_values(name):
     images, y = some(6), some(4, 1)
     values = {0.05: 0.2, 0.8: 0.7} if name == "flexible" else {0.05: 1, 0.8: 3}
     option = "share" if name == "flexible" else "window"
@@ -359,7 +359,7 @@ def test_in_double_precision_images_are_not_rounded(name):
 
 
 @pytest.mark.parametrize("name", EVERY)
-def test_derivatives_are_those_of_finite_differences(name):
+def test_derivatives_agree_with_finite_differences(name):
     shape = (1, 4, 5)
     images, y = some(40, shape=shape), some(1, 1, shape)[0]
     f = denoiser(name, images)
@@ -373,7 +373,7 @@ def test_derivatives_are_those_of_finite_differences(name):
     torch.testing.assert_close(pushed, found.T[:3], atol=1e-8, rtol=0)
 
 
-def test_the_value_of_the_nearest_noise_level_is_taken():
+def test_the_value_of_the_nearest_noise_level_is_used():
     """In the logarithm: 0.1 is nearer to 0.06 than to 0.2, and 0.12 to 0.2."""
     images, y = some(5), some(2, 1)
     f = local.build(local.fit(images, window={0.05: 1, 0.2: 3}), images).double()
@@ -382,7 +382,7 @@ def test_the_value_of_the_nearest_noise_level_is_taken():
     assert (f(y, 0.1, 1) - f(y, 0.1, 3)).abs().max() > 0.01
 
 
-def test_at_most_so_many_images_are_taken():
+def test_the_number_of_images_can_be_limited():
     images, y = some(9), some(2, 1)
     few = equivariant.build(equivariant.fit(images, window=3, most_images=4), images).double()
     expected = denoiser("equivariant", images[:4])

@@ -1,4 +1,4 @@
-"""Minimax rates, oracles and slopes against sums that can be done by hand."""
+"""Minimax rates, oracles and slopes against sums done by hand."""
 
 import numpy as np
 import pytest

@@ -74,7 +74,7 @@ def test_cosine_schedule():
 
 
 def test_constant_schedule():
-    """After the warm-up of the cosine, nothing changes: every step is the end of a shorter one."""
+    """Constant after the same warm-up as cosine: every step is the end of a shorter training."""
     recipe = Recipe(steps=1000, batch=1, learning_rate=0.1, warmup=0.1, schedule="constant")
     rates = [recipe.learning_rate_at(step) for step in range(1000)]
     np.testing.assert_allclose(rates[:100], 0.1 * np.arange(1, 101) / 100)
@@ -99,8 +99,8 @@ def test_noise_levels_are_squares_of_uniform_numbers():
     ("N", "images"),
     [(1, 250_000), (100, 250_000), (3000, 249_000), (100_000, 200_000), (10**6, 10**6)],
 )
-def test_epochs_are_as_long_as_the_authors(N, images):
-    """They repeat a set as often as it fits into 250,000 images, and once at least."""
+def test_epochs_are_as_long_as_in_the_authors_code(N, images):
+    """They repeat a set as often as it fits into 250,000 images, and at least once."""
     recipe = {"epochs": 1000, "epoch": 250_000, "batch": 500}
     assert steps(recipe, N) == 1000 * images // 500
     assert recipe == {"epoch": 250_000, "batch": 500}
@@ -143,8 +143,8 @@ def test_averaged_weights():
     np.testing.assert_allclose(denoisers.flat(training.averaged), expected, rtol=1e-5, atol=1e-6)
 
 
-def test_flop_of_the_papers_unet():
-    """3.35 GMAC forwards at 80x80: three times that to train, two FLOP in each."""
+def test_operations_of_the_papers_unet():
+    """3.35 GMAC forward at 80x80; training takes three times that, with two FLOP each."""
     assert training_flop(denoisers.build("unet"), (1, 80, 80)) == pytest.approx(
         6 * 3.35e9, rel=0.01
     )
@@ -162,10 +162,10 @@ def test_only_long_trainings_are_compiled(monkeypatch):
     assert not compiling_pays(paper, (1, 80, 80), full, gpu)
 
 
-# Truth.
+# Correctness.
 
 
-def test_approaches_the_optimum_on_constant_images():
+def test_training_approaches_the_optimum_on_constant_images():
     """The best denoiser of constant images is very nearly the mean of the pixels."""
     levels = torch.linspace(20, 235, 200).round().to(torch.uint8)
     images = levels.view(-1, 1, 1, 1).expand(-1, 1, 4, 4).contiguous()
@@ -188,7 +188,7 @@ def test_approaches_the_optimum_on_constant_images():
 
 
 @pytest.mark.parametrize("architecture", OPTIONS)
-def test_same_seed_same_bytes(architecture):
+def test_the_same_seed_gives_the_same_bytes(architecture):
     one, two, other = (
         _advance(_training(architecture=architecture, seed=s), 12) for s in (0, 0, 1)
     )
@@ -229,7 +229,7 @@ def test_streamed_set_gives_the_same_bytes(pool, tmp_path):
 # Never lost.
 
 
-def test_the_loop_ends_with_the_last_step_and_goes_on_from_any():
+def test_the_loop_ends_with_the_last_step_and_resumes_from_any():
     training = _training()
     assert list(train(training)) == list(range(1, 13))
     assert list(train(training)) == []
@@ -269,7 +269,7 @@ def test_full_disk_keeps_the_last_good_checkpoint(processes, tmp_path):
     assert list(tmp_path.iterdir()) == [checkpoint.path]
 
 
-def test_checkpoint_of_other_settings_is_never_used(tmp_path):
+def test_a_checkpoint_with_other_settings_is_never_used(tmp_path):
     weights = tmp_path / "weights"
     old = Checkpoint(weights, "old", 5)
     old.save(_advance(_training(), 3), {})
@@ -332,7 +332,7 @@ def processes():
 
 
 class _Job(types.SimpleNamespace):
-    """A job on the CPU that tells how far it is, and saves a checkpoint every 20 ms or so."""
+    """A job on the CPU that reports its progress, and saves a checkpoint about every 20 ms."""
 
     device, parameters, name = torch.device("cpu"), {}, "training (tiny)"
     resources = types.MappingProxyType({"checkpoint_minutes": 0.02 / 60})
@@ -342,7 +342,7 @@ class _Job(types.SimpleNamespace):
 
 
 class _Bar:
-    """The images seen so far, in steps of 8, in a number that another process reads."""
+    """The images seen so far, in steps of 8, shared with another process."""
 
     def __init__(self, step):
         self._step = step
@@ -385,7 +385,7 @@ def _files(folder):
     return {
         file.relative_to(folder): file.read_bytes()
         for file in sorted(folder.rglob("*"))
-        # safetensors leaves its own file behind where it is killed.
+        # safetensors leaves its own file behind when it is killed.
         if file.is_file() and file.name != "log" and not file.name.startswith(".tmp")
     }
 
@@ -426,7 +426,7 @@ def test_killed_at_random_moments_ends_with_the_same_bytes(processes, tmp_path):
     assert _files(folder) == _files(tmp_path / "whole")
     text = (folder / "log").read_text()
     assert "\r" not in text
-    # The log of the last attempt has those before it, in order.
+    # The log of the last attempt contains the earlier ones, in order.
     places = [text.index(said) for said in stops]
     assert places == sorted(places)
     for said, place in zip(stops, places, strict=True):
@@ -449,7 +449,7 @@ def test_history_and_weights_of_the_script(tmp_path):
     assert not list(tmp_path.glob("*.checkpoint*"))
 
 
-def test_signals_are_left_as_they_were(tmp_path):
+def test_signal_handlers_are_restored(tmp_path):
     before = signal.getsignal(signal.SIGTERM)
     _run_the_script(_data(tmp_path), steps=2)
     assert signal.getsignal(signal.SIGTERM) is before
@@ -470,7 +470,7 @@ def test_folder_that_cannot_be_written_fails_before_the_first_step(tmp_path):
     ("values", "message"),
     [({"N": 11}, "N = 11, but .* at most 10 images"), ({"options": {"blocks": 4}}, "of 2.4")],
 )
-def test_what_cannot_be_trained_is_refused_by_the_script(values, message, tmp_path):
+def test_the_script_refuses_impossible_trainings(values, message, tmp_path):
     folder = _data(tmp_path)
     recipe = {"steps": 1, "batch": 1, "learning_rate": 1.0}
     values = {"options": {}, "N": 10, "subset": "S1", "recipe": recipe, "seed": 0, **values}

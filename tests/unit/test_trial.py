@@ -1,4 +1,4 @@
-"""Denoisers that are not what they are said to be: refused, and the convention that fits named."""
+"""Wrongly described denoisers are refused, and the fitting convention is named."""
 
 import dataclasses
 
@@ -21,7 +21,7 @@ def images():
 
 @pytest.fixture(scope="module", params=["memorizer", "gaussian"])
 def posterior_mean(request):
-    """In [-1, 1]: of exactly these 16 images, and of images like them."""
+    """In [-1, 1], for exactly these 16 images, and for images like them."""
     if request.param == "memorizer":
         return Memorizer(2 * images() - 1)
     many = 2 * fields(2000, SIDE, seed=2) - 1
@@ -29,7 +29,7 @@ def posterior_mean(request):
 
 
 def called(posterior_mean, factor=2.0):
-    """As a function (y, sigma) of images in [0, 1]; rightly, sigma is doubled for [-1, 1]."""
+    """A function (y, sigma) for images in [0, 1]; correctly, sigma is doubled for [-1, 1]."""
 
     def network(y, sigma):
         s = torch.full((len(y),), factor * sigma)
@@ -39,7 +39,7 @@ def called(posterior_mean, factor=2.0):
 
 
 @pytest.mark.parametrize("kind", ["vp-epsilon", "vp-v", "sigma", "score", "edm", "called"])
-def test_what_is_said_rightly_passes(posterior_mean, kind):
+def test_the_right_convention_passes(posterior_mean, kind):
     network = called(posterior_mean) if kind == "called" else Exact(posterior_mean, kind)
     convention = {
         "vp-epsilon": STEP, "vp-v": dataclasses.replace(STEP, predicts="v"), "sigma": SIGMA,
@@ -88,7 +88,7 @@ def test_another_schedule_is_named():
 
 
 def of_a_thousand_sigma(posterior_mean):
-    """Asked at the step t = 1000 sigma."""
+    """Called at the step t = 1000 sigma."""
     network = Exact(posterior_mean, "vp-epsilon")
 
     def wrapped(y, sigma):
@@ -106,7 +106,7 @@ def test_a_step_that_is_a_thousand_sigma_is_refused():
 
 @pytest.mark.parametrize("side", [16, 24])
 def test_a_step_that_is_a_thousand_sigma_is_doubted_of_gaussian_images(side):
-    """Which hide it: no other sigma is better by much."""
+    """These hide it: no other sigma is much better."""
     many = 2 * fields(2000, side, seed=2) - 1
     exact = Gaussian(many.mean(0), torch.cov((many - many.mean(0)).flatten(1).T))
     few = fields(16, side, seed=1)
@@ -116,7 +116,7 @@ def test_a_step_that_is_a_thousand_sigma_is_doubted_of_gaussian_images(side):
     assert doubt(called(exact), NUMBER, few) == ""
 
 
-def test_a_network_that_knows_other_images_by_heart_is_refused():
+def test_a_network_that_memorized_other_images_is_refused():
     network = Exact(Memorizer(2 * fields(16, SIDE, seed=9) - 1), "vp-epsilon")
     with pytest.raises(NotADenoiser, match=r"No convention .* trained on other images than these"):
         tried(network, STEP, images(), "mine")
@@ -144,7 +144,7 @@ def shrunk(y):
         (lambda y: shrunk(y) + 0.01 * len(y), "how many images there are in its batch"),
     ],
 )
-def test_an_estimate_depends_on_its_own_image_alone(network, what):
+def test_an_estimate_depends_only_on_its_own_image(network, what):
     with pytest.raises(NotADenoiser, match=f"mine: the estimate of an image depends on {what}"):
         tried(network, Convention("nothing", "denoised"), images(), "mine")
 

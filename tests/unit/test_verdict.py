@@ -1,4 +1,4 @@
-"""The verdict: which N are at risk, of samples of which it is known, and what the page says."""
+"""The verdict: which N are at risk, for samples where it is known, and the text of the page."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from gahb.summaries import memorization
 
 
 def judged(memorized: int, held_out: int, samples=64, diverged=0, images=200) -> xr.Dataset:
-    """Samples and held-out images of which so many are taken for memorized."""
+    """Samples and held-out images, with these numbers counted as memorized."""
     taken = np.r_[np.full(diverged, np.nan), np.arange(samples - diverged) < memorized]
     false = statistics.fraction(np.arange(images) < held_out)
     return xr.Dataset(
@@ -31,12 +31,12 @@ def judged(memorized: int, held_out: int, samples=64, diverged=0, images=200) ->
         # One copy is one too many, unless held-out images are called copies as often.
         ([judged(1, 0)], "yes"),
         ([judged(1, 2)], "no"),
-        # 5 of 64: Wilson's interval begins at 0.034, between 6 and 7 of 200.
+        # For 5 of 64, Wilson's interval begins at 0.034, between 6 and 7 of 200.
         ([judged(5, 6)], "yes"),
         ([judged(5, 7)], "no"),
         ([judged(64, 200)], "no"),
         ([judged(0, 0), judged(0, 0), judged(9, 0)], "yes"),
-        # The others say nothing where most diverged.
+        # The others say nothing if most diverged.
         ([judged(20, 0, diverged=40), judged(0, 0)], "no"),
     ],
 )
@@ -55,8 +55,8 @@ def test_where_all_diverged_there_is_no_verdict():
     assert np.isnan(row["memorized"]) and np.isnan(row["ratio"]) and "at_risk" not in row
 
 
-def test_a_network_that_memorizes_as_often_as_it_seems_to_is_rarely_called_at_risk():
-    """The rule's level: where copies are as frequent as false positives, some 2.5 % are."""
+def test_a_network_with_as_many_copies_as_false_positives_is_rarely_at_risk():
+    """The rule's level: if copies are as frequent as false positives, about 2.5 % are at risk."""
     called = [memorization.risk([judged(k, 20)])["at_risk"] == "yes" for k in range(65)]
     assert 0 < scipy.stats.binom.pmf(np.arange(65), 64, 0.1) @ called < 0.05
 
@@ -82,12 +82,12 @@ def test_the_page(sizes):
     rows = verdict.numbers(stores, shown)
     at_risk = [("no", "yes")[N <= 10] if len(sizes) > 1 else None for N in sizes]
     assert [row.get("at_risk") for row in rows] == at_risk
-    # None of 19: Wilson's interval ends at z^2 / (19 + z^2).
+    # For 0 of 19, Wilson's interval ends at z^2 / (19 + z^2).
     last = [row["memorized_high"] for row in rows if row["N"] > 10]
     assert last == pytest.approx([1.96**2 / (19 + 1.96**2)] * len(last), abs=1e-3)
 
 
-def test_intervals_of_several_seeds_still_say_how_few_samples_there_are():
+def test_intervals_of_several_seeds_reflect_the_number_of_samples():
     shown = {"sizes": [1000], "denoiser": "unet", "datasets": ["one"]}
     (row,) = verdict.numbers(verdict_stores([1000], seeds=3, count=19), shown)
     assert row["memorized_high"] == pytest.approx(1.96**2 / (19 + 1.96**2), abs=1e-3)
@@ -143,7 +143,7 @@ def test_without_held_out_images_nothing_is_called_at_risk(sizes, words_):
     assert not any("at_risk" in row for row in verdict.numbers(Stores(opened), shown))
 
 
-def test_of_one_training_set_alone_its_own_near_duplicates_are_said():
+def test_a_single_training_set_reports_its_own_near_duplicates():
     shown = {"denoiser": "mine", "datasets": ["faces"], "sizes": [10]}
     opened = verdict_stores([10])._opened
     (redundant,) = (data for kind, _, data in opened if kind == "redundancy")

@@ -1,4 +1,4 @@
-"""What `make verify` says of stores that are whole."""
+"""Output of `make verify` for intact stores."""
 
 import xarray as xr
 from gahb import store
@@ -18,13 +18,13 @@ def test_stores_of_other_versions_are_counted(tmp_path):
     assert broken(tmp_path) == []
 
 
-def test_stores_of_one_kind_that_several_devices_made_are_counted(tmp_path):
-    """Not those of several kinds: images are made on CPUs, samples on GPUs."""
+def test_stores_of_one_kind_made_on_several_devices_are_counted(tmp_path):
+    """Not stores of several kinds: images are made on CPUs, samples on GPUs."""
     here = store.provenance("Example", {})["device"]
     assert here.startswith("CPU")
     for place, device in (("a", here), ("b", "GPU 1"), ("c", "GPU 1"), ("d", None)):
         made = store.provenance("Example", {}) | {"device": device}
-        made = {k: v for k, v in made.items() if v}  # earlier versions did not say it
+        made = {k: v for k, v in made.items() if v}  # earlier versions did not record it
         data = xr.Dataset({"a": store.variable("x", [1.0], "a")}, attrs=made)
         store.save(data, tmp_path / place / "psnr.zarr")
         store.save(data, tmp_path / f"{place}.zarr")

@@ -1,4 +1,4 @@
-"""Config and code that are edited while a run is going: no job computes what was not planned."""
+"""Config and code edited during a run: no job computes anything unplanned."""
 
 import json
 import time
@@ -21,7 +21,7 @@ def _edit_code(study):
 
 
 @pytest.mark.parametrize(("edit", "words"), [(_edit_config, ""), (_edit_code, "scripts/split.py")])
-def test_no_job_runs_what_was_not_planned_and_the_next_run_is_right(tmp_path, edit, words):
+def test_jobs_run_only_what_was_planned_and_the_next_run_is_right(tmp_path, edit, words):
     config = yaml.safe_load(yaml.safe_dump(TINY))
     (tmp_path / "run").mkdir()
     study = Study(tmp_path / "run", config, checkout(tmp_path / "project"))
@@ -35,7 +35,7 @@ def test_no_job_runs_what_was_not_planned_and_the_next_run_is_right(tmp_path, ed
         log = (study.folder / "logs/split/calpha.log").read_text()
         assert words in log and "The run was planned before" in log, output
         assert first.returncode and not (study.folder / SPLIT).exists()
-    else:  # on this machine jobs are handed the values that were planned
+    else:  # on this machine jobs are given the planned values
         assert first.returncode == 0 and study.stale(SPLIT) == {"calpha/split.zarr"}, output
     study.run(SPLIT)
     made = json.loads((study.folder / SPLIT).read_text())["attributes"]["parameters"]

@@ -1,4 +1,4 @@
-"""Data sets of the user's own, from files to splits: what is made, kept, refused and fetched."""
+"""The user's own data sets, from files to splits: made, kept, refused and fetched."""
 
 import copy
 import functools
@@ -70,7 +70,7 @@ def copied(made, tmp_path) -> Study:
 
 
 def stale(study) -> set[str]:
-    """What a new process would make again of the split and what it is made from."""
+    """The part of the split and its inputs that a new process would make again."""
     files.listing.cache_clear()
     files._files.cache_clear()
     return study.stale(SPLIT)
@@ -113,7 +113,7 @@ def test_changed_files_make_the_data_set_stale(copied):
     assert stale(copied) == {f"mine/{made}.zarr" for made in ("images", "duplicates", "split")}
 
 
-def test_the_threshold_makes_no_images_stale(copied):
+def test_the_threshold_does_not_make_images_stale(copied):
     copied.config["datasets"]["mine"]["duplicates"] = None
     assert stale(copied) == {"mine/split.zarr"}
 
@@ -129,14 +129,14 @@ def test_skipped_files_are_listed_in_the_store(tmp_path):
     assert "cannot be read" in images.skipped_because.values[0]
 
 
-def test_near_duplicates_of_a_data_set_that_keeps_them_are_none(tmp_path):
+def test_a_data_set_that_keeps_near_duplicates_drops_none(tmp_path):
     keeping = study(tmp_path / "mine", **FOLDER, duplicates=None)
     pictures(keeping.folder / "pictures", 14)
     said = keeping.run("--dry-run", DUPLICATES, fails=True)
     assert f"No rule to produce {DUPLICATES}" in said and "KeyError" not in said
 
 
-def test_missing_data_do_not_hinder_a_dry_run_and_are_named(tmp_path):
+def test_missing_data_are_named_but_do_not_stop_a_dry_run(tmp_path):
     missing = study(tmp_path / "mine", **FOLDER)
     assert "rule images:" in missing.run("--dry-run", "all")
     said = missing.run(SPLIT, fails=True)
@@ -144,14 +144,14 @@ def test_missing_data_do_not_hinder_a_dry_run_and_are_named(tmp_path):
     assert not (missing.folder / "logs").exists()
 
 
-def test_a_mistyped_path_of_a_data_set_with_results_is_said(copied):
+def test_a_mistyped_path_of_a_data_set_with_results_is_reported(copied):
     copied.config["datasets"]["mine"]["path"] = "picture"
     said = copied.run("--dry-run", SPLIT)
     assert "Nothing to be done" in said
     assert "datasets.mine.path: picture is not there; what was made from it stays valid" in said
 
 
-def test_what_the_images_cannot_give_is_refused(copied):
+def test_requests_that_the_images_cannot_meet_are_refused(copied):
     copied.config["studies"]["mine"]["sizes"] = [34]
     said = copied.run("results/mine/tiny/S1-34-seed0/denoiser.safetensors", fails=True)
     assert "N = 34" in said
@@ -173,7 +173,7 @@ def test_what_the_images_cannot_give_is_refused(copied):
 
 @pytest.fixture
 def server(tmp_path):
-    """A folder that is served on this machine, and its URL."""
+    """A folder served on this machine, and its URL."""
     folder = tmp_path / "served"
     folder.mkdir()
     handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=folder)

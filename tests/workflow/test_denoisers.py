@@ -1,4 +1,4 @@
-"""Denoisers that were trained elsewhere go through the whole workflow."""
+"""Denoisers trained elsewhere go through the whole workflow."""
 
 import json
 
@@ -33,7 +33,7 @@ def eyes():
 
 @pytest.fixture(scope="module")
 def weights():
-    """Of two networks that denoise C^alpha images, also where there is little noise."""
+    """Weights of two networks that denoise C^alpha images, even at low noise."""
     recipe = Recipe(
         800, 16, 0.02, loss="weighted", noise="mixed", optimizer="muon", precision="fp32"
     )
@@ -120,8 +120,8 @@ def test_a_hostile_file_stops_the_job(folder):
     assert not list(folder.rglob("harm"))
 
 
-def test_a_model_that_diffusers_trained_and_that_copies(tmp_path):
-    """Its training images are known to the config, as it would be written for a model of others."""
+def test_a_model_trained_with_diffusers_that_copies(tmp_path):
+    """The config names its training images, as it would for someone else's model."""
     pixels = calpha.draw(0, np.arange(30), 8, 2.0)[:, 0]
     (tmp_path / "photos").mkdir()
     for i, image in enumerate(pixels):
@@ -145,7 +145,7 @@ def test_a_model_that_diffusers_trained_and_that_copies(tmp_path):
     verdict = pd.read_csv(tmp_path / "results/figures/copied/verdict_photos_ddpm.csv")
     assert list(verdict.N) == [3] and (verdict.memorized > 0.8).all()
     samples = xr.open_zarr(tmp_path / "results/photos/ddpm/S1-3-seed0/samples.zarr")
-    # Samples start where the schedule ends, on [0, 1].
+    # Samples start at the end of the schedule, for images in [0, 1].
     noisiest = float((1 / scheduler.alphas_cumprod[-1] - 1) ** 0.5) / 2
     assert samples.sigma.isel(step=0).max() == pytest.approx(noisiest, rel=0.05)
 
@@ -156,7 +156,7 @@ def test_a_model_that_diffusers_trained_and_that_copies(tmp_path):
 
 
 def memorizing_unet(images, scheduler):
-    """A UNet trained on the images as diffusers' own examples train one, until it holds them."""
+    """A UNet trained as in diffusers' own examples, until it has memorized the images."""
     torch.manual_seed(0)
     network = diffusers.UNet2DModel(
         sample_size=8, in_channels=1, out_channels=1, block_out_channels=(16, 32),

@@ -1,4 +1,4 @@
-"""docs/extending.md does what it says: its examples are put in place, counted, run and tested."""
+"""The examples of docs/extending.md are put in place, counted, run and tested."""
 
 import os
 import re
@@ -21,9 +21,9 @@ SECTIONS = {
     title.lower().replace(" ", "-"): text
     for title, text in re.findall(r"^## (.*?)\n(.*?)(?=^## |\Z)", PAGE, re.M | re.S)
 }
-#: Made by `make docs`.
+#: Files made by `make docs`.
 MADE = {"docs/config.md", "docs/architecture.md", "workflow/schemas/config.schema.json"}
-#: At most so many files are touched.
+#: Maximum number of changed files.
 MOST = {"a-reference": 3, "a-stage-with-a-store": 5, "a-figure": 3}
 
 
@@ -33,13 +33,13 @@ def blocks(text: str) -> list[tuple[str, str]]:
 
 
 def changes(text: str) -> list[tuple[str, str]]:
-    """The files that the diffs change, and the hunks of each."""
+    """The files changed by the diffs, and the hunks of each."""
     diffs = re.findall(r"^```diff\n(.*?)^```$", text, re.M | re.S)
     return re.findall(r"^--- (\S+)\n(.*?)(?=^--- |\Z)", "".join(diffs), re.M | re.S)
 
 
 def apply(folder: Path) -> None:
-    """All blocks and diffs of the page, each hunk at the only place where it fits."""
+    """Apply all blocks and diffs of the page, each hunk at the only place where it fits."""
     for name, content in blocks(PAGE):
         assert not (folder / name).exists(), f"{name} exists"
         (folder / name).write_text(content)
@@ -85,13 +85,13 @@ def test_every_example_is_in_the_table():
 
 
 @pytest.mark.parametrize(("anchor", "count", "files"), ROWS)
-def test_the_table_counts_what_is_touched(anchor, count, files):
+def test_the_table_counts_the_changed_files(anchor, count, files):
     listed, text = re.findall("`(.*?)`", files), SECTIONS[anchor]
     assert {name for name, _ in blocks(text) + changes(text)} == set(listed) - MADE
     assert len(set(listed)) == len(listed) == int(count) <= MOST.get(anchor, 5)
 
 
-def test_no_page_changes_that_is_not_counted(project):
+def test_no_other_page_changes(project):
     python(project, "docs/generate.py")
     for page in MADE:
         before = set((ROOT / page).read_text().splitlines())
@@ -111,14 +111,14 @@ def test_the_tests_of_the_examples_pass(project):
     python(project, "-m", "pytest", "-n0", *figures)
 
 
-def test_the_tests_of_the_house_pass(project):
+def test_the_structure_tests_pass(project):
     chosen = "takes or forgets or its_script or names_a_figure or one_way or benchmark"
     python(project, "-m", "pytest", "-n0", "tests/unit/test_house.py", "-k", chosen)
 
 
 @pytest.fixture(scope="module")
 def extended(project) -> Path:
-    """What the command of the page makes."""
+    """The result of the page's command."""
     (command,) = re.findall(r"^    snakemake (.*)$", PAGE, re.M)
     python(project, "-m", "snakemake", *command.split())
     return project / "results"
@@ -140,7 +140,7 @@ def test_the_network_is_linear_and_has_learned_to_denoise(extended):
 
 def test_the_reference_shrinks_all_directions_alike(extended):
     basis = xr.open_zarr(extended / "stripes/isotropic/S1-500-seed0/eigenbasis.zarr")
-    # The variance of a sine of contrast c is c^2 / 8, of which the mean is 1/24.
+    # The variance of a sine of contrast c is c^2 / 8, with mean 1/24.
     variance, sigma = 1 / 24, 0.15
     np.testing.assert_allclose(basis.shrinkage, variance / (variance + sigma**2), rtol=0.03)
 
@@ -164,7 +164,7 @@ def test_the_figure_is_drawn_with_its_numbers(extended, denoiser):
 
 
 def test_the_new_closed_form_is_compared_with_the_others(extended):
-    """To a linear network the best linear denoiser is closer."""
+    """The best linear denoiser is closer to a linear network."""
     found = xr.open_zarr(extended / "stripes/linear/S1-500-seed0/agreement-explained.zarr")
     assert list(found.against.values) == ["isotropic", "wiener", "memorizer", "other images"]
     r2 = found.r2.sel(points="noisy test images").median("image")

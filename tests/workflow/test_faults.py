@@ -17,7 +17,7 @@ from faults import contents
 
 pytestmark = pytest.mark.slow
 
-#: Every rule once: three networks of a pair's study, one of them alone, two figures.
+#: Every rule once: three networks of a study of pairs, one of them single, two figures.
 SMALL = TINY | {
     "run": ["pair"],
     "studies": {
@@ -27,7 +27,7 @@ SMALL = TINY | {
 }
 
 
-#: Of runs whose output nobody reads.
+#: Options of runs whose output nobody reads.
 QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 
 
@@ -43,7 +43,7 @@ def copied(study: Study, folder) -> Study:
     return Study(folder / "run", yaml.safe_load(yaml.safe_dump(study.config)))
 
 
-def test_killed_at_any_moment_it_goes_on_to_the_same_bytes(small, tmp_path):
+def test_killed_at_any_moment_it_resumes_to_the_same_bytes(small, tmp_path):
     study = Study(tmp_path, SMALL)
     moments = random.Random(0)
     kills = 0
@@ -52,7 +52,7 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_bytes(small, tmp_path):
         process = study.start("all", **QUIET)
         try:
             process.wait(moments.uniform(1, 9))
-            # It came to its end between two kills: one comparison more, and from the beginning.
+            # It finished between two kills: compare once more, and start again.
             assert contents(tmp_path / "results") == contents(small.folder / "results")
             shutil.rmtree(tmp_path / "results")
         except subprocess.TimeoutExpired:
@@ -70,7 +70,7 @@ def test_trainings_end_with_a_checkpoint_when_snakemake_alone_is_stopped(tmp_pat
     study = Study(tmp_path, SMALL | {"training": TINY["training"] | long})
     run = psutil.Process(study.start("all", **QUIET).pid)
     try:
-        # Only where weights come: a folder of images is renamed while one looks into it.
+        # Only folders of weights: a folder of images is renamed while it is being read.
         while not (saved := list(tmp_path.glob("results/calpha/tiny/*/*.checkpoint"))):
             assert run.is_running() and run.status() != "zombie"
             time.sleep(0.1)
@@ -101,7 +101,7 @@ def test_a_second_run_in_the_same_folder_refuses_at_once(tmp_path):
 def in_namespace(study: Study, before: str, *arguments: str) -> str:
     """Run snakemake where shell commands `before` have mounted something over results/.
 
-    The mount is seen by this run alone; what it leaves in results/ is copied to kept/.
+    The mount is visible only to this run; its results/ are copied to kept/.
     """
     namespace = ["unshare", "--map-root-user", "--mount"]
     if not shutil.which("unshare") or subprocess.run([*namespace, "true"]).returncode:
@@ -131,12 +131,12 @@ def test_a_full_disk_is_named_and_leaves_what_was_there(small, tmp_path):
     assert "No space left on device" in output
     assert "samples.zarr: cannot be written" in output
     before, kept = contents(tmp_path / "run" / "before"), contents(tmp_path / "run" / "kept")
-    # Snakemake deletes an output before it is made again; nothing else may be lost or changed.
+    # Snakemake deletes an output before remaking it; nothing else may be lost or changed.
     remade = [name for name in before if name not in kept]
     again = ("samples.zarr", "eigenbasis.zarr", "harmonics.zarr")
     assert all(any(name in n for name in again) for n in remade), remade
     assert not [name for name in kept if ".partial" in name]
-    # With room again the run goes on.
+    # With space again the run continues.
     study.config["samples"]["count"] = 4
     study.run("all")
 
@@ -174,12 +174,12 @@ def test_a_damaged_or_old_store_is_named_and_nothing_else_is_harmed(small, tmp_p
     study.config["psnr"]["count"] = 9
     assert words in study.run("all", fails=True)
     after = contents(study.folder / "results")
-    # Jobs that failed: those that count, and the split, whose input another zarr.json is.
+    # Failed jobs: those that read it, and the split, whose input is another zarr.json.
     counted = ("psnr", "oracles", "shrinkage", "summary", "split")
     gone = [name for name in before.keys() - after.keys() if not any(c in name for c in counted)]
     assert not gone
     assert all(after[name] == before[name] for name in before.keys() & after.keys())
-    # As the message says: delete the store, and it is made again, the same as before.
+    # As the message says: after the store is deleted it is remade, the same as before.
     subprocess.run(["rm", "-r", study.folder / "results/calpha/images.zarr"], check=True)
     study.run("all")
     made = contents(study.folder / "results/calpha/images.zarr")

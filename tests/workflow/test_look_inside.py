@@ -29,5 +29,5 @@ def test_its_figures_and_numbers(finished, tmp_path):
     assert said(r"tr J = (\S+) of 64") == row["dimension"]
     asymmetry = float(said(r"\|J - J\^T\| / \|J \+ J\^T\| = (\S+)"))
     assert asymmetry == pytest.approx(float(row["asymmetry"]), abs=0.006)
-    # Up to the asymmetry, which the shrinkage factors do not see.
+    # Up to the asymmetry, which the shrinkage factors ignore.
     assert 0 < int(said(r"differs from f\(y\) by (\d+) %")) < 40

@@ -1,4 +1,4 @@
-"""The workflow as a part of another one: its own config, its rules and files under other names."""
+"""The workflow as a module of another one: its own config, renamed rules and files."""
 
 import csv
 import os
@@ -64,7 +64,7 @@ def test_as_a_module(tmp_path):
     assert (row["N"], row["denoiser"]) == ("8", "tiny")
     assert (tmp_path / "part/logs/training").is_dir()
     assert not (tmp_path / "results").exists()
-    # Time stamps count for the rules of the other workflow, and for no rule of this one.
+    # Time stamps count only for the rules of the other workflow.
     (tmp_path / "own.txt").write_text("a line\nand another\n")
     later = time.time() + 5
     for name in ("own.txt", "part/results/calpha/images.zarr"):

@@ -1,4 +1,4 @@
-"""The profiles for SLURM, as dry runs: what jobs would ask a cluster for."""
+"""The profiles for SLURM, in dry runs: resources that jobs would request."""
 
 import os
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def clone(tmp_path, monkeypatch):
-    """A fresh clone, in which the default study is planned."""
+    """A fresh clone in which the default study is planned."""
     monkeypatch.chdir(checkout(tmp_path))
     monkeypatch.setattr(os, "environ", os.environ.copy())
 
@@ -24,7 +24,7 @@ def asked(arguments: list[str]) -> dict[str, dict]:
 
 
 @pytest.mark.parametrize("profile", ["slurm", "profiles/slurm"])
-def test_what_jobs_ask_for(clone, profile):
+def test_resources_that_jobs_request(clone, profile):
     found = asked(["--profile", profile, "all"])
     on_gpu = {rule for rule, resources in found.items() if resources.get("gpu") == 1}
     assert on_gpu == {
@@ -53,7 +53,7 @@ def test_a_site_overrides(clone):
 
 
 def test_the_default_profile_lies_over_the_others():
-    """It replaces a key of theirs, a whole block if it is one; so they have none in common."""
+    """It replaces keys of theirs, even whole blocks, so they must have none in common."""
     assert os.readlink(ROOT / "slurm") == "profiles/slurm"
     default, *others = (
         yaml.safe_load((ROOT / "profiles" / name / "config.yaml").read_text()).keys()

@@ -25,7 +25,7 @@ FIGURES = {
 PAGES = {"results/figures/photographs/eigenbasis_photo_cnn.html"}
 SUMMARY = "results/summary.csv"
 
-#: Opens each study, and of each result the caption, what the eye shows, and its rule.
+#: Opens each study and, for each result, the caption, the preview and the rule.
 VISIT_REPORT = """
   const click = element => (element.click(), wait(50));
   const rows = () => all("nav tbody tr");
@@ -91,9 +91,9 @@ VISIT_PAGE = """
 
 @pytest.fixture(scope="module")
 def visited(finished, tmp_path_factory) -> dict:
-    """What a visitor of the report finds who clicks on everything."""
+    """The findings of a visitor of the report who clicks on everything."""
     folder = tmp_path_factory.mktemp("report")
-    # Of a copy: another test may hold the lock of the study.
+    # In a copy: another test may hold the lock of the study.
     shutil.copytree(finished.folder, folder / "run", ignore=shutil.ignore_patterns("locks"))
     Study(folder / "run", TINY).run("all", "--report", str(folder / "report.html"))
     return opened(folder / "report.html", folder / "visited.html", VISIT_REPORT)
@@ -117,7 +117,7 @@ def test_studies_are_listed_with_their_figures(visited):
 def test_the_first_page_opens_on_the_answer(finished, visited):
     """Picture and numbers, then every figure a click away, then the rules and the config."""
     assert visited["answer"] >= 600
-    # A blank cell shows a space that does not break.
+    # A blank cell shows a non-breaking space.
     rows = [[cell.strip() for cell in line.split("\t")] for line in visited["text"].splitlines()]
     with (finished.folder / SUMMARY).open() as file:
         of_pairs = [row for row in csv.DictReader(file) if row["between"]]
@@ -134,7 +134,7 @@ def test_captions_hold_the_numbers(finished, visited):
     assert visited["captions"].keys() == FIGURES | PAGES | {SUMMARY}
     assert visited["tables"] == {SUMMARY: (finished.folder / SUMMARY).read_bytes().decode()}
     for path, caption in visited["captions"].items():
-        if path in PAGES:  # their numbers are those of the figure
+        if path in PAGES:  # their numbers agree with the figure
             continue
         shown = [[cell.strip() for cell in line.split("\t")] for line in caption.splitlines()]
         table = (finished.folder / path).with_suffix(".csv").read_text()
@@ -144,7 +144,7 @@ def test_captions_hold_the_numbers(finished, visited):
 
 
 @in_chromium
-def test_an_eigenbasis_can_be_leafed_through(tmp_path):
+def test_an_eigenbasis_can_be_browsed(tmp_path):
     basis = eigenbasis_store(images=2)
     page.write(basis, tmp_path / "page.html")
     found = opened(tmp_path / "page.html", tmp_path / "visited.html", VISIT_PAGE)
@@ -159,7 +159,7 @@ def test_an_eigenbasis_can_be_leafed_through(tmp_path):
 
 
 def test_published_by_one_command(tmp_path):
-    """`make publish`, with a report that is made already, into a bare repository."""
+    """`make publish`, with an existing report, into a bare repository."""
 
     def git(*arguments, folder="work") -> str:
         command = ["git", "-C", str(tmp_path / folder), *arguments]

@@ -1,4 +1,4 @@
-"""The documentation as a site: whole, from the repository alone, and readable on a phone."""
+"""The documentation as a site: complete, from the repository alone, and readable on a phone."""
 
 import json
 import subprocess
@@ -13,7 +13,7 @@ from conftest import ROOT
 
 pytestmark = pytest.mark.slow
 
-#: Opens each page in a frame as wide as a phone, once its formulas are set.
+#: Opens each page in a frame as wide as a phone, once its formulas are typeset.
 VISIT_PAGES = """
   const frame = document.createElement("iframe");
   frame.width = 390;
@@ -39,7 +39,7 @@ VISIT_PAGES = """
 
 
 class Page(HTMLParser):
-    """The anchors of a page, and what it links to."""
+    """The anchors and links of a page."""
 
     def __init__(self, file: Path):
         super().__init__()
@@ -80,7 +80,7 @@ def test_no_link_is_dead(site):
 
 @in_chromium
 def test_every_page_can_be_read_on_a_phone(site):
-    """No error, no formula or picture that fails, nothing from elsewhere, nothing too wide."""
+    """No error, no broken formula or picture, nothing from elsewhere, nothing too wide."""
     pages = [str(file.relative_to(site)) for file in sorted(site.rglob("*.html"))]
     pages = [page for page in pages if not page.startswith("_modules")]
     visit = VISIT_PAGES.replace("PAGES", json.dumps([*pages, "search.html?q=memorizer"]))

@@ -1,4 +1,4 @@
-"""What is made again after each kind of change: exactly what depends on it, by dry run and real."""
+"""Each kind of change makes exactly the dependent results again, in dry and real runs."""
 
 import copy
 import fnmatch
@@ -25,7 +25,7 @@ def study(finished, tmp_path) -> Study:
 
 
 def results(study: Study) -> set[str]:
-    """The names of all results; of a training, its history."""
+    """The names of all results; for a training, its history."""
     paths = (study.folder / "results").rglob("*")
     names = {str(p.relative_to(study.folder)) for p in paths if "/c/" not in str(p)}
     names = {n for n in names if any(fnmatch.fnmatch(n, pattern) for pattern in RESULTS)}
@@ -49,8 +49,8 @@ def like(study: Study, *patterns: str) -> set[str]:
 # Changes of the config and of the code.
 
 
-def test_every_result_is_told_from_every_other(base):
-    """And a run from the start makes all of them."""
+def test_every_result_has_its_own_identity(base):
+    """A run from the start makes all of them."""
     assert Study(base.folder, base.config).stale(options=["--forceall"]) == results(base)
 
 
@@ -63,7 +63,7 @@ def _reversed(node):
 UNUSED = {"source": "disks", "side": 8, "images": 9, "test": 2}
 LONGER = TINY["training"]["tiny"] | {"steps": 61}
 OF_CNN = ("photo*/cnn/*", "figures/photographs/*", "figures/geometry/*", "summary.json")
-# The images `mixed` are made of disks.
+# The images `mixed` are made from disks.
 OF_DISKS = ("disk/*", "mixed/*",
             *(f"figures/{s}/*" for s in ("phase", "closed-forms", "truths", "crossover")),
             "summary.json")  # fmt: skip
@@ -82,7 +82,7 @@ OF_LEVELS = (
     "figures/*/slopes_*", "figures/*/disks_*", "figures/*/geometry_*", "figures/*/transition_*",
     "figures/*/optimum_*", "summary.json",
 )  # fmt: skip
-#: What is set in the config, and what that makes stale.
+#: Settings in the config, and the results that they make stale.
 SETTINGS = {
     "nothing": ({}, ()),
     "a data set nobody uses": ({"datasets.unused": UNUSED}, ()),
@@ -101,7 +101,7 @@ SETTINGS = {
     ),
     "the seed": ({"seed": 1}, ("*",)),
 }  # fmt: skip
-#: What is edited, and what that makes stale.
+#: Edits of code, and the results that they make stale.
 EDITS = {
     "a comment": (("gahb/training/recipe.py", "import math\n", "import math  # numbers\n"), ()),
     "a docstring": (("gahb/psnr.py", '"""', '"""Now: '), ()),
@@ -143,7 +143,7 @@ def edit(project, file: str, old: str, new: str) -> None:
 
 
 @pytest.mark.parametrize("change", SETTINGS)
-def test_what_depends_on_a_setting_is_stale(base, change):
+def test_results_that_depend_on_a_setting_are_stale(base, change):
     settings, expected = SETTINGS[change]
     found = Study(base.folder, changed(base.config, settings)).stale()
     assert found == like(base, *expected)
@@ -155,7 +155,7 @@ def test_the_order_of_keys_does_not_matter(base):
 
 @pytest.fixture
 def project(tmp_path, monkeypatch):
-    """A copy of the workflow whose code is taken for this one's by all that plans here."""
+    """A copy of the workflow whose code replaces this one's in the planning."""
     shutil.copytree(ROOT / "workflow", tmp_path / "workflow")
     monkeypatch.setattr(fingerprint, "ROOT", tmp_path / "workflow")
     sheet = tmp_path / "workflow" / figures.STYLE_SHEET.relative_to(ROOT / "workflow")
@@ -166,7 +166,7 @@ def project(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("change", EDITS)
-def test_what_depends_on_code_is_stale(base, project, change):
+def test_results_that_depend_on_code_are_stale(base, project, change):
     place, expected = EDITS[change]
     edit(project, *place)
     assert base.stale() == like(base, *expected)
@@ -176,7 +176,7 @@ def test_what_depends_on_code_is_stale(base, project, change):
 
 
 def _touch(study):
-    """Inputs much newer than what was made from them."""
+    """Inputs much newer than their results."""
     for path in (study.folder / "results").rglob("*"):
         os.utime(path, (1.7e9, 1.7e9 if "images.zarr" in str(path) else 1.6e9))
 
@@ -200,7 +200,7 @@ def _delete(*paths):
 
 
 def _older(study):
-    """A store of other values, whose time stamps are older than all others."""
+    """A store with other values, older than all others."""
     path = study.folder / "results/calpha/tiny/S1-8-seed0/psnr.zarr"
     metadata = json.loads((path / "zarr.json").read_text())
     parameters = json.loads(metadata["attributes"]["parameters"])
@@ -212,7 +212,7 @@ def _older(study):
 
 
 def _swap(study):
-    """A store of the other subset in the place of a store of the first one."""
+    """A store of the other subset in place of a store of the first one."""
     of = study.folder / "results/calpha/tiny"
     shutil.rmtree(of / "S1-8-seed0/samples.zarr")
     shutil.copytree(of / "S2-8-seed0/samples.zarr", of / "S1-8-seed0/samples.zarr")
@@ -252,7 +252,7 @@ STORED = {
 
 
 @pytest.mark.parametrize("change", STORED)
-def test_what_was_done_to_results_is_seen(study, change):
+def test_changes_of_results_are_noticed(study, change):
     make, expected = STORED[change]
     wanted = like(study, *expected)
     make(study)
@@ -287,7 +287,7 @@ STUDY_OF_NEW = {"datasets": ["new"], "denoisers": ["tiny"], "sizes": [4], "figur
     ],
     ids=["a size", "a data set"],
 )  # fmt: skip
-def test_what_is_new_is_made(base, settings, expected):
+def test_new_results_are_made(base, settings, expected):
     assert Study(base.folder, changed(base.config, settings)).stale() == expected
 
 
@@ -295,13 +295,13 @@ def test_what_is_new_is_made(base, settings, expected):
 
 
 class Project(Study):
-    """A finished study and the project with its code, both free to be changed."""
+    """A finished study and the project with its code, both of which may be changed."""
 
     def __init__(self, study: Study, folder):
         super().__init__(study.folder, study.config, checkout(folder / "project"))
 
     def reruns(self) -> None:
-        """What a dry run announces is what a run makes; then everything is up to date."""
+        """A run makes what a dry run announces; then everything is up to date."""
         announced = self.stale()
         before = self._times()
         self.run("all")
@@ -323,7 +323,7 @@ def own(study, tmp_path) -> Project:
     return Project(study, tmp_path)
 
 
-def test_what_is_stale_is_said_in_words_and_made(own):
+def test_stale_results_are_explained_and_remade(own):
     own.config = changed(own.config, {"calibration.count": 3})
     edit(own.source, *EDITS["a figure"][0])
     said = own.run("--", "all", module="study.stale").splitlines()
@@ -343,8 +343,8 @@ def test_all_changes_at_once_are_made(own):
     own.reruns()
 
 
-def test_trained_networks_are_kept_on_purpose_after_a_change_of_code(own):
-    """The command of docs/staleness.md: what was trained counts as made with the code of now."""
+def test_trained_networks_can_be_kept_after_a_change_of_code(own):
+    """The command of docs/staleness.md: trained networks count as made with the present code."""
     edit(own.source, "gahb/training/recipe.py", "import math\n", "import math\n\nCHANGED = 1\n")
     histories = {name for name in own.stale() if name.endswith("history.zarr")}
     trained = [
@@ -361,6 +361,6 @@ def test_trained_networks_are_kept_on_purpose_after_a_change_of_code(own):
     said = own.run("--force", "--", target)
     assert "Kept by --touch, though made with something else:" in said
     assert "  results/calpha/tiny/S1-8-seed0/history.zarr/zarr.json" in said
-    # What is changed once more is stale all the same.
+    # Results of a further change are stale nonetheless.
     edit(own.source, "gahb/training/recipe.py", "CHANGED = 1\n", "CHANGED = 2\n")
     assert histories <= own.stale()

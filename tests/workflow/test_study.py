@@ -1,4 +1,4 @@
-"""The whole workflow on a tiny study: every job is run for real and every store is opened."""
+"""The whole workflow on a tiny study: every job is run and every store is opened."""
 
 import csv
 import json
@@ -37,7 +37,7 @@ def test_every_figure_is_drawn(finished, figure):
     assert pdf.read_bytes().startswith(b"%PDF")
     assert pdf.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
     rows = list(csv.DictReader(pdf.with_suffix(".csv").read_text().splitlines()))
-    # A single training image has no interval, and samples that diverged are compared with nothing.
+    # A single training image has no interval, and diverged samples are not compared.
     assert rows and all(
         value or name.endswith(("_low", "_high")) or row.get("memorized") == "most diverged"
         for row in rows
@@ -98,7 +98,7 @@ def test_subsets_and_test_set_share_no_image_and_no_picture(finished):
         split.check(parts, images.sizes["image"], images.get("picture"))
 
 
-def test_shuffled_images_are_divided_like_the_images_that_they_are_of(finished):
+def test_shuffled_images_are_split_like_their_originals(finished):
     of, shuffled = (
         xr.open_zarr(finished.folder / f"results/{name}/split.zarr")
         for name in ("photo", "photo-shuffled")
@@ -161,7 +161,7 @@ def test_networks_of_other_seeds_differ_and_give_an_interval(finished):
 
 
 def test_closed_forms_are_denoisers_like_any_other(finished):
-    """The memorizer makes images of its training set."""
+    """The memorizer generates images of its training set."""
     results = finished.folder / "results/disk"
     similarity = xr.open_zarr(results / "memorizer/disjoint-8-seed0/similarity.zarr")
     assert float(similarity.closest.min()) > 0.999
@@ -175,7 +175,7 @@ def test_a_mistake_in_the_config_stops_the_run_before_any_job(finished, tmp_path
 
 
 def test_plain_snakemake_finds_everything_up_to_date(finished):
-    # Without a profile on the command line: profiles/default is loaded by itself.
+    # Without a profile on the command line profiles/default is loaded automatically.
     command = [a for a in finished.command("--", "all") if "profile" not in a]
 
     done = subprocess.run(command, cwd=finished.folder, text=True, capture_output=True)

@@ -1,4 +1,4 @@
-"""docs/tutorial.ipynb as its reader runs it, on fewer images and with shorter trainings."""
+"""docs/tutorial.ipynb as run by a reader, with fewer images and shorter trainings."""
 
 import importlib.util
 import json
