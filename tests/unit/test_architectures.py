@@ -148,7 +148,7 @@ def test_images_with_another_side_are_refused(name):
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"side": 12}, r"8 pixels of calpha are not the 12 that denoisers\.tiny\.side says"),
+        ({"side": 12}, r"calpha has a side of 8 pixels, not the 12 of denoisers\.tiny\.side"),
         ({"heads": 3}, r"denoisers\.tiny\.channels: found 16, no multiple of heads, 3"),
         ({"patch": 3}, r"denoisers\.tiny\.side: found 8, no multiple of patch, 3"),
     ],

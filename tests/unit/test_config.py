@@ -157,7 +157,7 @@ def test_checking_leaves_its_argument_alone():
         ("datasets.gauss.beta", 2, ["datasets.gauss", "either `beta` and `side`, or `of`"]),
         ("datasets.gauss", {"source": "gaussian", "beta": 2, "images": 40}, ["gauss", "`side`"]),
         ("datasets.mixed.templates", 0, ["datasets.mixed.templates", "at least 1"]),
-        ("studies.geometry.references", ["optimum"], ["optimum is known of", "photographs"]),
+        ("studies.geometry.references", ["optimum"], ["optimum is known for", "photographs"]),
         ("studies.truths.denoisers", ["optimum"], ["studies.truths", "name it in `references`"]),
         ("denoisers.optimum.contour", "known", ["optimum.contour", "of gaussian images"]),
         ("denoisers.optimum.psnr.input_psnr", [10, 12, 15, 20], ["optimum.psnr", "found 12"]),

@@ -48,7 +48,7 @@ def _names(config: dict) -> Iterator[str]:
 
 
 def _made_of_others(config: dict) -> Iterator[str]:
-    """Data sets made from a data set that is itself made from another."""
+    """Data sets made of, and references calibrated on, entries that are derived themselves."""
     datasets, denoisers = config["datasets"], config["denoisers"]
     for name, entry in datasets.items():
         if "of" in datasets.get(entry.get("of"), {}):

@@ -56,7 +56,7 @@ def study_mistakes(config: dict, name: str) -> Iterator[str]:
             yield from elsewhere_mistakes(asked, denoiser)
     for reference in study["references"]:
         if is_drawn(config, reference):
-            yield f"{asked.path}.references: found {reference!r}, which is samples, no denoiser"
+            yield f"{asked.path}.references: found {reference!r}, which is samples, not a denoiser"
         elif asked.reading("matrix") and sampling(config, reference) != config["samples"]:
             yield (
                 f"{asked.path}.references: found {reference!r}, whose samples start elsewhere than "
@@ -100,7 +100,7 @@ def _all_of_S1(entry: dict) -> int | None:
 
 def _untrained(asked: Asked, dataset: str) -> Iterator[str]:
     """Requests for training images where all are test images."""
-    why = f"which needs training images; of {dataset} all are test images (`test: all`)"
+    why = f"which needs training images; in {dataset} all are test images (`test: all`)"
     for name in asked.compared():
         if not is_elsewhere(asked.config, name):
             yield f"{asked.path}.denoisers: found {name!r}, {why}"
@@ -127,8 +127,8 @@ def _too_few_images(asked: Asked, dataset: str) -> Iterator[str]:
     if sizes and N > (most := groups.most_for_pairs(sizes, test)):
         yield (
             f"{asked.path}.sizes: found {N}; the {available} images of {dataset} are in "
-            f"{len(sizes)} groups, none of which is divided: besides {test} test images they give "
-            f"two networks {most} each at most"
+            f"{len(sizes)} groups, none of which is divided: with {test} test images they give two "
+            f"networks at most {most} each"
         )
 
 
@@ -156,7 +156,7 @@ def _test_images_for_all(asked: Asked, dataset: str) -> Iterator[str]:
     if test is not None and wanted > test:
         yield (
             f"{asked.path}: {dataset} has {test} test images, and agreement.count and "
-            f"calibration.count ask for {wanted} different ones"
+            f"calibration.count require {wanted} different ones"
         )
 
 
@@ -172,13 +172,13 @@ def _optimum(asked: Asked, dataset: str) -> Iterator[str]:
     optimal = [name for name in asked.study["references"] if is_optimum(config, name)]
     if optimal and not (OPTIMA / f"{source}.py").is_file():
         yield (
-            f"{asked.path}.references: found {optimal[0]!r}, but the optimum is known of gaussian, "
-            f"mixture, disks and calpha images, not of {source}, which {dataset} is"
+            f"{asked.path}.references: found {optimal[0]!r}, but the optimum is known for "
+            f"gaussian, mixture, disks and calpha images, not for {source}, which {dataset} is"
         )
     for name in optimal:
         if "contour" in config["denoisers"][name] and source != "calpha":
             yield (
-                f"denoisers.{name}.contour: found 'known'; {dataset} is of {source} images, "
+                f"denoisers.{name}.contour: found 'known'; {dataset} has {source} images, "
                 "without one"
             )
 
@@ -191,8 +191,8 @@ def _sides(asked: Asked, dataset: str) -> Iterator[str]:
         blocks = entry.get("blocks", 0)
         if "architecture" in entry and side != entry.get("side", side):
             yield (
-                f"{asked.path}: the {side} pixels of {dataset} are not the {entry['side']} that "
-                f"denoisers.{denoiser}.side says"
+                f"{asked.path}: {dataset} has a side of {side} pixels, not the {entry['side']} of "
+                f"denoisers.{denoiser}.side"
             )
         if side % 2**blocks:
             yield (
@@ -273,6 +273,6 @@ def _needs(asked: Asked, name: str) -> Iterator[str]:
                 )
         elif wrong := [source for source in sources if allowed and source != allowed]:
             yield (
-                f"{asked.path}.datasets: the figure {figure!r} is of {allowed} images, found "
+                f"{asked.path}.datasets: the figure {figure!r} shows {allowed} images, found "
                 f"{wrong[0]}"
             )
