@@ -159,7 +159,7 @@ def test_checking_leaves_its_argument_alone():
         ("datasets.mixed.templates", 0, ["datasets.mixed.templates", "at least 1"]),
         ("studies.geometry.references", ["optimum"], ["optimum is known for", "photographs"]),
         ("studies.truths.denoisers", ["optimum"], ["studies.truths", "name it in `references`"]),
-        ("denoisers.optimum.contour", "known", ["optimum.contour", "of gaussian images"]),
+        ("denoisers.optimum.contour", "known", ["optimum.contour", "has gaussian images"]),
         ("denoisers.optimum.psnr.input_psnr", [10, 12, 15, 20], ["optimum.psnr", "found 12"]),
         ("denoisers.optimum.psnr.input_psnr", [0, 10, 15], ["optimum.psnr", "at least three"]),
         ("denoisers.optimum.psnr.seed", 1, ["denoisers.optimum.psnr", "seed"]),
@@ -176,7 +176,7 @@ def test_checking_leaves_its_argument_alone():
         ("denoisers.own", {"reference": "local", "calibrated": "tini"}, ["did you mean 'tiny'"]),
         ("denoisers.own", {"reference": "local", "calibrated": "wiener"}, ["name a network"]),
         ("denoisers.own", {"reference": "local", "window": 3, "calibrated": "tiny"}, ["'window'"]),
-        ("agreement", {"count": 9}, ["seeds: rough has 10 test images", "for 11 different"]),
+        ("agreement", {"count": 9}, ["seeds: rough has 10 test images", "require 11 different"]),
         ("calibration.windows", [3, 4], ["calibration.windows.1: found 4", "must be odd"]),
     ],
 )
