@@ -377,9 +377,9 @@ def test_theories(sizes, channels):
     figure = theories.draw(stores, {"sizes": sizes})
     assert_legible(figure)
     above, below = figure.axes
-    rows = min(len(sizes), theories.ROWS)
-    # Clean, noisy, two networks, two theories; and these four again.
-    assert (len(above.images), len(below.images)) == (6 * rows, 4 * rows)
+    # Clean and noisy; two networks and two theories, in two blocks.
+    columns = 2 * min(len(sizes), theories.SIZES)
+    assert (len(above.images), len(below.images)) == (2, 4 * columns)
     numbers = theories.numbers(stores, {"sizes": sizes})
     assert [row["output"] for row in numbers[:4]] == [
         "network 1", "wiener", "memorizer", "network 2"

@@ -36,9 +36,7 @@ def label(variable: xr.DataArray) -> str:
 # Grids of images.
 
 
-def mosaic(
-    ax: Axes, rows: list[list], names=(), left=None, space: float = GAP, slant: float = 0
-) -> None:
+def mosaic(ax: Axes, rows: list[list], names=(), left=None, space: float = GAP) -> None:
     """Draw images in a grid, each one unit wide, y downwards.
 
     Args:
@@ -48,10 +46,8 @@ def mosaic(
         names: name of each row.
         left: left edge of each column; side by side by default.
         space: space between rows.
-        slant: degrees by which notes rise, for notes wider than images.
     """
     columns = max(map(len, rows))
-    along = {"ha": "left" if slant else "center", "rotation": slant, "rotation_mode": "anchor"}
     left = (1 + GAP) * np.arange(columns) if left is None else np.asarray(left)
     top = (1 + space) * np.arange(len(rows))
     for y, row in zip(top, rows, strict=True):
@@ -59,9 +55,8 @@ def mosaic(
             if image is not None:
                 _tile(ax, image, x, y)
             if note:
-                ax.annotate(
-                    note, (x + 0.5, y), (0, 1.5), textcoords="offset points", va="bottom", **along
-                )
+                at = {"textcoords": "offset points", "ha": "center", "va": "bottom"}
+                ax.annotate(note, (x + 0.5, y), (0, 1.5), **at)
     ax.set(xlim=(left[0], left[-1] + 1), ylim=(top[-1] + 1, 0), aspect="equal", xticks=[])
     ax.set_yticks(top + 0.5 if len(names) else [], names)
     ax.tick_params(length=0)
@@ -77,12 +72,10 @@ def _tile(ax: Axes, image: np.ndarray, x: float, y: float) -> None:
     ax.add_patch(Rectangle((x, y), 1, 1, fill=False, **frame))
 
 
-def mosaic_height(
-    width: float, columns: int, rows: int, space: float = GAP, notes: float = 0.22
-) -> float:
-    """Height in inches of a mosaic `width` inches wide, with `notes` inches above its first row."""
+def mosaic_height(width: float, columns: int, rows: int, space: float = GAP) -> float:
+    """Height in inches of a mosaic `width` inches wide, with a note above its first row."""
     image = width / (columns + GAP * (columns - 1))
-    return image * (rows + space * (rows - 1)) + notes
+    return image * (rows + space * (rows - 1)) + 0.22
 
 
 def eigenvectors(basis: xr.Dataset, ranks) -> list[tuple]:

@@ -131,7 +131,9 @@ def side(row: dict, name: str, other: float = 0) -> int:
 def headline(figure: Figure, sentence: str) -> None:
     """Write a sentence above a figure, whose height grows by that of the sentence."""
     width = int(LETTERS * figure.get_figwidth())
-    together = re.sub(" ([=+]) ", "\N{NO-BREAK SPACE}\\1\N{NO-BREAK SPACE}", sentence)
+    together = re.sub(
+        " (?=[=+] )|(?<= [=+]) |(?<=network) (?=[12])", "\N{NO-BREAK SPACE}", sentence
+    )
     said = textwrap.fill(together, width, break_on_hyphens=False)
     figure.suptitle(said, x=0.01, ha="left", weight="bold")
     figure.set_figheight(figure.get_figheight() + LINE * len(said.splitlines()) + 0.08)

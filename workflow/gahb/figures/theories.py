@@ -1,7 +1,5 @@
 """What theories make of one noisy image and of one start, side by side with both networks."""
 
-import math
-
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
@@ -18,56 +16,52 @@ FIGURE = {
     "uses": {"steps": "samples.steps"},
 }
 
-#: Most sizes N that have a row, and most theories that have a column.
-ROWS, COLUMNS = 5, 9
-MOST_INCHES = 8.3
-#: Columns above which names have room, degrees by which they rise above more, points of a letter.
-WIDE, SLANT, LETTER = 8, 45, 4
+#: Most sizes N and most theories that are drawn.
+SIZES, THEORIES = 3, 9
+#: Inches of the names of rows, and of all words above images.
+NAMED, SAID = 0.8, 0.8
+STEP = 1 + panels.GAP
+#: Left edges of the two blocks of images, and of the two images above the first block.
+BLOCKS, ABOVE = (0, SIZES * STEP + 0.3), (STEP / 2, 3 * STEP / 2)
+WIDTH = BLOCKS[1] + SIZES * STEP - panels.GAP
 NAMES = {"network": "network 1", "other images": "network 2"}
 
 
 @style.sheet()
 def draw(stores: Stores, shown: dict) -> Figure:
-    """Above, the first test image at a middle noise level; below, ends of the probability flow."""
-    sizes = words.few(shown["sizes"], ROWS)
-    above, below = [], []
-    for N in sizes:
-        found = stores.first("agreement", N=N)
-        names = _columns(found)
-        at = found.isel(level=_middle(found)).compute()
-        ends = found.ends.isel(sample=0).compute()
-        first = [(pictures.photo(at.clean), "clean"), (pictures.photo(at.noisy), "noisy")]
-        above.append(first + _row(at.outputs, names))
-        below.append([(None, "")] * 2 + _row(ends, names))
-    for rows in (above, below):
-        rows[1:] = [[(image, "") for image, _ in row] for row in rows[1:]]
-    slant = SLANT if len(above[0]) > WIDE else 0
-    longest = max(len(name) for _, name in above[0])
-    notes = LETTER * longest * math.sin(math.radians(slant)) if slant else 14
-    height = panels.mosaic_height(
-        style.PAGE - 0.6, len(above[0]), len(sizes), notes=(notes + 34) / 72
-    )
-    figure = Figure((style.PAGE, min(MOST_INCHES, 2 * height + 0.1)))
-    titles = (
-        f"a test image with noise of $\\sigma$ = {float(at.level):g}",
-        "where one start leads",
-    )
-    named = [f"$N$ = {N:,}" for N in sizes]
-    for ax, rows, title in zip(figure.subplots(2, 1), (above, below), titles, strict=True):
-        panels.mosaic(ax, rows, named, slant=slant)
-        ax.set_title(title, pad=notes + 14)
-    # The names of rows stand at their first image.
-    ax.spines["left"].set_position(("data", 2 * (1 + panels.GAP)))
+    """A row for each network and theory, a column for each N: on the left, the first test image at
+    a middle noise level, denoised; on the right, an end of the probability flow."""
+    sizes = words.few(shown["sizes"], SIZES)
+    found = [stores.first("agreement", N=N) for N in sizes]
+    at = [each.isel(level=_middle(each)).compute() for each in found]
+    blocks = [each.outputs for each in at] + [each.ends.isel(sample=0).compute() for each in found]
+    names = _outputs(found[0])
+    rows = [[(pictures.photo(each.sel(output=name)), "") for each in blocks] for name in names]
+    image = (style.COLUMN - NAMED) / WIDTH
+    heights = [image, image * (STEP * len(rows) - panels.GAP)]
+    figure = Figure((style.COLUMN, sum(heights) + SAID))
+    above, below = figure.subplots(2, 1, height_ratios=heights)
+    noise = rf"$\sigma$ = {float(at[0].level):g}"
+    given = [(pictures.photo(at[0].clean), "clean"), (pictures.photo(at[0].noisy), noise)]
+    panels.mosaic(above, [given], ["test image"], ABOVE)
+    middle, each_makes = (BLOCKS[1] + WIDTH) / 2, "the sample that\neach makes from\nthe same start"
+    above.text(middle, 0.5, each_makes, ha="center", va="center")
+    # Fewer sizes stand in the middle of their block.
+    places = STEP * (np.arange(len(sizes)) + (SIZES - len(sizes)) / 2)
+    left = np.add.outer(BLOCKS, places).ravel()
+    panels.mosaic(below, rows, [_called(name) for name in names], left)
+    below.xaxis.tick_top()
+    below.xaxis.set_label_position("top")
+    below.set_xlabel("images in the training set, $N$")
+    below.set_xticks(left + 0.5, [f"{N:,}" for N in sizes] * 2)
+    for ax in (above, below):
+        ax.set_xlim(0, WIDTH)
     words.headline(figure, sentence(numbers(stores, shown)))
     return figure
 
 
-def _row(outputs: xr.DataArray, names: list[str]) -> list[tuple]:
-    return [(pictures.photo(outputs.sel(output=name)), _called(name)) for name in names]
-
-
 def _called(name: str) -> str:
-    """In two lines, where there are two words: columns are narrow."""
+    """In two lines, where there are two words: names stand next to small images."""
     return NAMES.get(name) or words.called(name).replace(" ", "\n", 1)
 
 
@@ -99,10 +93,10 @@ def _middle(found: xr.Dataset) -> int:
     return found.sizes["level"] // 2
 
 
-def _columns(found: xr.Dataset) -> list[str]:
+def _outputs(found: xr.Dataset) -> list[str]:
     """Both networks, then theories."""
     theories = [n for n in found.output.values if n not in (*NAMES, "another seed")]
-    return [*(n for n in NAMES if n in found.output), *theories[:COLUMNS]]
+    return [*(n for n in NAMES if n in found.output), *theories[:THEORIES]]
 
 
 def numbers(stores: Stores, shown: dict) -> list[dict]:
