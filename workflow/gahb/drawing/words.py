@@ -63,6 +63,8 @@ def looks(names: list[str]) -> dict[str, dict]:
         color, line = REFERENCES.get(_module(name), ("", *rest[unknown % len(rest)]))[1:]
         unknown += _module(name) not in REFERENCES
         found[name] = {"color": color, "linestyle": line, "label": called(name)}
+        if _module(name) == "memorizer":
+            found[name]["linewidth"] = 2.4  # it is seen under machines that see the whole image
     return found
 
 
@@ -131,9 +133,8 @@ def side(row: dict, name: str, other: float = 0) -> int:
 def headline(figure: Figure, sentence: str) -> None:
     """Write a sentence above a figure, whose height grows by that of the sentence."""
     width = int(LETTERS * figure.get_figwidth())
-    together = re.sub(
-        " (?=[=+] )|(?<= [=+]) |(?<=network) (?=[12])", "\N{NO-BREAK SPACE}", sentence
-    )
+    kept = " (?=[=+] )|(?<= [=+]) |(?<=network) (?=[12])|(?<=[0-9]) (?=dB|%|pixels)"
+    together = re.sub(kept, "\N{NO-BREAK SPACE}", sentence)
     said = textwrap.fill(together, width, break_on_hyphens=False)
     figure.suptitle(said, x=0.01, ha="left", weight="bold")
     figure.set_figheight(figure.get_figheight() + LINE * len(said.splitlines()) + 0.08)

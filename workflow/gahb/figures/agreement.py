@@ -4,7 +4,6 @@ At small N it is the memorizer, near the training images. At large N a linear fi
 machines explain part of it, and two networks agree on a part that no theory explains.
 """
 
-import matplotlib as mpl
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
@@ -36,8 +35,8 @@ MEASURES = {
     "trajectory_beyond_": ("r2_beyond_wiener", "trajectory"),
 }
 BEYOND = "r2_beyond_"
-#: Lowest R^2 that is drawn; lower values are triangles at this height.
-LOWEST = -0.5
+#: Lowest R^2 that is drawn; lower values are triangles at this height, this factor of noise apart.
+LOWEST, BESIDE = -0.5, 1.12
 
 
 @style.sheet()
@@ -53,11 +52,12 @@ def draw(stores: Stores, shown: dict) -> Figure:
         _panel(ax, [row for row in rows if row["N"] == N])
         ax.set_title(f"$N$ = {N:,}")
         ax.set_xlabel(r"noise level $\sigma$")
-    levels = panels.column(rows, "sigma")
+    levels = sorted({row["sigma"] for row in rows})
+    named = words.few(levels, 5 if len(sizes) <= 3 else 2)  # as many as there is room for
     axes[0].set(ylabel="$R^2$ beyond the Wiener filter", xscale="log", ylim=(LOWEST - 0.05, 1))
     axes[0].set_yticks([-0.5, 0, 0.5, 1])
-    axes[0].set_xticks([min(levels), max(levels)], [f"{s:g}" for s in (min(levels), max(levels))])
-    axes[0].xaxis.set_minor_locator(mpl.ticker.NullLocator())
+    axes[0].set_xticks(named, [f"{sigma:g}" for sigma in named])
+    axes[0].set_xticks(levels, [], minor=True)
     columns = 3 if width == style.PAGE else 1
     figure.legend(*axes[0].get_legend_handles_labels(), ncols=columns, loc="outside lower center")
     words.headline(figure, sentence(rows))
@@ -79,8 +79,12 @@ def _panel(ax, rows: list[dict]) -> None:
             lines[name] = {"color": words.NETWORK, "linestyle": dashes, "label": label}
     for name, line in lines.items():
         panels.banded(ax, rows, BEYOND + name, "sigma", **line)
-        low = [row["sigma"] for row in rows if row[BEYOND + name] < LOWEST]
-        ax.plot(low, np.full(len(low), LOWEST), "v", color=line["color"], markersize=5)
+    for row in rows:
+        low = [line for name, line in lines.items() if row[BEYOND + name] < LOWEST]
+        beside = BESIDE ** (np.arange(len(low)) - (len(low) - 1) / 2)
+        for sigma, line in zip(row["sigma"] * beside, low, strict=True):
+            look = "full" if line["linestyle"] == "-" else "none"
+            ax.plot(sigma, LOWEST, "v", color=line["color"], markersize=4, fillstyle=look)
 
 
 def sentence(rows: list[dict]) -> str:

@@ -46,8 +46,9 @@ def draw(stores: Stores, shown: dict) -> Figure:
     errors.plot([], [], "--", color=style.GRAY, label="predicted")
     errors.set(ylabel="squared error on training images", ylim=(0, None))
     panels.banded(memorized, trained, "memorized", "M", **network)
-    for name, look in (("M_predicted", "--"), ("M_measured", ":")):
-        memorized.axvline(optimum[name], color=style.GRAY, linestyle=look, label=LABELS[name])
+    crossing = {"color": style.GRAY, "linestyle": ":", "label": "measured crossing"}
+    memorized.axvline(optimum["M_predicted"], color=style.GRAY, linestyle="--")
+    memorized.axvline(optimum["M_measured"], **crossing)
     memorized.set(ylabel="fraction of samples memorized", ylim=(-0.03, 1.03))
     for ax in (errors, memorized):
         ax.set(xlabel=f"means, $M$ ($N$ = {shown['sizes'][-1]:,})")
@@ -74,7 +75,6 @@ def sentence(rows: list[dict]) -> str:
 
 
 NEVER = "Most samples are not memorized with the most means"
-LABELS = {"M_predicted": "predicted crossing", "M_measured": "errors cross"}
 
 
 def numbers(stores: Stores, shown: dict) -> list[dict]:

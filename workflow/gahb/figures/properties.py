@@ -57,7 +57,7 @@ def draw(stores: Stores, shown: dict) -> Figure:
         ax.minorticks_off()
     top.legend(*axes[-1].get_legend_handles_labels(), ncols=4, loc="outside lower center")
     tiles = [(_picture(found[name]), name) for name in names]
-    panels.mosaic(bottom.subplots(), [tiles])
+    panels.mosaic(bottom.subplots(), [tiles], ["receptive\nfields"])
     words.headline(figure, sentence(rows))
     return figure
 

@@ -64,7 +64,7 @@ def draw(stores: Stores, shown: dict) -> Figure:
         drawn = stores.first("samples", N=N, subset="S1").samples
         columns[N] = _closest(of_seeds[0].isel(subset=0), drawn, images, each)
     centres, half = panels.blocks(axes["pairs"], columns, PAIR, each, SPACE)
-    axes["pairs"].tick_params(axis="x", pad=11)  # above the notes
+    axes["pairs"].tick_params(axis="x", pad=14)  # above the notes
     _ratios(axes["ratios"], similarity, centres, half)
     axes["ratios"].set_xlim(axes["pairs"].get_xlim())
     handles, labels = axes["ratios"].get_legend_handles_labels()
