@@ -40,7 +40,7 @@ def draw(stores: Stores, shown: dict) -> Figure:
     columns = min(max(len(sizes), 3), COLUMNS)
     rows = -(-len(sizes) // columns)
     heights = [
-        (5.5 / columns + 0.6) * rows + 0.4,
+        (5.5 / columns + 0.6) * rows + 0.3,
         panels.mosaic_height(style.PAGE - 1, IMAGES, 2) + 0.1,
     ]
     figure = Figure((style.PAGE, sum(heights)))
