@@ -135,15 +135,16 @@ TRUTHS = {
     ],
     "dimension": [
         (([trace("net", 0, 2.04), trace("net", 40, 38.7), trace("wiener", 0, 9)], {5}),
-         "2 at 0 dB and 39 at 40 dB; the data have 5."),
-        (([trace("net", 0, 38.7), trace("net", 40, 0.31)], set()), "39 at 0 dB and 0.31 at 40 dB."),
+         "keeps 2 dimensions at 0 dB and 39 at 40 dB; the data have 5."),
+        (([trace("net", 0, 38.7), trace("net", 40, 0.31)], set()),
+         "39 dimensions at 0 dB and 0.31 at 40 dB."),
     ],
     "disks": [
         (({"dimension": 12.46, "slope": 0.8, "below_optimum_10": 2.8, "below_optimum_30": 5.8,
-           "below_optimum_30_high": 9},), "keeps 12.5 dimensions of a disk that has 5 parameters; "
-         "it is 2.8 to 5.8 dB below the optimum."),
-        (({"dimension": 4.9, "slope": 0.986},), "keeps 4.9 dimensions of a disk that has 5 "
-         "parameters; the slope of its PSNR curve is 0.99."),
+           "below_optimum_30_high": 9},), "keeps 12.5 dimensions of the disk shown, which "
+         "has 5 parameters; it is 2.8 to 5.8 dB below the optimum."),
+        (({"dimension": 4.9, "slope": 0.986},), "keeps 4.9 dimensions of the disk shown, which has "
+         "5 parameters; the slope of its PSNR curve is 0.99."),
     ],
     "dynamics": [
         ((growing(1, 0.6, 0, tau_mem_exponent=0.75, tau_mem_exponent_low=0.6,

@@ -68,11 +68,12 @@ def draw(stores: Stores, shown: dict) -> Figure:
 def sentence(rows: list[dict], known: set[int]) -> str:
     """How many dimensions the network keeps at the highest and at the lowest noise level."""
     network = [row for row in rows if row["denoiser"] == rows[0]["denoiser"]]
-    kept = [
-        f"{words.amount(row['trace'])} at {row['input_psnr']:g} dB" for row in words.ends(network)
+    first, *last = [
+        (words.amount(row["trace"]), f"at {row['input_psnr']:g} dB") for row in words.ends(network)
     ]
+    kept = [f"{first[0]} dimensions {first[1]}", *map(" ".join, last)]
     data = "".join(f"; the data have {dimension}" for dimension in known)
-    return f"Dimensions that the network keeps of noisy images: {words.listed(kept)}{data}."
+    return f"The network keeps {words.listed(kept)}{data}."
 
 
 def _denoisers(shown: dict) -> list[str]:

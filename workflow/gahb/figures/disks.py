@@ -80,8 +80,8 @@ def sentence(row: dict) -> str:
     slope = f"the slope of its PSNR curve is {words.number(row['slope'])}"
     far = f"it is {words.span(below, 1)} dB below the optimum" if below else slope
     return (
-        f"The network keeps {words.number(row['dimension'], 1)} dimensions of a disk that has "
-        f"{DIMENSION} parameters; {far}."
+        f"The network keeps {words.number(row['dimension'], 1)} dimensions of the disk shown, "
+        f"which has {DIMENSION} parameters; {far}."
     )
 
 
