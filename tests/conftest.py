@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
 import torch
@@ -18,8 +19,10 @@ from gahb import store
 from study.config import checked
 from study.dry_run import planned
 
-# Tests run in parallel.
+# Tests run in parallel, on machines that may be busy.
 torch.set_num_threads(1)
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 ROOT = Path(__file__).resolve().parent.parent
 

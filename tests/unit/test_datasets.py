@@ -556,7 +556,7 @@ def test_calpha_images_are_their_definition(alpha):
         {"source": "disks", "side": 16, "images": 40},
     ],
 )
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(start=st.integers(0, 39), length=st.integers(1, 40), threads=st.integers(1, 3))
 def test_generated_images_do_not_depend_on_the_range(options, start, length, threads):
     source = open_source(**options, seed=7)
@@ -604,7 +604,7 @@ def plainly(unit: np.ndarray, threshold: float) -> list[tuple[int, int]]:
     return dropped
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 60))
 def test_near_duplicates_are_those_of_the_plain_rule(seed, block):
     generator = np.random.default_rng(seed)

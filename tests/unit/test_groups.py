@@ -68,7 +68,7 @@ def data_set(folder, group, picture=None):
     return str(folder / "images.zarr"), [], [], str(folder / "split.zarr")
 
 
-@settings(deadline=None, max_examples=10)
+@settings(max_examples=10)
 @given(sizes=st.lists(st.integers(1, 12), min_size=5, max_size=12), test=st.integers(1, 4))
 def test_no_group_is_divided(tmp_path_factory, sizes, test):
     paths = data_set(tmp_path_factory.mktemp("grouped"), np.repeat(np.arange(len(sizes)), sizes))

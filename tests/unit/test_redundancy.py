@@ -20,7 +20,7 @@ def copies(of, side=16):
     return drawn * scale[:, None, None, None] + level[:, None, None, None]
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.lists(st.integers(0, 9), min_size=3, max_size=20), st.integers(1, 7), st.data())
 def test_clusters_are_the_copies_of_an_image(of, block, data):
     of = np.array(of)

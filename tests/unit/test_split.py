@@ -15,7 +15,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 
-@settings(deadline=None)
 @given(count=st.integers(3, 300), data=st.data())
 def test_parts_are_disjoint_and_hold_every_image(count, data):
     test = data.draw(st.integers(1, count - 2))
@@ -45,7 +44,7 @@ def test_dropped_images_leave_the_others_in_order():
     assert [*some.test, *some.S1] == [i for i in order if i not in (order[3], order[50])]
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     st.lists(st.integers(1, 30), min_size=3, max_size=30), st.integers(0, 2**32 - 1), st.booleans()
 )
