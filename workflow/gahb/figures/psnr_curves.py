@@ -104,8 +104,8 @@ def _beside(stores: Stores, shown: dict) -> dict:
 
 
 def numbers(stores: Stores, shown: dict) -> list[dict]:
-    """PSNRs, their gap and the slope, for each N and reference; if the optimum is known, the
-    distance of networks below it; and the gain over the Wiener filter at the largest N."""
+    """PSNRs, their gap and the slope, for each N and reference; how far they are below the optimum,
+    where it is known, and above the Wiener filter of the largest N."""
     best, beside, largest = shown.get("optimum"), _beside(stores, shown), shown["sizes"][-1]
     linear = beside.get(shown.get("linear"))
 
@@ -115,7 +115,7 @@ def numbers(stores: Stores, shown: dict) -> list[dict]:
         if best is not None:
             optimum = stores.first("psnr", denoiser=best, N=largest)
             found |= against_optimum(curves, optimum, *shown["slope_range"])
-        if linear is not None and N == largest and curves is not linear:
+        if linear is not None:
             found |= _above(curves, linear)
         return found
 
@@ -129,7 +129,7 @@ def numbers(stores: Stores, shown: dict) -> list[dict]:
 
 
 def _above(curves: xr.Dataset, linear: xr.Dataset) -> dict:
-    """Mean dB above the Wiener filter of as many training images, on the same test images."""
+    """Mean dB above a Wiener filter on the same noisy test images, at LEVELS of input PSNR."""
     gain = -below(curves, linear)
     levels = [p for p in gain.input_psnr.values if p in LEVELS]
     found = {p: statistics.mean(gain.sel(input_psnr=p).values) for p in levels}

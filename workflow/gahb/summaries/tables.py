@@ -98,5 +98,5 @@ def _written(name: str, value) -> str:
     if isinstance(value, float) and math.isnan(value):
         return "most diverged" if name.startswith(OF_SAMPLES) else ""
     name = name.removesuffix("_low").removesuffix("_high")
-    digits = 2 if name.startswith("below_") else DIGITS.get(name, 3)
+    digits = 2 if name.startswith(("below_", "above_")) else DIGITS.get(name, 3)
     return f"{value:.{digits}f}" if isinstance(value, float) else value
