@@ -13,7 +13,7 @@ from gahb.drawing import panels, style, words
 from gahb.drawing.optimum import optimum_curve
 from gahb.drawing.stores import Stores, together
 from gahb.summaries import psnr, tables
-from gahb.summaries.optimum import LEVELS, against_optimum, below
+from gahb.summaries.optimum import against_optimum, at_levels, below
 
 FIGURE = {
     "title": "PSNR curves",
@@ -116,7 +116,7 @@ def numbers(stores: Stores, shown: dict) -> list[dict]:
             optimum = stores.first("psnr", denoiser=best, N=largest)
             found |= against_optimum(curves, optimum, *shown["slope_range"])
         if linear is not None:
-            found |= _above(curves, linear)
+            found |= at_levels("above_wiener", -below(curves, linear))
         return found
 
     of_networks = [
@@ -126,15 +126,3 @@ def numbers(stores: Stores, shown: dict) -> list[dict]:
         return of_networks
     named = [{"denoiser": shown["denoiser"]} | found for found in of_networks]
     return named + [{"denoiser": n} | row(largest, curves) for n, curves in beside.items()]
-
-
-def _above(curves: xr.Dataset, linear: xr.Dataset) -> dict:
-    """Mean dB above a Wiener filter on the same noisy test images, at LEVELS of input PSNR."""
-    gain = -below(curves, linear)
-    levels = [p for p in gain.input_psnr.values if p in LEVELS]
-    found = {p: statistics.mean(gain.sel(input_psnr=p).values) for p in levels}
-    return {
-        name: value
-        for p, interval in found.items()
-        for name, value in tables.bounded(f"above_wiener_{p:g}", interval).items()
-    }

@@ -154,12 +154,17 @@ def against_optimum(curves: xr.Dataset, optimum: xr.Dataset, low: float, high: f
 
 def below_optimum(curves: xr.Dataset, optimum: xr.Dataset, levels=LEVELS) -> dict:
     """Mean dB below the optimum at the `levels` that both have, all common ones if None."""
-    lost = below(curves, optimum)
+    return at_levels("below_optimum", below(curves, optimum), levels)
+
+
+def at_levels(name: str, differences: xr.DataArray, levels=LEVELS) -> dict:
+    """NAME_P, the mean of differences (input_psnr, image) in dB at each of `levels` that they have,
+    with its interval; at all of them if `levels` is None."""
     return {
-        name: value
-        for p in lost.input_psnr.values
+        key: value
+        for p in differences.input_psnr.values
         if levels is None or p in levels
-        for name, value in bounded(
-            f"below_optimum_{p:g}", statistics.mean(lost.sel(input_psnr=p))
+        for key, value in bounded(
+            f"{name}_{p:g}", statistics.mean(differences.sel(input_psnr=p))
         ).items()
     }
