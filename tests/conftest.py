@@ -122,7 +122,7 @@ TINY = {
 
 
 def over_the_default(*names: str) -> dict:
-    """Configs of the project, laid over config.yaml as snakemake does, and checked."""
+    """Configs of the project on top of config.yaml, as snakemake combines them, and checked."""
     return laid_over(*(yaml.safe_load((ROOT / name).read_text()) for name in names))
 
 

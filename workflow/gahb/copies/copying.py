@@ -15,7 +15,7 @@ CELLS, AVERAGE, FEWEST, MOST = 10, 50, 20, 10_000
 
 
 def z_score(samples: np.ndarray, held_out: np.ndarray) -> float:
-    """z of the distances of samples against those of held-out images; NaN if either is empty.
+    """z of the samples' distances against the held-out images' distances; NaN if either is empty.
 
     z_U = (U - mn / 2) / sqrt(mn (m + n + 1) / 12), where U counts the pairs in which the sample is
     farther (section 3.1) and ties count half.

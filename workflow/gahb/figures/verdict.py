@@ -2,7 +2,7 @@
 
 An N is at risk if the 95 % interval of the memorized fraction of the samples lies above the
 fraction of held-out images that the same rule calls memorized (`summaries.memorization.risk`).
-Without held-out images that fraction is 0.
+Without held-out images no N is called at risk.
 """
 
 import textwrap
