@@ -508,9 +508,9 @@ def test_the_papers_study_keeps_the_papers_recipe_start_and_sampler():
     assert (samples["start"], samples["sampler"], samples["h0"]) == ("paper", "ascent", 0.01)
 
 
-@pytest.mark.parametrize("name", ["slopes_long", "seeds"])
-def test_studies_are_valid(name):
-    assert figures.drawn(over_the_default(f"studies/{name}.yaml"))
+@pytest.mark.parametrize("file", sorted(path.name for path in (ROOT / "studies").glob("*.yaml")))
+def test_studies_are_valid(file):
+    assert figures.drawn(over_the_default(f"studies/{file}"))
 
 
 STUDIES = (ROOT / "studies" / "README.md").read_text()
@@ -519,7 +519,7 @@ STUDIES = (ROOT / "studies" / "README.md").read_text()
 @pytest.mark.parametrize("row", re.findall(r"^\| .*_unet.*|^\| .*_bfcnn.*", STUDIES, re.M))
 def test_paths_of_figures_in_the_table_of_studies_are_drawn(row):
     _, _, study, paths, *_ = row.split("|")
-    files = reversed(re.findall(r"\((\w+\.yaml)\)", study))  # "over" names the lower one last
+    files = re.findall(r"\((\w+\.yaml)\)", study)
     drawn = figures.drawn(over_the_default(*(f"studies/{file}" for file in files)))
     found = re.findall(r"`(?:…/)?(.*?)…?`", paths)
     assert found and all(any(path in name for name in drawn) for path in found), (found, drawn)

@@ -51,6 +51,7 @@ from gahb.figures import (
 from gahb.harmonics.oscillation import roughness
 from gahb.summaries import memorization, tables
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.image import AxesImage, imread
 from matplotlib.testing.compare import compare_images
 
@@ -598,3 +599,13 @@ def test_the_users_own_settings_do_not_matter(tmp_path):
     plain = saved("plain.png")
     with mpl.rc_context({"font.size": 20, "lines.linewidth": 5, "savefig.dpi": 50}):
         assert saved("other.png") == plain
+
+
+@pytest.mark.parametrize("low", [1, 1600, 13000])
+@pytest.mark.parametrize("ratio", [11, 41, 99, 101, 5000])
+def test_a_logarithmic_axis_has_at_least_two_and_at_most_seven_labels(low, ratio):
+    ax = Figure().add_subplot()
+    ax.set_xlim(low, low * ratio)
+    panels.log_axis(ax, 40)
+    labels = [at for at in ax.get_xticks() if low <= at <= low * ratio]
+    assert 2 <= len(labels) <= 7

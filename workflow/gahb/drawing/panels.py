@@ -148,14 +148,19 @@ def log_axis(ax: Axes, room: float = 300) -> None:
 def plain_numbers(axis: Axis, formatter="{x:g}", room: float = 300) -> None:
     """Numbers such as 0.1 and 20 on a logarithmic axis.
 
-    If its ends are less than a factor of `room` apart, twos and fives have labels, too; if this
-    gives fewer than two labels, as around a single N, its middle has one.
+    If its ends are less than a factor of `room` apart, twos and fives have labels, too; otherwise
+    threes have, where there is only one power of ten. If this gives fewer than two labels, as
+    around a single N, its middle has one.
     """
     low, high = axis.get_view_interval()
-    subs = np.array([1, 2, 5] if high < room * low else [1])
+
+    def labels(subs: list[int]) -> int:
+        at = np.multiply.outer(10.0 ** np.arange(-6, 9), subs)
+        return ((low <= at) & (at <= high)).sum()
+
+    subs = [1, 2, 5] if high < room * low else [1] if labels([1]) > 1 else [1, 3]
     axis.set_major_locator(LogLocator(subs=subs))
-    nice = np.multiply.outer(10.0 ** np.arange(-6, 9), subs)
-    if ((low <= nice) & (nice <= high)).sum() < 2:
+    if labels(subs) < 2:
         axis.set_major_locator(FixedLocator([float(f"{np.sqrt(low * high):.3g}")]))
     axis.set_major_formatter(formatter)
     axis.set_minor_formatter(NullFormatter())

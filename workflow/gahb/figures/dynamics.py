@@ -50,7 +50,7 @@ def draw(stores: Stores, shown: dict) -> Figure:
     collapsed.set_xlabel("images seen / $N$")
     errors.set_title("test (solid) and training images (dotted)")
     for ax in figure.axes:
-        panels.log_axis(ax, 40)
+        panels.log_axis(ax, 60)
     figure.legend(*memorized.get_legend_handles_labels(), title="$N$", loc="outside right center")
     words.headline(figure, sentence(numbers(stores, shown)))
     return figure

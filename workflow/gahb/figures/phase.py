@@ -31,8 +31,10 @@ def draw(stores: Stores, shown: dict) -> Figure:
     """Memorized samples and gap by N and network; memorized samples by N and time."""
     rows, sizes = numbers(stores, shown), shown["sizes"]
     names = [row["denoiser"] for row in rows]
-    parts = np.array([[row[f"memorized_{N}"] for N in sizes] for row in rows])
-    gaps = np.array([[_gap(stores.of("dynamics", denoiser=n, N=N)) for N in sizes] for n in names])
+    parts, gaps = (
+        np.array([[row[f"{name}_{N}"] for N in sizes] for row in rows])
+        for name in ("memorized", "gap")
+    )
     labels = [f"{row['denoiser']}, {SHORT(row['parameters'])} weights" for row in rows]
     largest = max(rows, key=lambda row: row["parameters"])["denoiser"]
     each = [together(stores.of("dynamics", denoiser=largest, N=N)) for N in sizes]
@@ -80,12 +82,6 @@ def _in_time(each: list[xr.Dataset]) -> tuple[list[str], np.ndarray]:
     return [SHORT(n) for n in each[0].images_seen.values[chosen]], np.transpose(parts)
 
 
-def _gap(each: list[xr.Dataset]) -> float:
-    """Excess PSNR on training images over test images at the end of training, median over seeds."""
-    psnr = together(each).psnr.isel(step=-1).mean("sigma")
-    return float((psnr.sel(set="train") - psnr.sel(set="test")).median("seed"))
-
-
 def _cells(ax: Axes, sizes, labels: list[str], values, high: float) -> None:
     """A table of values (row, N) up to `high`, as colors and numbers."""
     ax.imshow(values, cmap="cividis", vmin=0, vmax=high or 1, aspect="auto")
@@ -101,17 +97,27 @@ def _cells(ax: Axes, sizes, labels: list[str], values, high: float) -> None:
 
 
 def numbers(stores: Stores, shown: dict) -> list[dict]:
-    """The memorized fraction of each network at each N, and the largest N that it memorizes."""
+    """The memorized fraction and the gap of each network at each N at the end of training, and the
+    largest N that it memorizes."""
     rows = []
     for name in shown["denoisers"]:
         each = {N: stores.of("dynamics", denoiser=name, N=N) for N in shown["sizes"]}
         found = []
         for seed in zip(*each.values(), strict=True):
-            ended = [float(one.memorized.isel(step=-1).mean("sample")) for one in seed]
-            parts = dict(zip(each, ended, strict=True))
-            memorized = {f"memorized_{N}": part for N, part in parts.items()}
-            found.append({"effective": effective_memorization(parts)} | memorized)
+            ended = {N: one.isel(step=-1) for N, one in zip(each, seed, strict=True)}
+            parts = {N: float(one.memorized.mean("sample")) for N, one in ended.items()}
+            found.append(
+                {"effective": effective_memorization(parts)}
+                | {f"memorized_{N}": part for N, part in parts.items()}
+                | {f"gap_{N}": _gap(one) for N, one in ended.items()}
+            )
         first = next(iter(each.values()))[0]
         given = {"denoiser": name, "architecture": first.attrs["architecture"]}
         rows.append(given | {"parameters": int(first.parameters)} | tables.over_seeds(found))
     return sorted(rows, key=lambda row: (row["architecture"], row["parameters"]))
+
+
+def _gap(end: xr.Dataset) -> float:
+    """PSNR on training images minus PSNR on test images, averaged over noise levels."""
+    psnr = end.psnr.mean("sigma")
+    return float(psnr.sel(set="train") - psnr.sel(set="test"))
