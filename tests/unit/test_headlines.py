@@ -168,6 +168,8 @@ TRUTHS = {
         (({"x": basis(0.1, NAN, 0.2), "y": basis(0.7, 0.2, 0.04)},), "bases of y are 0.70 "
          "harmonic and 0.20 adaptive; bases of x are 0.10 harmonic (no more than chance)."),
         (({"x": basis(-0.001, 0.5, 0.6)},), "bases of x are 0.00 harmonic (no more than chance)"),
+        (({"x": basis(0.7, 0.5, 0.01) | {"mixed_p": 0.9}},), "bases of x are 0.70 harmonic (no more "
+         "than their vectors mixed) and 0.50 adaptive."),
     ],
     "history": [
         (([ended(1, 21.6, 13.5), ended(5, 20, 20), ended(9, 26, 25.97)],),

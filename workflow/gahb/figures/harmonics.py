@@ -69,12 +69,14 @@ def sentence(rows: dict[str, dict]) -> str:
     names = sorted(rows, key=lambda name: -rows[name]["harmonic"])
     said = []
     for name in words.ends(names):
-        measured = [
-            f"{words.number(rows[name][key])} {key}"
-            + " (no more than chance)" * (rows[name].get(f"{key}_p", 0) > CHANCE)
-            for key in ("harmonic", "adaptive")
-            if words.known(rows[name], key)
-        ]
+        row, measured = rows[name], []
+        for key in ("harmonic", "adaptive"):
+            if words.known(row, key):
+                measured.append(f"{words.number(row[key])} {key}")
+                if row.get(f"{key}_p", 0) > CHANCE:
+                    measured[-1] += " (no more than chance)"
+                elif key == "harmonic" and row.get("mixed_p", 0) > CHANCE:
+                    measured[-1] += " (no more than their vectors mixed)"
         said.append(f"bases of {name} are {words.listed(measured)}")
     return "On a scale up to 1, " + "; ".join(said) + "."
 

@@ -4,7 +4,7 @@ Values are averaged over noise levels. NAME_p is the fraction of the null, inclu
 value, that is at least as large: for `harmonic` the same bases with their pixels permuted (small
 for localized vectors, too), `signs_p` with random signs of their pixels (small for waves, not for
 localized noise), and `mixed_p` with their vectors mixed (small for frequencies or places of their
-own, not for smoothness); for `adaptive` images with each other's bases; for `near`, `along` and
+own, not for smoothness), whose mean is `harmonic_mixed`; for `adaptive` images with each other's bases; for `near`, `along` and
 `tangent` the geometry of other images.
 """
 
@@ -29,6 +29,7 @@ def measures(measured: xr.Dataset) -> dict:
     for name in ("signs", "mixed"):
         null = measured.harmonic_null.sel(null=name).mean(("image", "sigma"))
         found[f"{name}_p"] = intervals.p_value(float(measured.harmonic.mean()), null)
+    found["harmonic_mixed"] = float(null.mean())
     found["rising"] = float(measured.rising.mean())
     value, null = adaptive(measured)
     found |= {"adaptive": value, "adaptive_p": intervals.p_value(value, null)}
