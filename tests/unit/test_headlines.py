@@ -168,8 +168,8 @@ TRUTHS = {
         (({"x": basis(0.1, NAN, 0.2), "y": basis(0.7, 0.2, 0.04)},), "bases of y are 0.70 "
          "harmonic and 0.20 adaptive; bases of x are 0.10 harmonic (no more than chance)."),
         (({"x": basis(-0.001, 0.5, 0.6)},), "bases of x are 0.00 harmonic (no more than chance)"),
-        (({"x": basis(0.7, 0.5, 0.01) | {"mixed_p": 0.9}},), "bases of x are 0.70 harmonic (no more "
-         "than their vectors mixed) and 0.50 adaptive."),
+        (({"x": basis(0.7, 0.5, 0.01) | {"mixed_p": 0.9}},), "bases of x are 0.70 harmonic (no "
+         "more than their vectors mixed) and 0.50 adaptive."),
     ],
     "history": [
         (([ended(1, 21.6, 13.5), ended(5, 20, 20), ended(9, 26, 25.97)],),
@@ -197,8 +197,8 @@ TRUTHS = {
         (([nats(10, 12_335, 358, 20_000)],), "is as good on test and on training images at"),
     ],
     "new_images": [
-        ((sampled(10, 0.9), 0, 64, 0), "agree to 0.90 beyond the covariance, two Wiener filters to "
-         "−0.80. 0 of 64 samples are memorized."),
+        ((sampled(10, 0.9), 0, 64, 0), "agree to 0.90 beyond the covariance, two Wiener filters "
+         "not at all (−0.80). 0 of 64 samples are memorized."),
         ((sampled(10, NAN), 0, 10, 54), "most samples diverged (54 of 64)."),
     ],
     "optimum": [
@@ -237,7 +237,7 @@ TRUTHS = {
     "samples": [
         (([sampled(1, 0.1), sampled(9, 0.9)], [(64, 64, 0), (0, 60, 4)]), "N = 1: 64 of 64 samples "
          "are memorized. N = 9: 0 of 60 samples are memorized, and two networks that share no "
-         "image agree to 0.90 beyond the covariance (two Wiener filters: −0.80)."),
+         "image agree to 0.90 beyond the covariance, two Wiener filters not at all (−0.80)."),
         (([{"N": 1}], [(0, 0, 64)]), "N = 1: all samples diverged."),
     ],
     "shrinkage": [

@@ -20,9 +20,9 @@ from study.job import Job, run
 
 #: Draws of each null.
 DRAWS = 99
-#: Numbers of an image for each leading eigenvector, so that bases of images of any size are compared
-#: by the same part of them; but at least so many (of disks, the first 15 are measured).
-EACH, LEAST = 9, 16
+#: The leading ninth of the eigenvectors is measured, so that images of all sizes compare, but at
+#: least 16, since those of disks are measured up to the 15th.
+NINTH, LEAST = 9, 16
 FIELDS = {
     "concentration": (("rank",), "concentration of local spectra beyond white noise"),
     "frequency": (("rank",), "frequency", "1/pixel"),
@@ -53,7 +53,7 @@ def main(images, eigenbasis, harmonics, *, source, seed_of_images, seed, job=Job
     clean, index = basis.clean.values, basis.image.values
     centred = adaptivity.centred(clean).reshape(len(clean), -1)
     energies = np.square(centred).sum(1)
-    leading = min(max(LEAST, clean[0].size // EACH), basis.sizes["rank"])
+    leading = min(max(LEAST, clean[0].size // NINTH), basis.sizes["rank"])
     random = random_bases((leading, *clean.shape[1:]), DRAWS, seed)
     known, fields = None, dict(FIELDS)
     if source:

@@ -29,7 +29,7 @@ COLUMNS = f"""
     samples diverged
     dimension asymmetry
     log_density log_density_gap
-    harmonic harmonic_p signs_p mixed_p rising
+    harmonic harmonic_p signs_p mixed_p harmonic_mixed rising
     adaptive adaptive_p near near_p along along_p
     tangent tangent_p outside_tangent angular_order
 """.split()

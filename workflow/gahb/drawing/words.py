@@ -130,6 +130,14 @@ def side(row: dict, name: str, other: float = 0) -> int:
     return int(low > other) - int(high < other)
 
 
+def agreement(row: dict) -> str:
+    """How much two networks share beyond the covariance, and two Wiener filters, of which the
+    errors are opposite where both sets make up much of all images (`gahb.beyond`)."""
+    null = number(row["beyond_null"])
+    filters = f"to {null}" if row["beyond_null"] > 0 else f"not at all ({null})"
+    return f"agree to {number(row['beyond'])} beyond the covariance, two Wiener filters {filters}"
+
+
 def headline(figure: Figure, sentence: str) -> None:
     """Write a sentence above a figure, whose height grows by that of the sentence."""
     width = int(LETTERS * figure.get_figwidth())

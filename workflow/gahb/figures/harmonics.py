@@ -57,7 +57,7 @@ def draw(stores: Stores, shown: dict) -> Figure:
     harmonic.set_xlabel("harmonic (0: noise, 1: waves)")
     adapted.set_xlabel("adaptive (0: as others' bases)")
     rising.set(xscale="log", xlabel="rank $k$", ylabel="frequency (1/pixel)", ylim=(0, None))
-    panels.plain_numbers(rising.xaxis)
+    panels.plain_numbers(rising.xaxis, room=120)
     figure.legend(*harmonic.get_legend_handles_labels(), loc="outside lower center", ncols=2)
     found = numbers(stores, shown)
     words.headline(figure, sentence(dict(zip([name for name, _ in rows], found, strict=True))))

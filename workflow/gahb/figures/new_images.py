@@ -85,9 +85,8 @@ def sentence(row: dict, memorized: int, ended: int, diverged: int) -> str:
     if not words.known(row, "beyond"):
         return f"N = {row['N']:,}: most samples diverged ({diverged:,} of {ended + diverged:,})."
     return (
-        f"Two networks that share no training image (N = {row['N']:,}) agree to "
-        f"{words.number(row['beyond'])} beyond the covariance, two Wiener filters to "
-        f"{words.number(row['beyond_null'])}. {memorized:,} of {ended:,} samples are memorized."
+        f"Two networks that share no training image (N = {row['N']:,}) {words.agreement(row)}. "
+        f"{memorized:,} of {ended:,} samples are memorized."
     )
 
 

@@ -72,10 +72,7 @@ def sentence(rows: list[dict], counts: list[tuple]) -> str:
         said.append(f"N = {row['N']:,}: {of if ended else 'all samples diverged'}")
     last = rows[-1]
     if words.known(last, "beyond"):
-        said[-1] += (
-            f", and two networks that share no image agree to {words.number(last['beyond'])} "
-            f"beyond the covariance (two Wiener filters: {words.number(last['beyond_null'])})"
-        )
+        said[-1] += f", and two networks that share no image {words.agreement(last)}"
     return ". ".join(said) + "."
 
 

@@ -101,9 +101,7 @@ def judged(rows: list[dict]) -> tuple[str, list[str]]:
     last = rows[-1]
     if words.known(last, "beyond"):
         said.append(
-            f"Two networks that share no training image agree to {words.number(last['beyond'])} "
-            f"beyond the covariance, two Wiener filters to {words.number(last['beyond_null'])} "
-            f"(N = {last['N']:,})."
+            f"N = {last['N']:,}: two networks that share no training image {words.agreement(last)}."
         )
     named = "training_images" if "training_images" in last else "images"
     said.append(

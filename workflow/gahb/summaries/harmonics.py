@@ -4,8 +4,8 @@ Values are averaged over noise levels. NAME_p is the fraction of the null, inclu
 value, that is at least as large: for `harmonic` the same bases with their pixels permuted (small
 for localized vectors, too), `signs_p` with random signs of their pixels (small for waves, not for
 localized noise), and `mixed_p` with their vectors mixed (small for frequencies or places of their
-own, not for smoothness), whose mean is `harmonic_mixed`; for `adaptive` images with each other's bases; for `near`, `along` and
-`tangent` the geometry of other images.
+own, not for smoothness), whose mean is `harmonic_mixed`; for `adaptive` images with each other's
+bases; for `near`, `along` and `tangent` the geometry of other images.
 """
 
 import math
