@@ -15,7 +15,7 @@ from conftest import ROOT
 from gahb.copies import copying, reading
 from gahb.copies.command import main
 from gahb.copies.page import page
-from gahb.copies.words import verdict
+from gahb.copies.words import doubts, verdict
 from gahb.datasets.base import ImageError
 from PIL import Image
 
@@ -232,6 +232,31 @@ def test_no_copies_are_reported_unless_they_exceed_false_positives():
     assert "not shown to be copies" in said
 
 
+def noisy(pixels: np.ndarray) -> np.ndarray:
+    noise = np.random.default_rng(0).normal(0, 60, pixels.shape)
+    return np.rint(pixels + noise).clip(0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("samples", "held_out", "words"),
+    [
+        (images(20, 3), HELD_OUT, None),
+        (CASES["compressed"], None, None),  # copies, as a network draws them
+        (TRAINED, HELD_OUT, "120 samples equal a training image"),
+        (images(20, 3), np.concatenate([HELD_OUT, TRAINED[:5]]), "5 held-out images equal a"),
+        (noisy(images(20, 3)), HELD_OUT, "farther from the training images than new images are"),
+        (images(20, 3) // 128, HELD_OUT, "In the samples, .* of 0 and 1, multiply them by 255"),
+        (np.full((9, 3, SIDE, SIDE), 90, np.uint8), None, "9 of 9 are of one value alone"),
+    ],
+)
+def test_images_that_cannot_be_what_they_are_said_to_be_are_doubted(samples, held_out, words):
+    found = gahb.audit(TRAINED, samples, held_out)
+    if words is None:
+        assert doubts(found) == []
+    else:
+        assert re.search(words, " ".join(verdict(found)))
+
+
 def test_the_limits_are_on_the_page(found):
     shown = page(found)
     for words in ("shifted", "rotated", "covers a whole patch", "Only these samples were judged"):
@@ -244,10 +269,12 @@ def test_the_limits_are_on_the_page(found):
     [
         (["--train", "nowhere"], "nowhere: there is no such file or folder"),
         (["--side", "30"], "smaller than side 30"),
+        (["--samples", "several.npz"], "has none: convert the images"),
         (["--embedding", "nothing:here"], "nothing"),
     ],
 )
 def test_errors_of_the_command_are_one_line(folders, capsys, argument, words):
+    np.savez("several.npz", a=TRAINED, b=TRAINED)
     assert main(["audit", "--train", "photos", "--samples", "generated", *argument]) == 1
     said = capsys.readouterr().err
     assert words in said and said.count("\n") == 1
@@ -274,6 +301,19 @@ def test_the_side_is_halved_until_no_image_is_smaller():
     np.testing.assert_array_equal(samples.pixels, small[..., 4:16])
     with pytest.raises(ImageError, match="smaller than side 24"):
         reading.read([images(5, 0, 48), small], side=24)
+
+
+def test_an_array_of_other_things_does_not_shrink_the_images():
+    kernels = np.random.default_rng(0).random((8, 3, 3, 3))
+    with pytest.raises(ImageError, match="an array: its first image has only 3 pixels"):
+        reading.read([TRAINED, kernels])
+    (train, _), _ = reading.read([TRAINED, kernels], side=3)
+    assert train.pixels.shape[2:] == (3, 3)
+
+
+def test_it_is_said_which_part_of_the_images_is_compared():
+    said = reading.read([images(3, 0, 48)[..., :32], TRAINED])[1]
+    assert "48 x 32, 24 x 24), so that copies in another crop are not found" in said
 
 
 def test_a_later_smaller_image_of_a_folder(folders):

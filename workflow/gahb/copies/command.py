@@ -94,7 +94,9 @@ def main(argv: list[str] | None = None) -> int:
             bar=bar,
         )
     except (ImageError, ImportError, AttributeError, TypeError, ValueError) as error:
-        print(f"gahb audit: {error}", file=sys.stderr)
+        keys = isinstance(error, ImageError) and "`" in str(error)
+        said = " (`…` are keys of a data set in a study; the audit has none: convert the images)"
+        print(f"gahb audit: {error}{said if keys else ''}", file=sys.stderr)
         return 1
     out = Path(given.out)
     out.mkdir(parents=True, exist_ok=True)

@@ -13,9 +13,10 @@ from gahb.datasets import open_source
 from gahb.datasets.base import ImageError, Source
 from gahb.datasets.detect import source_of
 from gahb.datasets.preparation import Preparation
+from gahb.datasets.variation import Variation
 
-#: Largest side at which images are compared by default; smallest side that is chosen without being
-#: asked for; number of images read at a time.
+#: Largest side at which images are compared by default; smallest side to which they are resized
+#: without being asked for; number of images read at a time.
 SIDE, LEAST, BLOCK = 64, 8, 256
 
 
@@ -27,11 +28,13 @@ class Images:
         temporary file that is deleted with the array.
     names: names of their files, or their numbers.
     origin: where they come from, in words.
+    doubt: why they may not be what they should be; empty if there is no reason.
     """
 
     pixels: np.ndarray
     names: Sequence[str]
     origin: str
+    doubt: str = ""
 
     def __len__(self) -> int:
         return len(self.pixels)
@@ -57,10 +60,18 @@ def read(
         bar: as in `gahb.copies.judgement.audit`.
 
     Raises:
-        ImageError: something cannot be read, is smaller than `side`, or is not a set of images.
+        ImageError: something cannot be read, is smaller than `side`, is not a set of images, or is
+            too small to be resized without `side`.
     """
     sets = [s if isinstance(s, str | os.PathLike) else _array(s) for s in sets]
-    sizes = [_opened(s).read(0, 1).shape[2:] for s in sets]
+    opened = [_opened(s) for s in sets]
+    sizes = [source.read(0, 1).shape[2:] for source in opened]
+    least, origin = min((min(s), o.origin) for s, o in zip(sizes, opened, strict=True))
+    if side is None and len(set(sizes)) > 1 and least < LEAST:
+        raise ImageError(
+            f"{origin}: its first image has only {least} pixels along a side, and the other sets "
+            "would be resized to it; is this a set of images? If so, give the side"
+        )
     for options in _ways(side, sizes):
         try:
             found = _all(sets, options, workers or os.cpu_count() or 1, bar)
@@ -72,7 +83,12 @@ def read(
     gray = [_is_gray(images.pixels) for images in found]
     if any(gray):
         found = [_gray(images) for images in found]
-    said = "their centered squares resized" if options else "as they are"
+    said = "as they are"
+    if options:
+        each = ", ".join(f"{y} x {x}" for y, x in sizes)
+        said = f"their centered squares resized (the first of each set: {each})"
+        if any(y != x for y, x in sizes):
+            said += ", so that copies in another crop are not found"
     if any(gray) and not all(gray):
         said += ", colors averaged because one set is gray"
     shape = found[0].pixels.shape
@@ -141,17 +157,18 @@ def _of_array(array: np.ndarray, options: dict) -> Source:
 
 def _held(source: Source, workers: int, shown) -> Images:
     """All images of a source, in a file."""
-    pixels, start = None, 0
+    pixels, start, variation = None, 0, Variation()
     for block in source.blocks(BLOCK, workers):
         if pixels is None:
             shape = (source.count, *block.shape[1:])
             pixels = np.memmap(tempfile.TemporaryFile(), block.dtype, "w+", shape=shape)
         pixels[start : start + len(block)] = block
         start += len(block)
+        variation.add(block)
         if shown:
             shown.update(len(block))
     names = source.names if len(source.names) else range(source.count)
-    return Images(pixels, [str(name) for name in names], source.origin)
+    return Images(pixels, [str(name) for name in names], source.origin, variation.warning())
 
 
 def _is_gray(pixels: np.ndarray) -> bool:

@@ -5,6 +5,9 @@ import numpy as np
 from gahb.copies.comparison import PATCHES
 from gahb.copies.judgement import LEFT_OUT, SAME, Audit
 
+#: z above which samples are said to be farther from the training images than new images are.
+FARTHER = 3
+
 
 def verdict(audit: Audit) -> list[str]:
     """The verdict in sentences that quote numbers."""
@@ -30,6 +33,29 @@ def verdict(audit: Audit) -> list[str]:
             f"{_count(patches, 'further sample')} {'holds' if patches.sum() == 1 else 'hold'} a "
             f"copied part; {int(of_others.sum()):,} of {len(of_others):,} "
             f"{_others(audit.stand_in)} do by the same rule."
+        )
+    return lines + doubts(audit)
+
+
+def doubts(audit: Audit) -> list[str]:
+    """Why the images may not be what the verdict takes them for; empty if there is no reason."""
+    sets = {"training images": audit.train, "samples": audit.samples, "held-out": audit.held_out}
+    lines = [f"In the {name}, {images.doubt}." for name, images in sets.items() if images.doubt]
+    for prefix, name, said in (
+        ("", "sample", "Networks hardly ever draw such samples: are all of these the model's?"),
+        ("held_out_", "held-out image", "They are not held out, and make the rule look wrong."),
+    ):
+        equal = (audit.found[f"{prefix}residual"] == 0) & ~audit.found[f"{prefix}blank"]
+        if equal.any():
+            lines.append(
+                f"{_count(equal.values, name)} {'equals' if equal.sum() == 1 else 'equal'} a "
+                f"training image in every pixel, apart from contrast and mirroring. {said}"
+            )
+    if audit.z > FARTHER:
+        lines.append(
+            "As a whole, samples are farther from the training images than new images are (z = "
+            f"{audit.z:.1f}). Noise does this, and so does another crop, orientation or order of "
+            "the axes, where no copy is found."
         )
     return lines
 
