@@ -183,6 +183,7 @@ NONE = {"train": "*", "held_out": None}
         (FUNCTION, {"held_out": None}, {"sizes": [2]}, ["datasets.mine.held_out", "needs `train`"]),
         (FUNCTION, {"train": "*", "held_out": "*", "test": 3}, {}, ["`held_out` is the test set"]),
         (FUNCTION, NONE, {"sizes": [7]}, ["found 7; datasets.mine.train names 6 images for S1"]),
+        (FUNCTION, NONE, {"sizes": [5]}, ["found 5; datasets.mine.train names 6", "`sizes: all`"]),
         (FUNCTION, NONE, {"drawn": ["psnr_curves"]}, ["'psnr_curves', which needs held-out"]),
         (FUNCTION, NONE, {"drawn": ["pairs"]}, ["'pairs'", "{subset} (S1 or S2) is in it"]),
         (FUNCTION, NONE, {"samples": {"start": "gaussian"}}, ["'gaussian' for own", "sd: 20"]),

@@ -147,4 +147,7 @@ def test_a_single_training_set_reports_its_own_near_duplicates():
     (redundant,) = (data for kind, _, data in opened if kind == "redundancy")
     redundant.images[:], redundant.different[:] = [20, 10, 0, 4], [19, 8, 0, 4]
     said = words(verdict.draw(Stores(opened), shown)).replace("\n", " ")
-    assert "8 of 10 training images are different" in said
+    assert "8 of 10 training images are different" in said and "not looked for" not in said
+    redundant.images[:] = [20, 14, 0, 4]
+    said = words(verdict.draw(Stores(opened), shown)).replace("\n", " ")
+    assert "Copies of the 4 other training images that are known were not looked for" in said

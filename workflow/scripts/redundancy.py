@@ -40,7 +40,7 @@ def main(images, split, redundancy, *, threshold, of_files, mirrored=True, job=J
         job.warn(
             f"{found.across} pairs of near-duplicates (|cosine| > {threshold}) lie in two of S1, "
             f"S2 and test set; {redundancy} lists them, and `duplicates: {threshold}` in the data "
-            "set leaves one of each out"
+            "set leaves one of each out, except where `train` and `held_out` choose the images"
         )
     dataset = xr.Dataset(
         {

@@ -121,6 +121,11 @@ def _of_one(row: dict) -> tuple[str, list[str]]:
     said = [f"Among all samples that it could make, {part} are (95 % confidence)."]
     if "held_out" in row:
         said.append(f"By the same rule, {row['false']} of {row['held_out']:,} held-out images are.")
+    if row["N"] < row.get("training_images", 0):
+        said.append(
+            f"Copies of the {row['training_images'] - row['N']:,} other training images that are "
+            "known were not looked for."
+        )
     return verdict, said
 
 

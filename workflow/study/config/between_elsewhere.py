@@ -62,6 +62,8 @@ def elsewhere_mistakes(asked: Asked, denoiser: str) -> Iterator[str]:
                 f"{asked.path}.figures: found 'verdict' of {denoiser}; which images was it trained "
                 f"on? give datasets.{name}.train{files}"
             )
+    for dataset in asked.study["datasets"] if asked.reading("similarity") else ():
+        yield from _not_all(asked, denoiser, dataset)
     for figure, d in asked.declared.items() if is_drawn(asked.config, denoiser) else ():
         # Figures that can show a single denoiser need no `beyond`.
         needs = OF_SAMPLES if d.get("single") else OF_SAMPLES - {"beyond"}
@@ -70,6 +72,19 @@ def elsewhere_mistakes(asked: Asked, denoiser: str) -> Iterator[str]:
                 f"{asked.path}.figures: found {figure!r}, which needs a denoiser; "
                 f"denoisers.{denoiser} is samples, which samples, pairs, patches and verdict show"
             )
+
+
+def _not_all(asked: Asked, denoiser: str, dataset: str) -> Iterator[str]:
+    """An N that leaves out some of the images on which the denoiser was trained."""
+    (name, entry), used = root(asked.config, dataset), asked.config["denoisers"][denoiser]
+    path, N = used.get("samples") or used.get("weights"), max(asked.study["sizes"])
+    of_each_size = isinstance(path, str) and "{N}" in path
+    count = chosen_count(entry, "S1") if "train" in entry and not of_each_size else None
+    if count is not None and N < count:
+        yield (
+            f"{asked.path}.sizes: found {N}; datasets.{name}.train names {count} images, and "
+            f"copies of the others would not be found among the samples of {denoiser}: `sizes: all`"
+        )
 
 
 def _files(asked: Asked, denoiser: str) -> Iterator[str]:
