@@ -2,6 +2,7 @@
 
 import copy
 import itertools
+import re
 
 import numpy as np
 import pytest
@@ -296,6 +297,31 @@ def test_samples_are_brought_to_the_images(tmp_path, how):
     assert found.samples.shape == (5, 1, 8, 8) and not found.diverged.any()
     np.testing.assert_allclose(found.samples[0, 0, -1, -1], 40 / 255, atol=1 / 255)
     assert ("file" in found) == (how != "array")
+
+
+@pytest.mark.parametrize(("pixels", "words"), [
+    (np.eye(8, dtype=np.uint8), "multiply them by 255"),
+    (np.eye(8, 16, dtype=np.uint8) * 255, "has 8 x 16 pixels; .* another crop are not found"),
+    (np.eye(8, dtype=np.uint8) * 255, None),
+])  # fmt: skip
+def test_samples_that_hide_copies_are_doubted_aloud(tmp_path, capsys, pixels, words):
+    made(tmp_path, test=0, chosen={"S1": {"match": "*"}})
+    np.save(tmp_path / "drawn.npy", np.stack([pixels, np.roll(pixels, 1, 0), pixels[::-1]]))
+    scripts.drawn.main(
+        str(tmp_path / "images.zarr"), str(tmp_path / "s.zarr"), files="", gray="mean",
+        path=str(tmp_path / "drawn.npy"),
+    )  # fmt: skip
+    said = [line for line in capsys.readouterr().out.splitlines() if "Warning" in line]
+    assert re.search(words, *said) if words else not said
+
+
+def test_samples_of_several_sizes_are_brought_to_the_images(tmp_path):
+    made(tmp_path, test=0, chosen={"S1": {"match": "*"}})
+    path = folder(tmp_path / "drawn", [40])
+    folder(tmp_path / "drawn" / "larger", [50], side=16)
+    output = str(tmp_path / "samples.zarr")
+    scripts.drawn.main(str(tmp_path / "images.zarr"), output, files="", gray="mean", path=path)
+    assert store.open_store(output).samples.shape == (2, 1, 8, 8)
 
 
 def test_samples_unlike_the_images_of_the_data_set_are_refused(tmp_path):

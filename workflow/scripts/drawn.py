@@ -11,6 +11,7 @@ from gahb import store
 from gahb.datasets import open_source
 from gahb.datasets.base import ImageError
 from gahb.datasets.detect import source_of
+from gahb.datasets.variation import Variation
 from study.files import existing
 from study.job import Job, run
 
@@ -35,14 +36,22 @@ def main(images, samples, *, files, gray, path, job=Job()):
     source, where = source_of(existing(path))
     options = where | {"gray": gray, "seed": 0}
     opened = open_source(source, **options)
-    if opened.read(0, 1).shape[2:] != shape[1:] and shape[1] == shape[2]:
+    y, x = opened.read(0, 1).shape[2:]
+    if shape[1] == shape[2]:  # later ones may have another size than the first
         opened = open_source(source, **options, crop="center", side=shape[1])
-        print(f"their centered squares are resized to {shape[1]} x {shape[1]} pixels")
+        if y != x:
+            job.warn(
+                f"{path}: the first image has {y} x {x} pixels; centered squares are compared, so "
+                "that copies in another crop are not found"
+            )
     if (found := opened.read(0, 1).shape[1:]) != shape:
         raise ImageError(
             f"{path}: has images (channel, y, x) of {found}, those of the data set have {shape}"
         )
-    drawn = np.concatenate([*opened.blocks(BLOCK, job.threads)])
+    drawn, variation = np.concatenate([*opened.blocks(BLOCK, job.threads)]), Variation()
+    variation.add(drawn)
+    if warning := variation.warning():
+        job.warn(f"{path}: {warning}")
     drawn = np.float32(drawn) / (255 if drawn.dtype == np.uint8 else 1)
     variables = {
         "samples": store.variable(("sample", "channel", "y", "x"), drawn, "intensity"),
