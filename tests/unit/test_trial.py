@@ -132,6 +132,27 @@ def test_a_blind_network_in_another_range_is_refused():
         tried(network, Convention("nothing", "denoised"), images(), "mine")
 
 
+@pytest.mark.parametrize(("network", "told"), [
+    (lambda y: y, Convention("nothing", "denoised")),
+    (lambda y, sigma: 0 * y, Convention("number", "noise")),
+])  # fmt: skip
+def test_a_network_that_does_nothing_is_refused(network, told):
+    with pytest.raises(NotADenoiser, match="No convention makes it a denoiser of these images"):
+        tried(network, told, images(), "mine")
+
+
+def test_only_conventions_that_a_config_can_name_are_recommended():
+    """EDM's labels come with EDM's answer: a network that gives the clean image has `sigma`."""
+    known = Memorizer(2 * images() - 1)
+
+    def network(y, sigma):  # takes [0, 1], returns [0, 255]
+        s = torch.as_tensor(sigma, dtype=y.dtype).expand(len(y))
+        return 127.5 * (known(2 * y - 1, 2 * s) + 1)
+
+    with pytest.raises(NotADenoiser, match="as `predicts: denoised, needs_sigma: true, range: "):
+        tried(network, NUMBER, images(), "mine")
+
+
 def shrunk(y):
     return 0.5 + 0.9 * (y - 0.5)
 
