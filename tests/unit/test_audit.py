@@ -116,6 +116,14 @@ def test_duplicates_in_the_training_set_do_not_hide_copies(case):
     assert found.fraction == 1 and found.false_positives == 0
 
 
+def test_an_image_that_the_training_set_holds_too_often_is_mentioned():
+    """Its copies have no second nearest among the 32 that are looked at."""
+    often = np.concatenate([TRAINED, SOURCES[:1].repeat(40, 0)])
+    found = gahb.audit(often, CASES["compressed"][:1], HELD_OUT)
+    assert found.fraction == 0 and found.pairs[0].cosine > 0.99
+    assert "1 further sample has a cosine above 0.99" in " ".join(verdict(found))
+
+
 def test_training_images_stand_in_for_held_out_ones():
     held = np.concatenate([TRAINED, SOURCES[:3]])  # three are repeated, and not new images
     found = gahb.audit(torch.as_tensor(held), SAMPLES)
@@ -270,6 +278,7 @@ def test_the_limits_are_on_the_page(found):
         (["--train", "nowhere"], "nowhere: there is no such file or folder"),
         (["--side", "30"], "smaller than side 30"),
         (["--samples", "several.npz"], "has none: convert the images"),
+        (["--out", "several.npz"], "--out several.npz: cannot be a folder (File exists)"),
         (["--embedding", "nothing:here"], "nothing"),
     ],
 )
@@ -307,8 +316,9 @@ def test_an_array_of_other_things_does_not_shrink_the_images():
     kernels = np.random.default_rng(0).random((8, 3, 3, 3))
     with pytest.raises(ImageError, match="an array: its first image has only 3 pixels"):
         reading.read([TRAINED, kernels])
-    (train, _), _ = reading.read([TRAINED, kernels], side=3)
-    assert train.pixels.shape[2:] == (3, 3)
+    for sets, side in (([TRAINED, TRAINED], 1), ([TRAINED[..., :1, :1]] * 2, None)):
+        with pytest.raises(ImageError, match=r"found side 1|only 1 pixels"):
+            reading.read(sets, side=side)
 
 
 def test_it_is_said_which_part_of_the_images_is_compared():

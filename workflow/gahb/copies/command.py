@@ -83,6 +83,12 @@ def main(argv: list[str] | None = None) -> int:
             disable=not sys.stderr.isatty(),
         )
 
+    out = Path(given.out)
+    try:
+        out.mkdir(parents=True, exist_ok=True)  # before hours of work
+    except OSError as error:
+        print(f"gahb audit: --out {out}: cannot be a folder ({error.strerror})", file=sys.stderr)
+        return 1
     try:
         found = audit(
             given.train,
@@ -98,8 +104,6 @@ def main(argv: list[str] | None = None) -> int:
         said = " (`…` are keys of a data set in a study; the audit has none: convert the images)"
         print(f"gahb audit: {error}{said if keys else ''}", file=sys.stderr)
         return 1
-    out = Path(given.out)
-    out.mkdir(parents=True, exist_ok=True)
     with store.atomic(out / "index.html") as partial:
         partial.write_text(page(found, given.private), encoding="utf-8")
     with (

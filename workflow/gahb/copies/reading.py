@@ -15,8 +15,8 @@ from gahb.datasets.detect import source_of
 from gahb.datasets.preparation import Preparation
 from gahb.datasets.variation import Variation
 
-#: Largest side at which images are compared by default; smallest side to which they are resized
-#: without being asked for; number of images read at a time.
+#: Largest side at which images are compared by default; smallest side to which they are resized;
+#: number of images read at a time.
 SIDE, LEAST, BLOCK = 64, 8, 256
 
 
@@ -61,16 +61,18 @@ def read(
 
     Raises:
         ImageError: something cannot be read, is smaller than `side`, is not a set of images, or is
-            too small to be resized without `side`.
+            too small.
     """
     sets = [s if isinstance(s, str | os.PathLike) else _array(s) for s in sets]
     opened = [_opened(s) for s in sets]
     sizes = [source.read(0, 1).shape[2:] for source in opened]
     least, origin = min((min(s), o.origin) for s, o in zip(sizes, opened, strict=True))
-    if side is None and len(set(sizes)) > 1 and least < LEAST:
+    if side is not None and side < LEAST:
+        raise ImageError(f"found side {side}; images are resized to {LEAST} pixels or more")
+    if least < (LEAST if len(set(sizes)) > 1 else 2):
         raise ImageError(
-            f"{origin}: its first image has only {least} pixels along a side, and the other sets "
-            "would be resized to it; is this a set of images? If so, give the side"
+            f"{origin}: its first image has only {least} pixels along a side; is this a set of "
+            f"images? Other sets are resized to {LEAST} pixels or more"
         )
     for options in _ways(side, sizes):
         try:

@@ -51,6 +51,13 @@ def doubts(audit: Audit) -> list[str]:
                 f"{_count(equal.values, name)} {'equals' if equal.sum() == 1 else 'equal'} a "
                 f"training image in every pixel, apart from contrast and mirroring. {said}"
             )
+    close = (audit.found.cosine > SAME).values & ~audit.found.memorized.values
+    if close.any():
+        lines.append(
+            f"{_count(close, 'further sample')} {'has' if close.sum() == 1 else 'have'} a cosine "
+            f"above {SAME} to a training image and are no copies by the rule, since others are as "
+            "close. If the training set holds an image dozens of times, look at its copies."
+        )
     if audit.z > FARTHER:
         lines.append(
             "As a whole, samples are farther from the training images than new images are (z = "
