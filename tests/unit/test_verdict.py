@@ -141,6 +141,19 @@ def test_without_held_out_images_nothing_is_called_at_risk(sizes, words_):
     assert not any("at_risk" in row for row in verdict.numbers(Stores(opened), shown))
 
 
+def test_samples_that_are_no_images_are_counted():
+    """One of the two diverged, and is not among the samples that are judged."""
+    shown = {"denoiser": "mine", "datasets": ["faces"], "sizes": [10]}
+    stores = verdict_stores([10], count=20, diverged=1)
+    said = words(verdict.draw(stores, shown)).replace("\n", " ")
+    assert "no image" not in said
+    stores.first("samples", N=10, subset="S1").samples[:2, 0, 0, 0] = 3
+    figure = verdict.draw(stores, shown)
+    assert_legible(figure)
+    said = words(figure).replace("\n", " ")
+    assert "Values below -1 or above 2, which no image has, occur in 1 of the samples" in said
+
+
 def test_a_single_training_set_reports_its_own_near_duplicates():
     shown = {"denoiser": "mine", "datasets": ["faces"], "sizes": [10]}
     opened = verdict_stores([10])._opened

@@ -32,6 +32,8 @@ FIGURE = {
     "single": True,
 }
 
+#: Distance from gray beyond which no image has a value.
+FAR = 1.5
 #: Names of two networks, or of a network without a second one.
 KINDS = ("disjoint", "single")
 #: Columns of images, space between their rows relative to an image, and characters per line.
@@ -54,6 +56,7 @@ def draw(stores: Stores, shown: dict) -> Figure:
     )
     _part(axes["part"], rows)
     verdict, said = judged(rows)
+    said += _no_images(stores, sizes)
     axes["words"].set_axis_off()
     text = "\n".join(_lines(sentence) for sentence in said)
     axes["words"].text(0, 1, text, va="top", transform=axes["words"].transAxes)
@@ -153,6 +156,23 @@ def _of_several(rows: list[dict]) -> tuple[str, list[str]]:
     if unknown:
         said.append(f"Most samples diverged at N = {', '.join(unknown)}: no verdict there.")
     return verdict, said
+
+
+def _no_images(stores: Stores, sizes: list[int]) -> list[str]:
+    """How many samples that did not diverge have values far outside of [0, 1], for each N."""
+    said = []
+    for N in sizes:
+        outside = 0
+        similarity = stores.of("similarity", N=N, pair=KINDS)
+        for drawn, judged in zip(stores.of("samples", N=N, subset="S1"), similarity, strict=True):
+            far = (abs(drawn.samples - 0.5) > FAR).any(("channel", "y", "x"))
+            outside += int((far & judged.ratio.isel(subset=0).notnull().values).sum())
+        if outside:
+            said.append(
+                f"Values below {0.5 - FAR:g} or above {0.5 + FAR:g}, which no image has, occur in "
+                f"{outside:,} of the samples at N = {N:,}: a better sampler may find copies there."
+            )
+    return said
 
 
 def _lines(text: str) -> str:
