@@ -131,10 +131,13 @@ def side(row: dict, name: str, other: float = 0) -> int:
 
 
 def agreement(row: dict) -> str:
-    """How much two networks share beyond the covariance, and two Wiener filters, of which the
-    errors are opposite where both sets make up much of all images (`gahb.beyond`)."""
+    """How much two networks and two Wiener filters share beyond the covariance.
+
+    Below 0 the filters do not share anything: where both sets make up much of all images, their
+    errors are opposite (`gahb.beyond`).
+    """
     null = number(row["beyond_null"])
-    filters = f"to {null}" if row["beyond_null"] > 0 else f"not at all ({null})"
+    filters = f"not at all ({null})" if row["beyond_null"] < 0 else f"to {null}"
     return f"agree to {number(row['beyond'])} beyond the covariance, two Wiener filters {filters}"
 
 
