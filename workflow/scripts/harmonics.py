@@ -21,7 +21,7 @@ from study.job import Job, run
 #: Draws of each null.
 DRAWS = 99
 #: The leading ninth of the eigenvectors is measured, so that images of all sizes compare, but at
-#: least 16, since those of disks are measured up to the 15th.
+#: least 16, since the first 15 eigenvectors of disks are needed.
 NINTH, LEAST = 9, 16
 FIELDS = {
     "concentration": (("rank",), "concentration of local spectra beyond white noise"),
